@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The configuration, parsed once into typed values. conf_parse knows every
+ * option (conf-options.def: name, kind, default, bounds, one line of help) and
+ * reports every fault it finds, each with its line and what to write instead.
+ */
+#ifndef POSTERN_CONF_H
+#define POSTERN_CONF_H
+
+#include "common/answers.h"
+#include "common/log.h"
+#include "common/str.h"
+
+#include <sys/socket.h>
+
+enum conf_protocol { CONF_SMTP, CONF_POP3 };
+
+/* listen NAME { address = "127.0.0.1:2525" } */
+struct conf_listener {
+	char *name;
+	enum conf_protocol protocol;
+	char *address; /* as written: "*:25", "[::1]:25", "127.0.0.1:2525" */
+	/* What it stands for: "*" gives one for IPv6 (v6only) and one for IPv4. */
+	struct sockaddr_storage sockaddr[2];
+	socklen_t sockaddr_len[2];
+	size_t sockaddr_count;
+	unsigned line;
+};
+
+struct conf_network {
+	int family; /* AF_INET, AF_INET6 */
+	uint8_t address[16];
+	unsigned prefix;
+};
+
+struct conf_smtp {
+	uint64_t message_max;	       /* octets; default 50 MiB */
+	unsigned recipients_max;       /* per transaction; default 1000 */
+	unsigned connections_max;      /* all workers together; default 10000 */
+	unsigned connections_per_address; /* default 100; "networks" members: no limit */
+	unsigned commands_per_minute;  /* default 1200 per session, not counting pipelined mail transactions' own */
+	unsigned bad_commands_max;     /* default 10 */
+	unsigned messages_per_session; /* default 1000 (RFC 9422 MAILMAX); networks: no limit */
+	unsigned header_max;	       /* octets of the header; default 256 KiB */
+	unsigned hops_max;	       /* Received fields; default 50 */
+	unsigned command_timeout;      /* seconds for one command; default 300 */
+	unsigned data_timeout;	       /* seconds without any content; default 180 */
+	unsigned session_timeout;      /* seconds, a whole session; default 3600 */
+	unsigned data_rate_min;	       /* octets per second over a whole content; default 100 */
+	bool bare_newline_refuse;      /* default true; false: bare LF is made CRLF for "networks" only */
+};
+
+struct conf_pop3 {
+	unsigned connections_max;	  /* default 2000 */
+	unsigned connections_per_address; /* default 50 */
+	unsigned sessions_max;		  /* open mailboxes; default 500 */
+	unsigned login_timeout;		  /* seconds; default 60 */
+	unsigned idle_timeout;		  /* seconds; default 600 (RFC 1939 §3) */
+	unsigned login_failures_max;	  /* per connection; default 3 */
+	bool plaintext_login;		  /* USER/PASS without TLS; default: loopback only */
+};
+
+struct conf_queue {
+	uint64_t spool_max;	   /* octets the spool may take; 0: the file system's size */
+	uint64_t space_min;	   /* refuse mail below this much free space; default 64 MiB */
+	unsigned segment_size;	   /* octets; default 32 MiB */
+	unsigned retry_first;	   /* seconds; default 60 */
+	unsigned retry_max;	   /* seconds; default 4 hours */
+	unsigned lifetime;	   /* seconds; default 5 days */
+	unsigned local_concurrency; /* deliveries under way to deliver-local; default 512 */
+	bool hold_local;	   /* accept and keep, deliver nothing locally; default false */
+};
+
+struct conf {
+	char *hostname;	  /* default: the system's, when it is a full name */
+	char *postmaster; /* where postmaster mail of every domain goes; may be NULL */
+	struct conf_listener *listeners;
+	size_t listener_count;
+	struct conf_network *networks; /* may relay; default 127.0.0.0/8 and ::1 */
+	size_t network_count;
+	/* Paths are absolute after parsing (relative ones: beside the configuration file). */
+	char *tables;	 /* directory of the text tables and their .db files; default: the file's own */
+	char *mailboxes; /* template: %d domain, %n local part, %u address; must end the same for all */
+	char *spool;	 /* default POSTERN_SPOOLDIR */
+	char *run;	 /* sockets and the pid file; default POSTERN_RUNDIR */
+	char *recipient_delimiter; /* default "+"; "" for none */
+	unsigned workers; /* of smtpd and pop3d; default: processors, at most 8 */
+	enum log_sink log_sink;
+	enum log_format log_format;
+	char *log_path; /* LOG_SINK_FILE */
+	bool log_verbose;
+	struct conf_smtp smtp;
+	struct conf_pop3 pop3;
+	struct conf_queue queue;
+};
+
+struct conf_fault {
+	unsigned line; /* 0: the file as a whole */
+	char *text;    /* what is wrong and what to write instead */
+};
+
+struct conf_faults {
+	struct conf_fault *list;
+	size_t count;
+};
+
+/* `path` names the file in faults and is what relative paths are relative to; `text` is its
+ * content. Opens nothing. Returns NULL when there is any fault. */
+struct conf *conf_parse(const char *path, const char *text, size_t n, struct conf_faults *faults);
+void conf_free(struct conf *conf);
+void conf_faults_free(struct conf_faults *faults);
+
+/* The octets of a client address are in one of the "networks". */
+bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What surrounds a message's content (RFC 5321 §2.3.1): who sent it, who is to
+ * get it, and what the client asked for. The structs and their wire functions
+ * come from envelope.def.
+ */
+#ifndef POSTERN_ENVELOPE_H
+#define POSTERN_ENVELOPE_H
+
+#include "common/limits.h"
+#include "common/wire.h"
+
+enum transport {
+	TRANSPORT_LOCAL = 1,   /* a mailbox here; deliver-local */
+	TRANSPORT_REMOTE = 2,  /* another server; deliver-remote */
+	TRANSPORT_DISCARD = 3, /* accepted and thrown away, as the operator wished */
+};
+
+enum notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+enum ret { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
+enum envelope_flags { ENVELOPE_8BITMIME = 1, ENVELOPE_SMTPUTF8 = 2 };
+
+#define TABLE "common/envelope.def"
+#include "common/msg-declare.h"
+#undef TABLE
+
+#endif

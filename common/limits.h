@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Sizes that more than one program must agree on, in octets unless said
+ * otherwise. What an operator may change is in conf.h instead.
+ */
+#ifndef POSTERN_LIMITS_H
+#define POSTERN_LIMITS_H
+
+enum {
+	LOCAL_PART_MAX = 64,	 /* RFC 5321 §4.5.3.1.1 */
+	DOMAIN_MAX = 255,	 /* RFC 5321 §4.5.3.1.2 */
+	ADDRESS_MAX = 320,	 /* local part, "@", domain */
+	MAILBOX_PATH_MAX = 1024, /* expanded "mailboxes" template */
+	NEXTHOP_MAX = 255,
+	HELO_MAX = 255,
+	ENVID_MAX = 100,	  /* RFC 3461 §4.4 */
+	ORCPT_MAX = 500,	  /* RFC 3461 §4.2 */
+	CLIENT_ADDRESS_MAX = 64,  /* "[IPv6:...]" or "local uid 4294967295" */
+	SESSION_ID_MAX = 24,
+	LOGIN_MAX = 320,
+	PASSWORD_MAX = 1024,
+	TICKET_SIZE = 16,
+	REMOTE_TEXT_MAX = 512,	  /* what another server said, sanitised to printable */
+	ENHANCED_CODE_MAX = 12,	  /* "5.999.999" */
+	REASON_MAX = 512,
+	INLINE_CONTENT_MAX = 64 * 1024, /* above it a message is a file of its own */
+	RECIPIENTS_PER_PACKET = 100,
+	RECIPIENTS_MAX = 65535,	  /* of one message, after expansion */
+	EXPANSION_MAX = 1000,	  /* final recipients that one RCPT may stand for */
+	PACKET_MAX = 160 * 1024,  /* one message between two programs */
+};
+
+#endif

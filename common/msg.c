@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Every table of messages and records, compiled once.
+ */
+#include "common/envelope.h"
+#include "common/msg-supervision.h"
+#include "common/msg-smtpd-directory.h"
+#include "common/msg-smtpd-queue.h"
+#include "common/msg-queue-local.h"
+#include "common/msg-pop3d-directory.h"
+#include "common/msg-directory-session.h"
+#include "common/msg-pop3d-session.h"
+#include "common/msg-operator-queue.h"
+#include "common/msg-operator-control.h"
+
+#define TABLE "common/envelope.def"
+#include "common/msg-define.h"
+#undef TABLE
+
+#define EDGE supervision
+#define EDGE_NAME "supervision"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-supervision.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE smtpd_directory
+#define EDGE_NAME "smtpd-directory"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-smtpd-directory.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE smtpd_queue
+#define EDGE_NAME "smtpd-queue"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-smtpd-queue.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE queue_local
+#define EDGE_NAME "queue-local"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-queue-local.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE pop3d_directory
+#define EDGE_NAME "pop3d-directory"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-pop3d-directory.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE directory_session
+#define EDGE_NAME "directory-session"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-directory-session.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE pop3d_session
+#define EDGE_NAME "pop3d-session"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-pop3d-session.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE operator_queue
+#define EDGE_NAME "operator-queue"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-operator-queue.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE operator_control
+#define EDGE_NAME "operator-control"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-operator-control.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The jail that every program enters before it touches anything from outside:
+ * resource limits, empty root and own user (when started as root), no new
+ * privileges, Landlock, seccomp, no stray descriptors. One file per mechanism:
+ * sandbox-user.c, sandbox-landlock.c, sandbox-seccomp.c, sandbox-fds.c.
+ */
+#ifndef POSTERN_SANDBOX_H
+#define POSTERN_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Groups of system calls beyond the event loop's own (memory, clocks, epoll, eventfd,
+ * sendmsg, recvmsg, read, write, close, exit). */
+enum sandbox_calls {
+	SANDBOX_ACCEPT = 1 << 0,     /* accept4, getpeername, setsockopt on given sockets */
+	SANDBOX_FILES_READ = 1 << 1, /* openat without writing, fstat, getdents, pread, mmap of files */
+	SANDBOX_FILES_WRITE = 1 << 2, /* and create, write, sync, rename, link, unlink, mkdir */
+	SANDBOX_THREADS = 1 << 3,    /* clone of threads, futex */
+	SANDBOX_FORK = 1 << 4,	     /* fork of itself, wait; never exec */
+	SANDBOX_CONNECT = 1 << 5,    /* socket, connect over IPv4 and IPv6 */
+	SANDBOX_RESTRICT = 1 << 6,   /* landlock and seccomp again, for children that get less */
+	SANDBOX_SETUID = 1 << 7,     /* the small root parents only */
+};
+
+enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE };
+
+#define SANDBOX_PATHS_MAX 8
+
+struct sandbox {
+	unsigned calls;	     /* mask of enum sandbox_calls */
+	unsigned files_max;  /* RLIMIT_NOFILE; 0: as the configuration needs (service.c) */
+	unsigned processes_max; /* RLIMIT_NPROC beyond what the user has; 0 forbids fork and threads */
+	struct {
+		char *path; /* a directory; everything beneath it */
+		enum sandbox_access access;
+	} paths[SANDBOX_PATHS_MAX];
+	size_t path_count;
+	const char *root; /* chroot when started as root; NULL: POSTERN_RUNDIR/empty */
+};
+
+/* Copies the path. */
+void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access access);
+/* Enters the jail as `user` (used when started as root). Ends the program when a mechanism
+ * that the kernel has cannot be put in force; logs the Landlock level reached. */
+void sandbox_enter(const struct sandbox *s, const char *user);
+/* For a forked child that shall have less: another Landlock layer and seccomp filter. */
+void sandbox_narrow(const struct sandbox *s);
+/* Tries what must fail; ends the program when something succeeds. */
+void sandbox_self_test(const struct sandbox *s);
+
+#endif

@@ -15,7 +15,7 @@ struct event_base *loop_base(void);
 void loop_run(void);
 void loop_exit(void);
 
-/* Monotonic milliseconds, read once per round of the loop; for deadlines. */
+/* Monotonic milliseconds; for deadlines. */
 uint64_t loop_now_ms(void);
 /* Milliseconds since the epoch; for what people and other machines read. */
 uint64_t loop_wall_ms(void);

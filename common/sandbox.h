@@ -3,7 +3,7 @@
  * The jail that every program enters before it touches anything from outside:
  * resource limits, empty root and own user (when started as root), no new
  * privileges, Landlock, seccomp, no stray descriptors. One file per mechanism:
- * sandbox-user.c, sandbox-landlock.c, sandbox-seccomp.c, sandbox-fds.c.
+ * sandbox-user.c, sandbox-landlock.c, sandbox-seccomp.c, sandbox-limits.c.
  */
 #ifndef POSTERN_SANDBOX_H
 #define POSTERN_SANDBOX_H
@@ -37,17 +37,16 @@ struct sandbox {
 		enum sandbox_access access;
 	} paths[SANDBOX_PATHS_MAX];
 	size_t path_count;
-	const char *root; /* chroot when started as root; NULL: POSTERN_RUNDIR/empty */
+	const char *root; /* see sandbox_enter; NULL: an empty directory */
 };
 
 /* Copies the path. */
 void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access access);
-/* Enters the jail as `user` (used when started as root). Ends the program when a mechanism
- * that the kernel has cannot be put in force; logs the Landlock level reached. */
+/* Enters the jail. Started as root: `root` becomes the root directory and `user` the user.
+ * Otherwise: `root` becomes the current directory. So after it, names relative to `root` are
+ * right in both cases; absolute ones are not. Ends the program when a mechanism that the
+ * kernel has cannot be put in force, or when what must be forbidden still works. */
 void sandbox_enter(const struct sandbox *s, const char *user);
 /* For a forked child that shall have less: another Landlock layer and seccomp filter. */
 void sandbox_narrow(const struct sandbox *s);
-/* Tries what must fail; ends the program when something succeeds. */
-void sandbox_self_test(const struct sandbox *s);
-
 #endif

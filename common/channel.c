@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A packet is a 16-bit message id and the message's fields (wire.h). Packet 0 is
+ * the greeting: edge name, version, and which side speaks.
+ *
+ * Invariant: a channel is closed exactly once, by fail(); from then on nothing is
+ * sent or received, and `closed` is called from the loop unless the owner frees
+ * the channel first. Never: act on a packet that does not decode to its last
+ * octet, or trust a count of descriptors other than the row's.
+ */
+#include "common/channel.h"
+#include "common/loop.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+	GREETING = 0,
+	DESCRIPTORS_MAX = 4,
+	PACKETS_PER_ROUND = 64,	       /* so that one busy peer does not starve the others */
+	DECODED_MAX = 8 * 1024 * 1024, /* lists of one message */
+};
+
+struct packet {
+	struct packet *next;
+	size_t n;
+	size_t nfds;
+	int fds[DESCRIPTORS_MAX];
+	uint8_t data[];
+};
+
+struct channel {
+	int fd; /* -1 once closed */
+	bool greeted;
+	bool dispatching;
+	bool freed; /* by its owner, inside a handler */
+	const struct edge_side *side;
+	const void *handlers;
+	void *ctx;
+	channel_closed_fn *closed;
+	const char *why;
+	struct event *readable;
+	struct event *writable;
+	struct event *closing;
+	struct packet *first, **last;
+	size_t backlog;
+};
+
+/* One packet at a time is built, and one is read, in the whole process. */
+static struct buf out_packet = BUF_INIT(PACKET_MAX);
+static uint8_t in_packet[PACKET_MAX];
+static struct pool *in_pool;
+
+static void close_fds(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void drop_packet(struct channel *ch)
+{
+	struct packet *p = ch->first;
+	ch->first = p->next;
+	if (ch->first == NULL)
+		ch->last = &ch->first;
+	ch->backlog -= p->n;
+	close_fds(p->fds, p->nfds);
+	free(p);
+}
+
+static void shut(struct channel *ch)
+{
+	if (ch->fd < 0)
+		return;
+	event_free(ch->readable);
+	event_free(ch->writable);
+	close(ch->fd);
+	ch->fd = -1;
+	while (ch->first != NULL)
+		drop_packet(ch);
+}
+
+static void fail(struct channel *ch, const char *why)
+{
+	if (ch->fd < 0)
+		return;
+	shut(ch);
+	ch->why = why;
+	loop_timer_start(ch->closing, 0);
+}
+
+static void on_closing(void *arg)
+{
+	struct channel *ch = arg;
+	ch->closed(ch->ctx, ch, ch->why);
+}
+
+/* 1: sent, 0: the socket is full, -1: failed for good. */
+static int send_now(int fd, const uint8_t *data, size_t n, const int *fds, size_t nfds)
+{
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = n};
+	union {
+		char space[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (nfds > 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.space;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * nfds);
+	}
+	ssize_t done;
+	do
+		done = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (done < 0 && errno == EINTR);
+	if (done >= 0)
+		return 1;
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+}
+
+static bool enqueue(
+    struct channel *ch, const uint8_t *data, size_t n, const int *fds, size_t nfds)
+{
+	if (ch->backlog + n > CHANNEL_BACKLOG_MAX) {
+		fail(ch, "the peer does not read");
+		return false;
+	}
+	struct packet *p = xmalloc(sizeof(*p) + n);
+	*p = (struct packet){.n = n, .nfds = nfds};
+	memcpy(p->data, data, n);
+	for (size_t i = 0; i < nfds; i++)
+		p->fds[i] = -1;
+	for (size_t i = 0; i < nfds; i++) {
+		p->fds[i] = dup(fds[i]);
+		if (p->fds[i] < 0) {
+			close_fds(p->fds, nfds);
+			free(p);
+			fail(ch, "out of descriptors");
+			return false;
+		}
+	}
+	if (ch->first == NULL)
+		event_add(ch->writable, NULL);
+	*ch->last = p;
+	ch->last = &p->next;
+	ch->backlog += n;
+	return true;
+}
+
+static bool send_packet(
+    struct channel *ch, const uint8_t *data, size_t n, const int *fds, size_t nfds)
+{
+	int sent = ch->first != NULL ? 0 : send_now(ch->fd, data, n, fds, nfds);
+	if (sent < 0) {
+		fail(ch, "the peer is gone");
+		return false;
+	}
+	return sent == 1 || enqueue(ch, data, n, fds, nfds);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *ch = arg;
+	(void)what;
+	while (ch->first != NULL) {
+		struct packet *p = ch->first;
+		int sent = send_now(fd, p->data, p->n, p->fds, p->nfds);
+		if (sent == 0)
+			return;
+		if (sent < 0) {
+			fail(ch, "the peer is gone");
+			return;
+		}
+		drop_packet(ch);
+	}
+	event_del(ch->writable);
+}
+
+bool channel_send(struct channel *ch, uint16_t id, void (*put)(struct wire_writer *, const void *),
+    const void *v, const int *fds, size_t nfds)
+{
+	struct wire_writer w = {.buf = &out_packet};
+	if (ch->fd < 0 || nfds > DESCRIPTORS_MAX)
+		return false;
+	buf_reset(&out_packet);
+	wire_put_u16(&w, id);
+	put(&w, v);
+	return !w.failed && send_packet(ch, out_packet.p, out_packet.end, fds, nfds);
+}
+
+static void put_greeting(struct wire_writer *w, const void *v)
+{
+	const struct edge_side *side = v;
+	wire_put_str(w, str_from_cstr(side->edge), 64);
+	wire_put_u16(w, side->version);
+	wire_put_u8(w, side->server);
+}
+
+static bool greeting_fits(const struct edge_side *side, struct wire_reader *r)
+{
+	struct str edge = wire_get_str(r, 64);
+	uint16_t version = wire_get_u16(r);
+	bool server = wire_get_u8(r) != 0;
+	return wire_reader_done(r) && str_eq(edge, str_from_cstr(side->edge)) &&
+	    version == side->version && server != side->server;
+}
+
+static const struct msg_row *find_row(const struct edge_side *side, uint16_t id)
+{
+	for (const struct msg_row *row = side->rows; row->name != NULL; row++)
+		if (row->id == id)
+			return row;
+	return NULL;
+}
+
+/* The decoded message in the pool, or NULL. */
+static void *decode(const struct msg_row *row, struct wire_reader *r)
+{
+	void *v = pool_alloc(r->pool, row->size);
+	if (v == NULL)
+		return NULL;
+	row->get(r, v);
+	return wire_reader_done(r) ? v : NULL;
+}
+
+/* NULL, or what the peer did wrong. */
+static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
+{
+	struct wire_reader r = {.p = in_packet, .n = n, .pool = in_pool};
+	uint16_t id = wire_get_u16(&r);
+	if (!ch->greeted) {
+		if (id != GREETING || nfds != 0 || !greeting_fits(ch->side, &r))
+			return "the peer is of another version of Postern, or not the program it should be: "
+			       "restart the whole suite";
+		ch->greeted = true;
+		return NULL;
+	}
+	const struct msg_row *row = find_row(ch->side, id);
+	if (row == NULL || row->descriptors != nfds)
+		return "the peer sent a message that does not belong on this edge";
+	void *v = decode(row, &r);
+	if (v == NULL)
+		return "the peer sent a malformed message";
+	return row->call(ch->handlers, ch->ctx, v, fds) ? NULL : "the peer broke the protocol";
+}
+
+/* Octets received, 0 at the end, -1 when there is nothing now or (broken) for good. */
+static ssize_t receive(int fd, int *fds, size_t *nfds, bool *broken)
+{
+	struct iovec iov = {.iov_base = in_packet, .iov_len = sizeof(in_packet)};
+	union {
+		char space[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.space,
+	    .msg_controllen = sizeof(control.space)};
+	ssize_t n;
+	do
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	*nfds = 0;
+	*broken = n < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
+	if (n < 0)
+		return -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count && *nfds < DESCRIPTORS_MAX; i++)
+			memcpy(&fds[(*nfds)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	}
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		*broken = true;
+	return n;
+}
+
+/* Whether to go on with this channel. */
+static bool receive_one(struct channel *ch)
+{
+	int fds[DESCRIPTORS_MAX];
+	size_t nfds;
+	bool broken;
+	ssize_t n = receive(ch->fd, fds, &nfds, &broken);
+	if (n <= 0 || broken) {
+		close_fds(fds, nfds);
+		if (broken || n == 0)
+			fail(ch, n == 0 ? "the peer closed it" : "the socket failed");
+		return false;
+	}
+	const char *why = dispatch(ch, (size_t)n, fds, nfds);
+	close_fds(fds, nfds);
+	pool_reset(in_pool);
+	if (why != NULL && !ch->freed)
+		fail(ch, why);
+	return !ch->freed && ch->fd >= 0;
+}
+
+static void really_free(struct channel *ch)
+{
+	shut(ch);
+	event_free(ch->closing);
+	free(ch);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *ch = arg;
+	(void)fd;
+	(void)what;
+	ch->dispatching = true;
+	for (int i = 0; i < PACKETS_PER_ROUND && receive_one(ch); i++)
+		continue;
+	ch->dispatching = false;
+	if (ch->freed)
+		really_free(ch);
+}
+
+struct channel *channel_new(int fd, const struct edge_side *side, const void *handlers, void *ctx,
+    channel_closed_fn *closed)
+{
+	struct channel *ch = xcalloc(1, sizeof(*ch));
+	*ch = (struct channel){.fd = fd,
+	    .side = side,
+	    .handlers = handlers,
+	    .ctx = ctx,
+	    .closed = closed};
+	ch->last = &ch->first;
+	if (in_pool == NULL)
+		in_pool = pool_new(DECODED_MAX);
+	ch->closing = loop_timer(on_closing, ch);
+	ch->readable = loop_watch(fd, EV_READ, on_readable, ch);
+	ch->writable = event_new(loop_base(), fd, EV_WRITE | EV_PERSIST, on_writable, ch);
+	channel_send(ch, GREETING, put_greeting, side, NULL, 0);
+	return ch;
+}
+
+void channel_free(struct channel *ch)
+{
+	if (ch == NULL)
+		return;
+	if (ch->dispatching) {
+		shut(ch);
+		ch->freed = true;
+		loop_timer_stop(ch->closing);
+		return;
+	}
+	really_free(ch);
+}
+
+size_t channel_backlog(const struct channel *ch)
+{
+	return ch->backlog;
+}
+
+bool channel_is_closed(const struct channel *ch)
+{
+	return ch->fd < 0;
+}
+
+int channel_fd(const struct channel *ch)
+{
+	return ch->fd;
+}
+
+bool channel_peer_uid(const struct channel *ch, uint32_t *uid)
+{
+	struct ucred cred;
+	socklen_t n = sizeof(cred);
+	if (ch->fd < 0 || getsockopt(ch->fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+		return false;
+	*uid = cred.uid;
+	return true;
+}
+
+bool channel_try_packet(const struct edge_side *side, const uint8_t *p, size_t n, struct pool *pool)
+{
+	struct wire_reader r = {.p = p, .n = n, .pool = pool};
+	uint16_t id = wire_get_u16(&r);
+	if (id == GREETING)
+		return greeting_fits(side, &r);
+	const struct msg_row *row = r.failed ? NULL : find_row(side, id);
+	return row != NULL && decode(row, &r) != NULL;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The system calls that each group stands for. What is not listed kills the
+ * program: control says so in the log and starts it anew.
+ */
+#include "common/log.h"
+#include "common/sandbox-internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#ifdef WITH_SANITIZERS
+enum { FILTERING = 0 }; /* their run-time libraries use calls that we do not want */
+#else
+enum { FILTERING = 1 };
+#endif
+
+#define CALL(name) SCMP_SYS(name)
+#define END        __NR_SCMP_ERROR
+
+static const int base_calls[] = {CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(recvmsg),
+    CALL(sendmsg), CALL(recvfrom), CALL(sendto), CALL(recvmmsg), CALL(sendmmsg), CALL(close),
+    CALL(shutdown), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(poll), CALL(ppoll),
+    CALL(clock_gettime), CALL(clock_nanosleep), CALL(gettimeofday), CALL(time), CALL(getpid),
+    CALL(gettid), CALL(getuid), CALL(geteuid), CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise),
+    CALL(futex), CALL(rt_sigreturn), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(exit),
+    CALL(exit_group), CALL(getrandom), CALL(fstat), CALL(fcntl), CALL(dup), CALL(lseek),
+    CALL(eventfd2), CALL(getsockopt), CALL(getsockname), CALL(getpeername), CALL(restart_syscall),
+    CALL(sched_yield), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(pwrite64), END};
+
+static const int accept_calls[] = {CALL(accept4), CALL(setsockopt), END};
+
+static const int read_calls[] = {CALL(pread64), CALL(preadv), CALL(getdents64), CALL(newfstatat),
+    CALL(stat), CALL(lstat), CALL(statx), CALL(fstatfs), CALL(statfs), CALL(fadvise64), CALL(flock),
+    CALL(readlink), CALL(readlinkat), CALL(getcwd), END};
+
+static const int write_calls[] = {CALL(open), CALL(openat), CALL(openat2), CALL(mkdir), CALL(mkdirat),
+    CALL(unlink), CALL(unlinkat), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),
+    CALL(linkat), CALL(rmdir), CALL(ftruncate), CALL(fallocate), CALL(pwritev), CALL(pwritev2),
+    CALL(fsync), CALL(fdatasync), CALL(syncfs), CALL(sync_file_range), CALL(fchmod), CALL(utimensat),
+    CALL(copy_file_range), END};
+
+static const int thread_calls[] = {CALL(sched_getaffinity), CALL(sched_getparam),
+    CALL(sched_getscheduler), CALL(prlimit64), CALL(set_tid_address), END};
+
+static const int fork_calls[] = {CALL(clone), CALL(fork), CALL(vfork), CALL(wait4), CALL(waitid),
+    CALL(close_range), CALL(dup2), CALL(dup3), CALL(epoll_create1), CALL(pipe2),
+    CALL(set_tid_address), CALL(sigaltstack), CALL(socketpair), END};
+
+static const int connect_calls[] = {CALL(socket), CALL(connect), CALL(setsockopt), CALL(bind), END};
+
+static const int restrict_calls[] = {CALL(landlock_create_ruleset), CALL(landlock_add_rule),
+    CALL(landlock_restrict_self), CALL(seccomp), CALL(prctl), CALL(prlimit64), CALL(setrlimit),
+    CALL(getrlimit), END};
+
+static const int setuid_calls[] = {CALL(setuid), CALL(setgid), CALL(setgroups), CALL(setresuid),
+    CALL(setresgid), CALL(chroot), CALL(chdir), END};
+
+static const struct {
+	unsigned group;
+	const int *calls;
+} groups[] = {{SANDBOX_ACCEPT, accept_calls}, {SANDBOX_FILES_READ, read_calls},
+    {SANDBOX_FILES_WRITE, write_calls}, {SANDBOX_THREADS, thread_calls},
+    {SANDBOX_FORK, fork_calls}, {SANDBOX_CONNECT, connect_calls},
+    {SANDBOX_RESTRICT, restrict_calls}, {SANDBOX_SETUID, setuid_calls}};
+
+static void must(int rc)
+{
+	if (rc < 0 && rc != -EEXIST) {
+		errno = -rc;
+		log_fatal(EX_OSERR, "the system call filter cannot be built: %m");
+	}
+}
+
+static void allow(scmp_filter_ctx f, const int *calls)
+{
+	for (; *calls != END; calls++)
+		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, *calls, 0));
+}
+
+/* Memory may be mapped, but never made executable. */
+static void allow_memory(scmp_filter_ctx f)
+{
+	const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(mmap), 1, no_exec));
+	must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(mprotect), 1, no_exec));
+}
+
+/* What glibc's fstat is, and no more, for programs without files. */
+static void allow_fstat(scmp_filter_ctx f)
+{
+	must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(newfstatat), 1,
+	    SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)));
+}
+
+static void allow_reading(scmp_filter_ctx f)
+{
+	const uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
+	must(seccomp_rule_add(
+	    f, SCMP_ACT_ALLOW, CALL(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, writing, O_RDONLY)));
+	must(seccomp_rule_add(
+	    f, SCMP_ACT_ALLOW, CALL(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, writing, O_RDONLY)));
+}
+
+static void allow_threads(scmp_filter_ctx f)
+{
+	must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(clone), 1,
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)));
+}
+
+void sandbox_filter(unsigned calls)
+{
+	if (!FILTERING)
+		return;
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (f == NULL)
+		log_fatal(EX_OSERR, "the system call filter cannot be built");
+	allow(f, base_calls);
+	allow_memory(f);
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (calls & groups[i].group)
+			allow(f, groups[i].calls);
+	if (!(calls & SANDBOX_FILES_READ))
+		allow_fstat(f);
+	if ((calls & SANDBOX_FILES_READ) && !(calls & SANDBOX_FILES_WRITE))
+		allow_reading(f);
+	if ((calls & SANDBOX_THREADS) && !(calls & SANDBOX_FORK))
+		allow_threads(f);
+	/* Its arguments are out of the filter's sight; glibc falls back to clone. */
+	must(seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0));
+	must(seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2));
+	must(seccomp_load(f));
+	seccomp_release(f);
+}

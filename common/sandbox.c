@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+#include "common/sandbox-internal.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access access)
+{
+	if (s->path_count == SANDBOX_PATHS_MAX)
+		log_fatal(EX_SOFTWARE, "the jail has too many paths");
+	s->paths[s->path_count].path = xstrdup(path);
+	s->paths[s->path_count++].access = access;
+}
+
+static void no_new_privileges(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		log_fatal(EX_OSERR, "new privileges cannot be ruled out: %m");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		log_fatal(EX_OSERR, "dumps cannot be forbidden: %m");
+}
+
+/* Tries what no program may do once it is confined. */
+static void self_test(bool confined)
+{
+	int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	close(fd);
+	if (confined)
+		log_fatal(EX_SOFTWARE, "the jail leaks: /etc/passwd can be opened");
+	log_message(LOG_WARNING, "this kernel has no Landlock: only system calls are confined");
+}
+
+void sandbox_enter(const struct sandbox *s, const char *user)
+{
+	struct sandbox_identity who = sandbox_find_user(user);
+	int ruleset = sandbox_landlock_prepare(s);
+	sandbox_limit(s);
+	sandbox_become(&who, s->root);
+	no_new_privileges();
+	if (ruleset >= 0)
+		sandbox_landlock_enforce(ruleset);
+	self_test(ruleset >= 0 || who.change);
+	sandbox_filter(s->calls);
+}
+
+void sandbox_narrow(const struct sandbox *s)
+{
+	int ruleset = sandbox_landlock_prepare(s);
+	if (ruleset >= 0)
+		sandbox_landlock_enforce(ruleset);
+	sandbox_filter(s->calls);
+}

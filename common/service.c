@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The life of a program under control; see service.h. Its order is the order of
+ * dropping privilege: nothing from outside is looked at before the jail.
+ */
+#include "common/service.h"
+#include "common/mem.h"
+#include "common/msg-supervision.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CONTROL_FD = 3, CONF_FD = 4, FIRST_STRAY_FD = 5, CONF_SIZE_MAX = 1024 * 1024 };
+
+static struct service *service;
+static struct conf *conf;
+static const char *conf_path;
+static struct channel *control;
+
+const struct conf *service_conf(void)
+{
+	return conf;
+}
+
+static bool read_conf_text(int fd, struct buf *text)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || st.st_size > CONF_SIZE_MAX)
+		return false;
+	uint8_t *to = buf_reserve(text, (size_t)st.st_size + 1);
+	if (to == NULL || lseek(fd, 0, SEEK_SET) < 0)
+		return false;
+	ssize_t n = read(fd, to, (size_t)st.st_size);
+	if (n != st.st_size)
+		return false;
+	to[n] = '\0';
+	buf_commit(text, (size_t)n);
+	return true;
+}
+
+/* control checks the configuration before it hands it out, so a fault here is ours. */
+static struct conf *load_conf(int fd)
+{
+	struct buf text = BUF_INIT(CONF_SIZE_MAX + 1);
+	struct conf_faults faults = {0};
+	struct conf *fresh = NULL;
+	if (read_conf_text(fd, &text))
+		fresh = conf_parse(conf_path, (const char *)text.p, text.end, &faults);
+	for (size_t i = 0; i < faults.count; i++)
+		log_message(LOG_ERR, "%s:%u: %s", conf_path, faults.list[i].line, faults.list[i].text);
+	conf_faults_free(&faults);
+	buf_release(&text);
+	return fresh;
+}
+
+static int take(int *fds)
+{
+	int fd = fds[0];
+	fds[0] = -1;
+	return fd;
+}
+
+static bool on_peer(void *ctx, const struct msg_peer *m, int *fds)
+{
+	(void)ctx;
+	if (m->edge == EDGE_NONE || m->edge >= EDGE_COUNT || service->on_peer == NULL)
+		return false;
+	service->on_peer((enum edge_id)m->edge, m->instance, take(fds));
+	return true;
+}
+
+static bool on_listener(void *ctx, const struct msg_listener *m, int *fds)
+{
+	(void)ctx;
+	if (service->on_listener == NULL)
+		return false;
+	const struct conf_listener *l =
+	    m->number < conf->listener_count ? &conf->listeners[m->number] : NULL;
+	service->on_listener(l, (enum listener_kind)m->kind, take(fds));
+	return true;
+}
+
+static bool on_configuration(void *ctx, const struct msg_configuration *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	struct conf *fresh = load_conf(fds[0]);
+	if (fresh == NULL) {
+		log_message(LOG_ERR, "the new configuration was not taken; the old one stays");
+		return true;
+	}
+	struct conf *old = conf;
+	conf = fresh;
+	if (service->on_reload != NULL)
+		service->on_reload(conf);
+	conf_free(old);
+	return true;
+}
+
+static bool on_log_to(void *ctx, const struct msg_log_to *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	log_set_fd(take(fds));
+	return true;
+}
+
+static bool on_admission_table(void *ctx, const struct msg_admission_table *m, int *fds)
+{
+	(void)ctx;
+	if (service->on_admission != NULL)
+		service->on_admission(take(fds), m->worker, m->workers);
+	return true;
+}
+
+static bool on_go(void *ctx, const struct msg_go *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return msg_ready_send(control, &(struct msg_ready){}, NULL);
+}
+
+static bool on_stop(void *ctx, const struct msg_stop *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	if (service->on_stop != NULL)
+		service->on_stop();
+	else
+		loop_exit();
+	return true;
+}
+
+static const struct supervision_server_handlers handlers = {
+    .peer = on_peer,
+    .listener = on_listener,
+    .configuration = on_configuration,
+    .log_to = on_log_to,
+    .admission_table = on_admission_table,
+    .go = on_go,
+    .stop = on_stop,
+};
+
+/* Without control nobody would ever stop or restart this program. */
+static void on_control_gone(void *ctx, struct channel *channel, const char *why)
+{
+	(void)ctx;
+	(void)why;
+	channel_free(channel);
+	control = NULL;
+	log_message(LOG_WARNING, "control is gone: leaving");
+	if (service->on_stop != NULL)
+		service->on_stop();
+	else
+		loop_exit();
+}
+
+static void check_started_by_control(void)
+{
+	struct stat st;
+	if (fstat(CONTROL_FD, &st) == 0 && S_ISSOCK(st.st_mode) && fstat(CONF_FD, &st) == 0)
+		return;
+	fprintf(stderr, "%s is started by control: use `postern start`\n", service->name);
+	exit(EX_USAGE);
+}
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+/* What the C library reads from files at first use is read now. */
+static void warm_up(void)
+{
+	setenv("TZ", ":/etc/localtime", 0);
+	tzset();
+	loop_base();
+}
+
+/* The soft limit may follow the hard one up to what the program declares. */
+static void raise_files(unsigned wanted)
+{
+	struct rlimit limit;
+	if (wanted == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_message(LOG_WARNING, "the limit of open files cannot be raised: %m");
+}
+
+static void load_first_conf(int argc, char **argv)
+{
+	conf_path = argc > 1 ? argv[1] : POSTERN_SYSCONFDIR "/postern.conf";
+	conf = load_conf(CONF_FD);
+	if (conf == NULL)
+		exit(EX_CONFIG);
+	close(CONF_FD);
+}
+
+int service_main(struct service *self, int argc, char **argv)
+{
+	service = self;
+	check_started_by_control();
+	close_range(FIRST_STRAY_FD, ~0U, 0);
+	ignore_signals();
+	load_first_conf(argc, argv);
+	log_init(self->name, conf->hostname, conf->log_sink, conf->log_format, conf->log_verbose);
+	warm_up();
+	raise_files(self->sandbox.files_max);
+	if (self->before_jail != NULL)
+		self->before_jail(self, conf);
+	control = channel_new(CONTROL_FD, &supervision_server, &handlers, NULL, on_control_gone);
+	sandbox_enter(&self->sandbox, self->user);
+	if (self->in_jail != NULL)
+		self->in_jail(conf);
+	log_deferred(true);
+	loop_run();
+	log_deferred(false);
+	return EX_OK;
+}

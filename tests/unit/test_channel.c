@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Channels over a real socket pair: messages and descriptors arrive, back-pressure
+ * holds, and every way in which a peer can misbehave costs it the channel only.
+ */
+#include "common/loop.h"
+#include "common/msg-smtpd-queue.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int pair[2];
+static struct channel *server, *client;
+static int closed_server, closed_client;
+static unsigned submits, files;
+static size_t content_octets;
+static int kept_fd;
+
+static bool on_submit(void *ctx, const struct msg_submit *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	submits++;
+	content_octets += m->content.n;
+	return m->recipients_count == 1 && str_eq(m->recipients[0].address, STR("ann@example.org"));
+}
+
+static bool on_submit_abandon(void *ctx, const struct msg_submit_abandon *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	channel_free(server);
+	server = NULL;
+	return true;
+}
+
+static bool on_large_open(void *ctx, const struct msg_large_open *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	bool sent = msg_large_file_send(server, &(struct msg_large_file){.cookie = m->cookie}, &null);
+	close(null);
+	return sent;
+}
+
+static bool on_large_file(void *ctx, const struct msg_large_file *m, int *fds)
+{
+	(void)ctx;
+	ck_assert_uint_eq(m->cookie, 77);
+	kept_fd = fds[0];
+	fds[0] = -1;
+	files++;
+	return true;
+}
+
+static const struct smtpd_queue_server_handlers server_handlers = {
+    .submit = on_submit,
+    .submit_abandon = on_submit_abandon,
+    .large_open = on_large_open,
+};
+static const struct smtpd_queue_client_handlers client_handlers = {.large_file = on_large_file};
+
+static void on_closed(void *ctx, struct channel *ch, const char *why)
+{
+	(void)why;
+	++*(int *)ctx;
+	if (ch == server)
+		server = NULL;
+	else
+		client = NULL;
+	channel_free(ch);
+}
+
+static void on_deadline(void *ctx)
+{
+	*(bool *)ctx = true;
+	loop_exit();
+}
+
+/* Runs the loop until the sockets are quiet. */
+static void settle(void)
+{
+	bool done = false;
+	struct event *timer = loop_timer(on_deadline, &done);
+	loop_timer_start(timer, 20);
+	while (!done)
+		event_base_loop(loop_base(), EVLOOP_ONCE);
+	event_free(timer);
+	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+}
+
+static void setup(void)
+{
+	ck_assert_int_eq(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+	closed_server = closed_client = 0;
+	submits = files = 0;
+	content_octets = 0;
+	kept_fd = -1;
+	client = NULL;
+	server = channel_new(pair[0], &smtpd_queue_server, &server_handlers, &closed_server, on_closed);
+}
+
+static void setup_both(void)
+{
+	setup();
+	client = channel_new(pair[1], &smtpd_queue_client, &client_handlers, &closed_client, on_closed);
+}
+
+static void teardown(void)
+{
+	channel_free(server);
+	channel_free(client);
+}
+
+static bool submit(const char *address, size_t n)
+{
+	static char content[INLINE_CONTENT_MAX];
+	struct recipient r = {.address = str_from_cstr(address)};
+	struct msg_submit m = {
+	    .recipients = &r, .recipients_count = 1, .content = str_from(content, n)};
+	return msg_submit_send(client, &m, NULL);
+}
+
+START_TEST(messages_and_descriptors_arrive)
+{
+	ck_assert(submit("ann@example.org", 4096));
+	ck_assert(msg_large_open_send(client, &(struct msg_large_open){.cookie = 77}, NULL));
+	settle();
+	ck_assert_uint_eq(submits, 1);
+	ck_assert_uint_eq(content_octets, 4096);
+	ck_assert_uint_eq(files, 1);
+	ck_assert_int_eq(1, (int)write(kept_fd, "x", 1));
+	close(kept_fd);
+	ck_assert_int_eq(closed_server + closed_client, 0);
+}
+END_TEST
+
+START_TEST(what_the_socket_does_not_take_waits_in_order)
+{
+	for (int i = 0; i < 200; i++)
+		ck_assert(submit("ann@example.org", INLINE_CONTENT_MAX));
+	ck_assert_uint_gt(channel_backlog(client), 0);
+	for (int i = 0; i < 20 && submits < 200; i++)
+		settle();
+	ck_assert_uint_eq(submits, 200);
+	ck_assert_uint_eq(channel_backlog(client), 0);
+}
+END_TEST
+
+START_TEST(a_peer_that_never_reads_is_dropped)
+{
+	/* 64 MiB wait at most; each of these is a little over 64 KiB. */
+	bool taken = true;
+	for (int i = 0; i < 1100 && taken; i++)
+		taken = submit("ann@example.org", INLINE_CONTENT_MAX);
+	ck_assert(!taken);
+	settle();
+	ck_assert_int_eq(closed_client, 1);
+}
+END_TEST
+
+START_TEST(a_handler_that_refuses_closes_the_channel)
+{
+	ck_assert(submit("eve@example.org", 1));
+	settle();
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_int_eq(closed_client, 1);
+}
+END_TEST
+
+START_TEST(a_handler_may_free_its_channel)
+{
+	ck_assert(msg_submit_abandon_send(client, &(struct msg_submit_abandon){.cookie = 1}, NULL));
+	ck_assert(submit("ann@example.org", 1));
+	settle();
+	ck_assert_int_eq(closed_server, 0);
+	ck_assert_int_eq(closed_client, 1);
+	ck_assert_uint_eq(submits, 0);
+}
+END_TEST
+
+START_TEST(a_missing_handler_closes_the_channel)
+{
+	ck_assert(msg_submit_recipients_send(client, &(struct msg_submit_recipients){}, NULL));
+	settle();
+	ck_assert_int_eq(closed_server, 1);
+}
+END_TEST
+
+static void send_raw(const void *p, size_t n, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {(void *)(uintptr_t)p, n};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (fd >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		*c = (struct cmsghdr){
+		    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	ck_assert_int_eq((ssize_t)n, sendmsg(pair[1], &msg, 0));
+}
+
+static const char greeting[] = "\0\0\0\0\0\x0bsmtpd-queue\0\x01\0";
+
+START_TEST(a_wrong_greeting_closes_the_channel)
+{
+	char bytes[sizeof(greeting) - 1];
+	memcpy(bytes, greeting, sizeof(bytes));
+	bytes[_i] ^= 1;
+	send_raw(bytes, sizeof(bytes), -1);
+	settle();
+	ck_assert_int_eq(closed_server, 1);
+	close(pair[1]);
+}
+END_TEST
+
+START_TEST(the_right_greeting_is_taken)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	settle();
+	ck_assert_int_eq(closed_server, 0);
+	close(pair[1]);
+	settle();
+	ck_assert_int_eq(closed_server, 1);
+}
+END_TEST
+
+START_TEST(an_unknown_message_closes_the_channel)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw("\x7f\x7f", 2, -1);
+	settle();
+	ck_assert_int_eq(closed_server, 1);
+	close(pair[1]);
+}
+END_TEST
+
+static int open_fds(void)
+{
+	int n = 0;
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+START_TEST(an_unasked_descriptor_closes_the_channel_and_is_closed)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	settle();
+	int before = open_fds();
+	send_raw("\0\x06\0\0\0\x01", 6, pair[1]);
+	settle();
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_int_eq(open_fds(), before - 1); /* the server's own end */
+	close(pair[1]);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("channel");
+	TCase *both = tcase_create("two channels");
+	tcase_add_checked_fixture(both, setup_both, teardown);
+	tcase_add_test(both, messages_and_descriptors_arrive);
+	tcase_add_test(both, what_the_socket_does_not_take_waits_in_order);
+	tcase_add_test(both, a_peer_that_never_reads_is_dropped);
+	tcase_add_test(both, a_handler_that_refuses_closes_the_channel);
+	tcase_add_test(both, a_handler_may_free_its_channel);
+	tcase_add_test(both, a_missing_handler_closes_the_channel);
+	tcase_set_timeout(both, 60);
+	suite_add_tcase(suite, both);
+	TCase *raw = tcase_create("a hostile peer");
+	tcase_add_checked_fixture(raw, setup, teardown);
+	tcase_add_loop_test(raw, a_wrong_greeting_closes_the_channel, 0, (int)sizeof(greeting) - 1);
+	tcase_add_test(raw, the_right_greeting_is_taken);
+	tcase_add_test(raw, an_unknown_message_closes_the_channel);
+	tcase_add_test(raw, an_unasked_descriptor_closes_the_channel_and_is_closed);
+	suite_add_tcase(suite, raw);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -81,11 +81,16 @@ int admission_create(unsigned workers)
 
 void admission_clear_worker(int fd, unsigned worker)
 {
-	static const struct row empty;
-	off_t at = (off_t)table_size(worker);
-	/* A memory file of this size has room for it: nothing to do about a failure. */
-	if (worker < ADMISSION_WORKERS_MAX && pwrite(fd, &empty, sizeof(empty), at) < 0)
-		return;
+	static const uint8_t zeros[4096];
+	size_t at = table_size(worker);
+	size_t end = table_size(worker + 1);
+	while (worker < ADMISSION_WORKERS_MAX && at < end) {
+		size_t n = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
+		ssize_t written = pwrite(fd, zeros, n, (off_t)at);
+		if (written <= 0)
+			return; /* the file has this size and is all memory: it cannot happen */
+		at += (size_t)written;
+	}
 }
 
 static bool is_table(int fd, unsigned workers)

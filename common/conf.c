@@ -376,7 +376,10 @@ static void check_orders(struct reader *r)
 	    r, CONF_IN_smtp, "header-max", &c->smtp.header_max, "size-max", c->smtp.message_max);
 	check_order(r, CONF_IN_queue, "retry-first", &c->queue.retry_first, "retry-max",
 	    c->queue.retry_max);
-	if (c->queue.spool_max > 0)
+	if (c->queue.spool_max > 0 && c->queue.spool_max < 4 * MIB)
+		conf_fault(r->faults, line_of(r, CONF_IN_queue, "spool-max", (struct str){NULL, 0}),
+		    "spool-max: write 0 for the whole file system, or at least \"4 MiB\"");
+	else if (c->queue.spool_max > 0)
 		check_order(r, CONF_IN_queue, "segment-size", &c->queue.segment_size, "spool-max",
 		    c->queue.spool_max / 4);
 }

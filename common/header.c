@@ -60,6 +60,11 @@ size_t header_length(struct str message)
 	return message.n - rest.n + line_length(rest);
 }
 
+static bool is_plain(char c)
+{
+	return c == '\t' || ((uint8_t)c >= ' ' && c != 0x7f);
+}
+
 bool header_put(struct buf *b, const char *name, struct str value)
 {
 	size_t name_length = strlen(name);
@@ -72,7 +77,7 @@ bool header_put(struct buf *b, const char *name, struct str value)
 	*to++ = ':';
 	*to++ = ' ';
 	for (size_t i = 0; i < value.n; i++)
-		*to++ = (uint8_t)value.p[i] < ' ' || value.p[i] == 0x7f ? '?' : value.p[i];
+		*to++ = is_plain(value.p[i]) ? value.p[i] : '?';
 	memcpy(to, "\r\n", 2);
 	buf_commit(b, n);
 	return true;

@@ -8,7 +8,7 @@
 #include "common/address.h"
 #include "common/limits.h"
 
-enum { COMPONENT_MAX = 200, TEMPLATE_MAX = 512 };
+enum { COMPONENT_MAX = 250, TEMPLATE_MAX = 512 };
 
 /* The next component of a path, without slashes; empty at the end. */
 static struct str next_component(struct str *rest)

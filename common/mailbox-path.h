@@ -14,6 +14,8 @@
 
 #include "common/buf.h"
 
+/* What is wrong with a template, to follow its name in a sentence; NULL when nothing is. */
+const char *mailbox_template_fault(const char *template);
 /* The fixed leading directories of the template, without a trailing "/": what programs open and
  * confine themselves to. "/var/mail/%d/%n" -> "/var/mail". */
 bool mailbox_root(const char *template, struct buf *out);

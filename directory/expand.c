@@ -34,6 +34,7 @@ struct expander {
 	size_t nodes_cap;
 	struct address_set recipients; /* of the targets */
 	size_t targets_cap;
+	size_t octets; /* that the targets take on the wire */
 };
 
 static bool stop(struct expander *x, enum expand_status status, struct str text)
@@ -53,7 +54,8 @@ static bool add_target(
 	struct address_set *known = &x->recipients;
 	if (address_set_find(known, address) < known->count)
 		return true;
-	if (known->count == EXPANSION_MAX)
+	x->octets += 4 + address.n + 4 + nexthop.n + 1;
+	if (known->count == EXPANSION_MAX || x->octets > EXPAND_OCTETS_MAX)
 		return too_many(x);
 	struct target *list = pool_grow(
 	    x->pool, x->out->targets, known->count, &x->targets_cap, sizeof(*list));

@@ -100,7 +100,11 @@ bool map_facts_get(struct str value, struct map_facts *out)
 
 enum lookup_result map_get(struct map *m, struct str key, struct pool *pool, struct str *value)
 {
-	return m->backend->get(m->handle, key, pool, value);
+	if (str_eq(key, MAP_FACTS_KEY))
+		return LOOKUP_NONE;
+	enum lookup_result found = m->backend->get(m->handle, key, pool, value);
+	/* Afterwards: what was read must be from before the change. */
+	return map_is_intact(m) ? found : LOOKUP_FAILED;
 }
 
 struct each {
@@ -128,7 +132,7 @@ static const char *check_facts(struct map *m, enum table_id table)
 {
 	struct pool *pool = pool_new(4096);
 	struct str value;
-	enum lookup_result found = map_get(m, MAP_FACTS_KEY, pool, &value);
+	enum lookup_result found = m->backend->get(m->handle, MAP_FACTS_KEY, pool, &value);
 	bool ok = found == LOOKUP_FOUND && map_facts_get(value, &m->facts);
 	pool_free(pool);
 	if (!ok)

@@ -101,7 +101,7 @@ static void check_expansion(struct checker *c, struct subject *s, struct str add
 	    {EXPAND_DANGLING, "leads to no mailbox: add one with `postern user add`, or change the alias"},
 	    {EXPAND_LOOP, "comes back to itself: name a mailbox, or list the alias's own address to keep "
 			  "a copy in the mailbox of that name"},
-	    {EXPAND_TOO_MANY, "stands for more than 1000 recipients: make the lists smaller"},
+	    {EXPAND_TOO_MANY, "stands for more than 1000 recipients, or for more than 150 KiB of them: make the lists smaller"},
 	    {EXPAND_TOO_DEEP, "is reached through more than 32 aliases: make the chain shorter"},
 	    {EXPAND_FAILED, "cannot be expanded: make the lists smaller"},
 	};

@@ -130,6 +130,15 @@ static bool install_text(struct tables *t, enum table_id id)
 	return renameat(t->dirfd, name, t->dirfd, table_name(id)) == 0;
 }
 
+/* After a failure; harmless when it was installed. */
+static void remove_text(struct tables *t, enum table_id id)
+{
+	char name[MAP_NAME_SIZE];
+	text_new_name(id, name);
+	if (unlinkat(t->dirfd, name, 0) < 0 && errno != ENOENT)
+		perror(name);
+}
+
 static int install(
     struct tables *t, enum table_id edited, struct map_build *builds[TABLE_COUNT], FILE *err)
 {
@@ -166,5 +175,7 @@ int tables_write(struct tables *t, enum table_id edited, FILE *err)
 	int status = build_set(t, edited, builds, err);
 	for (size_t i = 0; i < TABLE_COUNT; i++)
 		map_build_free(builds[i]);
+	if (status != EX_OK && edited != TABLE_COUNT)
+		remove_text(t, edited);
 	return status;
 }

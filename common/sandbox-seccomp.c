@@ -103,7 +103,8 @@ static void allow_fstat(scmp_filter_ctx f)
 /* libconfuse's scanner asks whether the text of a new configuration comes from a terminal. */
 static void allow_isatty(scmp_filter_ctx f)
 {
-	must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TCGETS)));
+	must(seccomp_rule_add(
+	    f, SCMP_ACT_ALLOW, CALL(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TCGETS)));
 }
 
 static void allow_reading(scmp_filter_ctx f)

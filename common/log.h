@@ -17,8 +17,14 @@
  *   log_note(&ev, STR("queue active"));
  *   log_end(&ev);
  *
- * Lines are written together at the end of the loop's round; log_flush writes
- * them now.
+ * A value cannot pretend to be another: in the line shape a blank after a comma
+ * and one before a parenthesis are escaped too, so ", " always separates.
+ *
+ * Lines go out at once until log_deferred(true); from then on they are written
+ * together at the end of the loop's round, and log_flush writes them now. What a
+ * slow reader does not take is kept up to a bound, then lines are dropped and their
+ * number is logged. No line is longer than LOG_LINE_MAX with its newline, so lines
+ * of several programs on one pipe do not mix. For the loop's thread only.
  */
 #ifndef POSTERN_LOG_H
 #define POSTERN_LOG_H
@@ -42,15 +48,20 @@ void log_init(const char *program, const char *hostname, enum log_sink sink,
     enum log_format format, bool verbose);
 /* From now on to this descriptor, which the log owns. */
 void log_set_fd(int fd);
+/* Opens what log_set_fd or a program's descriptor 2 takes; `path` for LOG_SINK_FILE. -1 with errno. */
+int log_open(enum log_sink sink, const char *path);
+/* Lines may wait for the end of the loop's round: set when the loop begins, cleared when it ends. */
+void log_deferred(bool deferred);
 
 struct log_event {
 	int level;
+	bool muted; /* a debugging event, and the log is not verbose */
 	size_t n;
 	size_t values;
 	char text[LOG_LINE_MAX];
 };
 
-/* `level` as in syslog.h; `id` may be empty. */
+/* `level` as in syslog.h (LOG_DEBUG only when verbose); `id` may be empty. */
 void log_begin(struct log_event *ev, int level, struct str id);
 void log_str(struct log_event *ev, const char *name, struct str value);
 /* In angle brackets in the line shape. */

@@ -225,7 +225,9 @@ int service_main(struct service *self, int argc, char **argv)
 	sandbox_enter(&self->sandbox, self->user);
 	if (self->in_jail != NULL)
 		self->in_jail(conf);
+	log_deferred(true);
 	loop_run();
+	log_deferred(false);
 	log_flush();
 	return EX_OK;
 }

@@ -14,7 +14,8 @@ int dir_open_beneath(int dir, const char *path, int flags);
 
 /* One entry; "." and ".." are left out. False ends the reading. */
 typedef bool dir_entry_fn(void *ctx, const char *name);
-/* Reads the directory from its start. `dir` is open for reading; its offset moves. 0 or an errno. */
+/* Reads the directory from its start. `dir` is open for reading; its offset moves. `fn` must not
+ * read another directory. 0 or an errno. */
 int dir_each(int dir, dir_entry_fn *fn, void *ctx);
 
 #endif

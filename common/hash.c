@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Open addressing with linear probing; removing shifts what follows back, so
- * there are no tombstones. Between a quarter and three quarters of the slots are
+ * there are no tombstones. Between an eighth and three quarters of the slots are
  * taken, once there are more than the fewest.
  */
 #include "common/hash.h"

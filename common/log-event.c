@@ -332,7 +332,8 @@ void log_end(struct log_event *ev)
 	log_put_line(ev->text, ev->n);
 }
 
-static void message(int level, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void message(
+    int level, const char *format, va_list ap)
 {
 	struct log_event ev;
 	char text[LOG_LINE_MAX];

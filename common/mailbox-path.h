@@ -5,7 +5,7 @@
  *
  * The template's %d, %n and %u become the domain, the local part and the whole
  * address in lower case. Each becomes at most one path component: "/", NUL,
- * control characters, "%", a leading "." and a component longer than 250 octets
+ * blanks, control characters, "%", a leading "." and a component longer than 250 octets
  * are written as %HH or refused, so that nothing leaves the template's directory
  * and two addresses never share a mailbox.
  */
@@ -14,6 +14,8 @@
 
 #include "common/buf.h"
 
+/* What is wrong with a template, to follow its name in a sentence; NULL when nothing is. */
+const char *mailbox_template_fault(const char *template);
 /* The fixed leading directories of the template, without a trailing "/": what programs open and
  * confine themselves to. "/var/mail/%d/%n" -> "/var/mail". */
 bool mailbox_root(const char *template, struct buf *out);

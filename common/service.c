@@ -228,6 +228,5 @@ int service_main(struct service *self, int argc, char **argv)
 	log_deferred(true);
 	loop_run();
 	log_deferred(false);
-	log_flush();
 	return EX_OK;
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Between the parts of the configuration's reader:
+ *   conf-scan.c     the file as tokens and settings; every fault of form
+ *   conf-options.c  the table of options, defaults, "did you mean"
+ *   conf-value.c    text to typed values
+ *   conf-listen.c   listeners and networks
+ *   conf.c          all of it in order, and what must hold between options
+ */
+#ifndef POSTERN_CONF_INTERNAL_H
+#define POSTERN_CONF_INTERNAL_H
+
+#include "common/conf.h"
+
+#define KIB    ((uint64_t)1024)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define MINUTE 60
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+enum {
+	CONF_TEXT_MAX = 1024 * 1024,
+	CONF_TOKENS_MAX = 32768,
+	CONF_SETTINGS_MAX = 1024,
+	CONF_LISTENERS_MAX = 64,
+	CONF_NETWORKS_MAX = 1000,
+	CONF_FAULTS_MAX = 200,
+};
+
+/* --- Faults --- */
+void conf_fault(struct conf_faults *faults, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* --- Options --- */
+enum conf_section {
+#define SECTION(id, name) CONF_IN_##id,
+#define OPTION(section, name, kind, field, standard, least, most, help)
+#include "common/conf-options.def"
+#undef SECTION
+#undef OPTION
+	CONF_SECTIONS,
+};
+
+enum conf_kind {
+	CONF_TEXT,
+	CONF_PATH,
+	CONF_OCTETS,
+	CONF_SIZE,
+	CONF_SECONDS,
+	CONF_COUNT,
+	CONF_FLAG,
+	CONF_WORD,
+	CONF_LIST,
+	CONF_OTHER,
+};
+
+struct conf_option {
+	enum conf_section section;
+	const char *name;
+	enum conf_kind kind;
+	size_t offset;	      /* of the field in struct conf */
+	const char *standard; /* the default as one would write it; NULL: computed */
+	uint64_t least;
+	uint64_t most;
+	const char *help;
+};
+
+extern const struct conf_option conf_options[];
+extern const size_t conf_option_count;
+extern const char *const conf_section_names[CONF_SECTIONS];
+
+const struct conf_option *conf_find_option(enum conf_section section, struct str name);
+/* False when there is no such section. */
+bool conf_find_section(struct str name, enum conf_section *section);
+/* Reports the unknown name and what was probably meant. */
+void conf_unknown_option(
+    struct conf_faults *faults, unsigned line, enum conf_section section, struct str name);
+void conf_unknown_section(struct conf_faults *faults, unsigned line, struct str name);
+
+/* --- The file as settings --- */
+struct conf_setting {
+	const struct conf_option *option;
+	struct str title; /* of the section */
+	unsigned line;
+};
+
+struct conf_heading {
+	enum conf_section section;
+	struct str title;
+	unsigned line;
+};
+
+/* What the file says, as far as it is well formed. Strings point into the text. */
+struct conf_scan {
+	struct conf_setting *settings;
+	size_t setting_count;
+	struct conf_heading *headings;
+	size_t heading_count;
+	/* The text again, with everything that is wrong and every comment blanked out, so that
+	 * libconfuse finds no fault in it; NUL-terminated. */
+	char *clean;
+};
+
+void conf_scan(const char *text, size_t n, struct conf_scan *scan, struct conf_faults *faults);
+void conf_scan_free(struct conf_scan *scan);
+
+/* --- Values --- */
+struct conf_source {
+	const char *path; /* the file */
+	unsigned line;	  /* the setting's */
+};
+
+/* Sets the option's field; a value that is wrong is reported and leaves it as it was. */
+void conf_set(struct conf *conf, const struct conf_option *option, struct conf_source source,
+    const char *value, struct conf_faults *faults);
+/* Absolute, without "." components; heap. */
+char *conf_absolute(const char *file, const char *path);
+
+/* --- Listeners and networks --- */
+void conf_add_network(
+    struct conf *conf, unsigned line, const char *value, struct conf_faults *faults);
+void conf_add_listener(struct conf *conf, const char *name, enum conf_protocol protocol,
+    unsigned line, const char *address, struct conf_faults *faults);
+
+#endif

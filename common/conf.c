@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Reads a configuration in four steps, each of which reports all it finds: form
+ * (conf-scan.c), values (libconfuse unquotes them, conf-value.c types them), lists
+ * of addresses (conf-listen.c), and what must hold between options (here).
+ *
+ * A configuration can open, look up and run nothing: there is no include, no
+ * function and no environment. It may be parsed inside the jail.
+ */
+#include "common/conf-internal.h"
+#include "common/address.h"
+#include "common/mailbox-path.h"
+#include "common/mem.h"
+
+#include <confuse.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WORKERS_DEFAULT_MAX = 8, RUN_PATH_MAX = 90, HOSTNAME_SIZE = 256 };
+
+/* --- Faults --- */
+
+void conf_fault(struct conf_faults *faults, unsigned line, const char *format, ...)
+{
+	va_list ap;
+	char text[2048];
+	if (faults->count >= CONF_FAULTS_MAX)
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (faults->count == CONF_FAULTS_MAX - 1) {
+		line = UINT32_MAX;
+		snprintf(text, sizeof(text), "there are more faults, which are not shown");
+	}
+	faults->list = xreallocarray(faults->list, faults->count + 1, sizeof(*faults->list));
+	faults->list[faults->count++] = (struct conf_fault){.line = line, .text = xstrdup(text)};
+}
+
+void conf_faults_free(struct conf_faults *faults)
+{
+	for (size_t i = 0; i < faults->count; i++)
+		free(faults->list[i].text);
+	free(faults->list);
+	*faults = (struct conf_faults){0};
+}
+
+/* By line, those of the whole file last; equal ones stay in order. */
+static void sort_faults(struct conf_faults *faults)
+{
+	for (size_t i = 1; i < faults->count; i++) {
+		struct conf_fault f = faults->list[i];
+		size_t k = i;
+		while (k > 0 && faults->list[k - 1].line - 1 > f.line - 1) {
+			faults->list[k] = faults->list[k - 1];
+			k--;
+		}
+		faults->list[k] = f;
+	}
+	for (size_t i = 0; i < faults->count; i++)
+		if (faults->list[i].line == UINT32_MAX)
+			faults->list[i].line = 0;
+}
+
+/* --- The machine --- */
+
+/* Asked once, before any jail; a reload inside it finds the answers here. */
+static struct {
+	bool known;
+	char hostname[HOSTNAME_SIZE];
+	unsigned processors;
+} machine;
+
+static void ask_machine(void)
+{
+	cpu_set_t set;
+	if (machine.known)
+		return;
+	machine.known = true;
+	if (gethostname(machine.hostname, sizeof(machine.hostname) - 1) != 0)
+		machine.hostname[0] = '\0';
+	machine.processors =
+	    sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	if (machine.processors > WORKERS_DEFAULT_MAX)
+		machine.processors = WORKERS_DEFAULT_MAX;
+}
+
+/* --- libconfuse --- */
+
+/* Where its faults go; there is one parse at a time. The scanner lets nothing through that
+ * libconfuse refuses, so one that comes here was missed by it. */
+static struct conf_faults *confuse_faults;
+
+__attribute__((format(printf, 2, 0))) static void on_confuse_fault(
+    cfg_t *cfg, const char *format, va_list ap)
+{
+	char text[512];
+	vsnprintf(text, sizeof(text), format, ap);
+	conf_fault(confuse_faults, cfg == NULL ? 0 : (unsigned)cfg->line, "%s", text);
+}
+
+static cfg_opt_t section_options[CONF_SECTIONS][64];
+
+static void add_option(enum conf_section section, cfg_opt_t option)
+{
+	size_t i = 0;
+	while (section_options[section][i].name != NULL)
+		i++;
+	section_options[section][i] = option;
+}
+
+/* libconfuse's option table, from ours. Every value is text to it: conf-value.c says better what
+ * is wrong with one. */
+static cfg_opt_t *confuse_options(void)
+{
+	memset(section_options, 0, sizeof(section_options));
+	for (size_t i = 0; i < conf_option_count; i++) {
+		const struct conf_option *o = &conf_options[i];
+		cfg_opt_t text = CFG_STR(o->name, NULL, CFGF_NODEFAULT);
+		cfg_opt_t list = CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT);
+		add_option(o->section, o->kind == CONF_LIST ? list : text);
+	}
+	for (unsigned i = CONF_IN_top + 1; i < CONF_SECTIONS; i++) {
+		cfg_flag_t flags = i == CONF_IN_listen ? CFGF_MULTI | CFGF_TITLE : CFGF_NODEFAULT;
+		cfg_opt_t section = CFG_SEC(conf_section_names[i], section_options[i], flags);
+		add_option(CONF_IN_top, section);
+	}
+	return section_options[CONF_IN_top];
+}
+
+/* --- Values --- */
+
+struct reader {
+	const char *path;
+	struct conf *conf;
+	struct conf_faults *faults;
+	cfg_t *cfg;
+	const struct conf_scan *scan;
+};
+
+static cfg_t *section_of(const struct reader *r, const struct conf_setting *s)
+{
+	char title[64];
+	if (s->option->section == CONF_IN_top)
+		return r->cfg;
+	if (s->option->section != CONF_IN_listen)
+		return cfg_getsec(r->cfg, conf_section_names[s->option->section]);
+	snprintf(title, sizeof(title), "%.*s", STR_ARG(s->title));
+	return cfg_gettsec(r->cfg, "listen", title);
+}
+
+static void set_defaults(struct reader *r)
+{
+	for (size_t i = 0; i < conf_option_count; i++)
+		if (conf_options[i].standard != NULL)
+			conf_set(r->conf, &conf_options[i], (struct conf_source){.path = r->path},
+			    conf_options[i].standard, r->faults);
+	r->conf->workers = machine.processors;
+}
+
+static void set_values(struct reader *r)
+{
+	for (size_t i = 0; i < r->scan->setting_count; i++) {
+		const struct conf_setting *s = &r->scan->settings[i];
+		cfg_t *section = section_of(r, s);
+		const char *value = section == NULL || s->option->kind == CONF_LIST
+					? NULL
+					: cfg_getstr(section, s->option->name);
+		if (value != NULL)
+			conf_set(r->conf, s->option,
+			    (struct conf_source){.path = r->path, .line = s->line}, value,
+			    r->faults);
+	}
+}
+
+/* The line of a setting, 0 when the file does not have it. */
+static unsigned line_of(
+    const struct reader *r, enum conf_section section, const char *name, struct str title)
+{
+	for (size_t i = 0; i < r->scan->setting_count; i++) {
+		const struct conf_setting *s = &r->scan->settings[i];
+		if (s->option->section == section && strcmp(s->option->name, name) == 0 &&
+		    str_eq(s->title, title))
+			return s->line;
+	}
+	return 0;
+}
+
+static unsigned top_line(const struct reader *r, const char *name)
+{
+	return line_of(r, CONF_IN_top, name, (struct str){NULL, 0});
+}
+
+static void set_networks(struct reader *r)
+{
+	unsigned line = top_line(r, "networks");
+	if (line == 0) {
+		conf_add_network(r->conf, 0, "127.0.0.0/8", r->faults);
+		conf_add_network(r->conf, 0, "[::1]/128", r->faults);
+		return;
+	}
+	for (unsigned i = 0; i < cfg_size(r->cfg, "networks"); i++)
+		conf_add_network(r->conf, line, cfg_getnstr(r->cfg, "networks", i), r->faults);
+}
+
+static bool parse_protocol(const char *word, enum conf_protocol *out)
+{
+	static const char *const words[] = {[CONF_SMTP] = "smtp", [CONF_POP3] = "pop3"};
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i], word) == 0) {
+			*out = (enum conf_protocol)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One section "listen NAME". */
+static void set_listener(struct reader *r, const struct conf_heading *heading)
+{
+	char name[64];
+	enum conf_protocol protocol;
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(heading->title));
+	cfg_t *section = cfg_gettsec(r->cfg, "listen", name);
+	if (section == NULL)
+		return;
+	const char *word = cfg_getstr(section, "protocol");
+	if (!parse_protocol(word == NULL ? name : word, &protocol)) {
+		conf_fault(r->faults,
+		    word == NULL ? heading->line
+				 : line_of(r, CONF_IN_listen, "protocol", heading->title),
+		    "listen %s: say which protocol it is: protocol = smtp or protocol = pop3",
+		    name);
+		return;
+	}
+	unsigned line = line_of(r, CONF_IN_listen, "address", heading->title);
+	unsigned count = cfg_size(section, "address");
+	if (count == 0)
+		conf_fault(r->faults, line == 0 ? heading->line : line,
+		    "listen %s has no address; write address = \"*:%s\" into it", name,
+		    protocol == CONF_SMTP ? "25" : "110");
+	for (unsigned i = 0; i < count; i++)
+		conf_add_listener(
+		    r->conf, name, protocol, line, cfg_getnstr(section, "address", i), r->faults);
+}
+
+static void set_listeners(struct reader *r)
+{
+	for (size_t i = 0; i < r->scan->heading_count; i++)
+		if (r->scan->headings[i].section == CONF_IN_listen)
+			set_listener(r, &r->scan->headings[i]);
+}
+
+static void set_log(struct reader *r)
+{
+	const char *value = cfg_getstr(r->cfg, "log");
+	unsigned line = top_line(r, "log");
+	if (line == 0 || value == NULL || strcmp(value, "stderr") == 0) {
+		r->conf->log_sink = LOG_SINK_STDERR;
+	} else if (strcmp(value, "syslog") == 0) {
+		r->conf->log_sink = LOG_SINK_SYSLOG;
+	} else if (strchr(value, '/') != NULL) {
+		r->conf->log_sink = LOG_SINK_FILE;
+		r->conf->log_path = conf_absolute(r->path, value);
+	} else {
+		conf_fault(r->faults, line,
+		    "log = \"%.60s\": it can be stderr, syslog or the path of a file with a slash "
+		    "in it",
+		    value);
+	}
+}
+
+/* --- What must hold --- */
+
+static void check_hostname(struct reader *r)
+{
+	unsigned line = top_line(r, "hostname");
+	char **hostname = &r->conf->hostname;
+	if (*hostname == NULL)
+		*hostname = xstrdup(machine.hostname);
+	struct str name = str_from_cstr(*hostname);
+	bool usable = address_is_domain(name, false) && str_find(name, '.') < name.n;
+	if (usable)
+		return;
+	if (line == 0)
+		conf_fault(r->faults, 0,
+		    "this machine calls itself \"%.60s\", which is no full name; write hostname = "
+		    "\"mx.example.org\"",
+		    *hostname);
+	else
+		conf_fault(r->faults, line,
+		    "hostname = \"%.60s\" is no full name of a machine; write one such as "
+		    "\"mx.example.org\"",
+		    *hostname);
+}
+
+static void check_postmaster(struct reader *r)
+{
+	struct address address;
+	char *given = r->conf->postmaster;
+	if (given == NULL)
+		return;
+	if (address_parse(str_from_cstr(given), true, &address) != ADDRESS_OK) {
+		conf_fault(r->faults, top_line(r, "postmaster"),
+		    "postmaster = \"%.60s\" is no address; write one such as \"admin@example.org\"",
+		    given);
+		return;
+	}
+	struct pool *pool = pool_new(4096);
+	struct str canonical;
+	if (address_canonical(&address, pool, &canonical)) {
+		r->conf->postmaster = str_dup(canonical);
+		free(given);
+	}
+	pool_free(pool);
+}
+
+static void check_mailboxes(struct reader *r)
+{
+	if (r->conf->mailboxes == NULL) {
+		if (top_line(r, "mailboxes") == 0)
+			conf_fault(r->faults, 0,
+			    "mailboxes is missing; write mailboxes = \"/var/mail/%%d/%%n\"");
+		return;
+	}
+	const char *fault = mailbox_template_fault(r->conf->mailboxes);
+	if (fault != NULL)
+		conf_fault(r->faults, top_line(r, "mailboxes"),
+		    "mailboxes = \"%.200s\" %s; write one such as \"/var/mail/%%d/%%n\"",
+		    r->conf->mailboxes, fault);
+}
+
+static void check_delimiter(struct reader *r)
+{
+	const char *d = r->conf->recipient_delimiter;
+	if (d[0] == '\0' ||
+	    (d[1] == '\0' && strchr("!#$%&'*+-/=?^_`{|}~", d[0]) != NULL && d[0] != '/'))
+		return;
+	conf_fault(r->faults, top_line(r, "recipient-delimiter"),
+	    "recipient-delimiter = \"%.60s\": it can be one of + - = _ # ~ and the like, or empty",
+	    d);
+}
+
+static void check_run(struct reader *r)
+{
+	if (strlen(r->conf->run) > RUN_PATH_MAX)
+		conf_fault(r->faults, top_line(r, "run"),
+		    "run: the path is longer than %d octets, too long for the names of sockets in "
+		    "it",
+		    RUN_PATH_MAX);
+}
+
+/* One option that may not be larger than another; a default gives way. */
+static void check_order(struct reader *r, enum conf_section section, const char *small,
+    unsigned *small_value, const char *large, uint64_t large_value)
+{
+	unsigned a = line_of(r, section, small, (struct str){NULL, 0});
+	unsigned b = line_of(r, section, large, (struct str){NULL, 0});
+	if (*small_value <= large_value)
+		return;
+	if (a == 0)
+		*small_value = (unsigned)large_value;
+	else
+		conf_fault(r->faults, a > b ? a : b,
+		    "%s { %s } is more than %s; change one of them", conf_section_names[section],
+		    small, large);
+}
+
+static void check_orders(struct reader *r)
+{
+	struct conf *c = r->conf;
+	check_order(
+	    r, CONF_IN_smtp, "header-max", &c->smtp.header_max, "size-max", c->smtp.message_max);
+	check_order(r, CONF_IN_queue, "retry-first", &c->queue.retry_first, "retry-max",
+	    c->queue.retry_max);
+	if (c->queue.spool_max > 0 && c->queue.spool_max < 4 * MIB)
+		conf_fault(r->faults, line_of(r, CONF_IN_queue, "spool-max", (struct str){NULL, 0}),
+		    "spool-max: write 0 for the whole file system, or at least \"4 MiB\"");
+	else if (c->queue.spool_max > 0)
+		check_order(r, CONF_IN_queue, "segment-size", &c->queue.segment_size, "spool-max",
+		    c->queue.spool_max / 4);
+}
+
+static void check(struct reader *r)
+{
+	bool any = false;
+	for (size_t i = 0; i < r->scan->heading_count; i++)
+		any = any || r->scan->headings[i].section == CONF_IN_listen;
+	if (!any)
+		conf_fault(
+		    r->faults, 0, "nothing listens; write listen smtp { address = \"*:25\" }");
+	check_hostname(r);
+	check_postmaster(r);
+	check_mailboxes(r);
+	check_delimiter(r);
+	check_run(r);
+	check_orders(r);
+}
+
+/* --- All together --- */
+
+static void read_values(struct reader *r)
+{
+	r->cfg = cfg_init(confuse_options(), CFGF_NONE);
+	if (r->cfg == NULL)
+		conf_fault(r->faults, 0, "out of memory");
+	if (r->cfg == NULL)
+		return;
+	confuse_faults = r->faults;
+	cfg_set_error_function(r->cfg, on_confuse_fault);
+	if (cfg_parse_buf(r->cfg, r->scan->clean) != CFG_SUCCESS && r->faults->count == 0)
+		conf_fault(r->faults, 0, "the file cannot be read");
+	set_defaults(r);
+	set_values(r);
+	set_networks(r);
+	set_listeners(r);
+	set_log(r);
+	check(r);
+	cfg_free(r->cfg);
+}
+
+static bool check_text(const char *text, size_t n, struct conf_faults *faults)
+{
+	struct str s = {text, n};
+	size_t nul = str_find(s, '\0');
+	if (n > CONF_TEXT_MAX)
+		conf_fault(faults, 0, "the file has more than %d octets; is this the right file?",
+		    CONF_TEXT_MAX);
+	else if (nul < n)
+		conf_fault(faults, 0, "there is a NUL at octet %zu; is this the right file?", nul);
+	else
+		return true;
+	return false;
+}
+
+struct conf *conf_parse(const char *path, const char *text, size_t n, struct conf_faults *faults)
+{
+	struct conf_scan scan;
+	struct reader r = {.path = path, .faults = faults, .scan = &scan};
+	*faults = (struct conf_faults){0};
+	ask_machine();
+	if (!check_text(text, n, faults))
+		return NULL;
+	r.conf = xcalloc(1, sizeof(*r.conf));
+	conf_scan(text, n, &scan, faults);
+	read_values(&r);
+	conf_scan_free(&scan);
+	sort_faults(faults);
+	if (faults->count == 0)
+		return r.conf;
+	conf_free(r.conf);
+	return NULL;
+}
+
+void conf_free(struct conf *conf)
+{
+	if (conf == NULL)
+		return;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		free(conf->listeners[i].name);
+		free(conf->listeners[i].address);
+	}
+	char *const texts[] = {conf->hostname, conf->postmaster, conf->tables, conf->mailboxes,
+	    conf->spool, conf->run, conf->recipient_delimiter, conf->log_path};
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		free(texts[i]);
+	free(conf->listeners);
+	free(conf->networks);
+	free(conf);
+}

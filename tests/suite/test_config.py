@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: ISC
+"""Configurations with faults: each is named with file, line and remedy, and nothing is touched."""
+import re
+
+import pytest
+
+EX_OK, EX_CONFIG = 0, 78
+
+GOOD = """hostname = "mx.example.test"
+listen smtp { address = "127.0.0.1:2525" }
+mailboxes = "mail/%d/%n"
+spool = "spool"
+run = "run"
+"""
+
+
+def check(one, text):
+    """Status and {line: text} of `postern check` on this text."""
+    one.write("broken.conf", text)
+    path = one.directory / "broken.conf"
+    done = one.postern("check", conf=path)
+    output = done.out + done.err
+    faults = {}
+    for line in output.splitlines():
+        found = re.match(re.escape(str(path)) + r":(\d+): (.+)", line)
+        if found:
+            faults.setdefault(int(found.group(1)), []).append(found.group(2))
+    return done.returncode, faults, output
+
+
+@pytest.fixture(scope="module")
+def idle():
+    from instance import Instance
+    one = Instance()
+    yield one
+    one.close()
+
+
+def test_good(idle):
+    status, faults, output = check(idle, GOOD)
+    assert (status, faults) == (EX_OK, {}), output
+
+
+FAULTS = {
+    'hostnam = "x.example.test"': "hostname",
+    'hostname = "not a name"': "hostname",
+    "workers = 0": "workers",
+    "workers = 1000": "64",
+    'workers = "many"': "workers",
+    'listen smtp { address = "127.0.0.1" }': "port",
+    'listen smtp { address = "127.0.0.1:70000" }': "port",
+    'listen smtp { address = "mail.example.test:25" }': "address",
+    'listen imap { address = "127.0.0.1:143" }': "protocol",
+    'networks = {"10.0.0.0/33"}': "10.0.0.0/33",
+    'networks = {"everybody"}': "everybody",
+    'smtp { size-max = "5 parsecs" }': "size-max",
+    "smtp { size-max = 1 }": "size-max",
+    'smtp { sizemax = "5 MiB" }': "size-max",
+    "smtp { hops-max = 5 }": "hops-max",
+    'pop3 { idle-timeout = "1 min" }': "idle-timeout",
+    'queue { segment-size = "3 GiB" }': "segment-size",
+    "queue { hold-local = perhaps }": "hold-local",
+    'mailboxes = "/var/mail"': "%",
+    'mailboxes = "/var/mail/%q"': "%q",
+    'postmaster = "two words"': "postmaster",
+    'log-format = "xml"': "json",
+    "just words": "",
+}
+
+
+@pytest.mark.parametrize("line", FAULTS, ids=str)
+def test_one_fault(idle, line):
+    """At the end of a good file, so the fault's line is known; the report names what to look at."""
+    status, faults, output = check(idle, GOOD + line + "\n")
+    assert status == EX_CONFIG, output
+    assert list(faults) == [6], output
+    assert FAULTS[line] in " ".join(faults[6]), output
+
+
+def test_every_fault_is_reported_at_once(idle):
+    text = 'hostnam = "x"\nworkers = 0\n' + GOOD + 'log-format = "xml"\nsmtp { hops-max = 1 }\n'
+    status, faults, output = check(idle, text)
+    assert status == EX_CONFIG
+    assert set(faults) == {1, 2, 8, 9}, output
+
+
+@pytest.mark.parametrize("text", [
+    'hostname = "unfinished\n', "smtp {\n", "}\n", "smtp { { } }\n", "=\n", "\0\n", "\xff\xfe\n",
+    'hostname = "a"\n' * 3, "include(\"/etc/passwd\")\n", "workers = 99999999999999999999\n",
+    "smtp { smtp { smtp { } } }\n", "#" * 100000 + "\nnonsense = 1\n", "hostname = ${HOME}\n",
+], ids=lambda t: repr(t[:20]))
+def test_nonsense_is_refused_in_words(idle, text):
+    status, _, output = check(idle, text.encode("latin-1"))
+    assert status == EX_CONFIG and output.strip(), (status, output)
+
+
+def test_missing_file(idle):
+    done = idle.postern("check", conf=idle.directory / "none.conf")
+    assert done.returncode in (66, EX_CONFIG) and "none.conf" in done.err
+
+
+def test_start_with_a_fault_touches_nothing(idle):
+    text = GOOD + "workers = 0\n"
+    idle.write("broken.conf", text)
+    done = idle.postern("start", "--detach", conf=idle.directory / "broken.conf")
+    assert done.returncode == EX_CONFIG
+    assert re.search(r"broken\.conf:6: ", done.err)
+    assert not (idle.directory / "spool").exists() and not (idle.directory / "run").exists()
+
+
+def test_port_taken_is_said(make):
+    one = make()
+    two = make(start=False, conf={"listen smtp": {"address": f"127.0.0.1:{one.smtp_port}"}})
+    done = two.postern("start", "--detach")
+    assert done.returncode != 0
+    assert f"127.0.0.1:{one.smtp_port}" in done.err and "in use" in done.err
+    assert not two.leftovers(5)
+
+
+def test_example_configurations_are_good(idle):
+    """Those that are shipped, read where they lie; certificates and users come later."""
+    from instance import TOP
+    examples = sorted((TOP / "conf").glob("*.conf"))
+    for path in examples:
+        done = idle.postern("check", conf=path)
+        assert ": " not in done.err or done.returncode != EX_CONFIG, (path, done.err)

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: ISC
+"""Limits, as clients meet them."""
+import resource
+import socket
+import time
+
+import pytest
+
+import wire
+from instance import wait_for
+
+LETTER = b"Subject: x\r\n\r\nx\r\n"
+SPARE_FILES = 200
+
+
+def new_client_seconds(one):
+    begin = time.monotonic()
+    one.send(LETTER)
+    return time.monotonic() - begin
+
+
+def open_idle(one, count):
+    """Connections that were greeted and say nothing."""
+    opened = []
+    for _ in range(count):
+        s = socket.create_connection(one.smtp_address, timeout=30)
+        assert s.recv(512).startswith(b"220")
+        opened.append(s)
+    return opened
+
+
+def test_idle_connections_do_not_delay_a_new_client(make):
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    count = min(5000, soft - SPARE_FILES)
+    one = make()
+    idle = open_idle(one, count)
+    try:
+        assert max(new_client_seconds(one) for _ in range(5)) < 1.0
+        idle[0].sendall(b"NOOP\r\n")
+        assert idle[0].recv(100).startswith(b"250")
+    finally:
+        for s in idle:
+            s.close()
+    if count < 5000:
+        pytest.skip(f"held with {count} connections; more are not allowed here (ulimit -n)")
+
+
+def test_idle_ones_give_way_when_slots_run_short(make):
+    """The longest idle without a transaction get 421; the one in a transaction stays."""
+    one = make(conf={"smtp": {"connections-max": 20}, "workers": 1})
+    with one.smtp() as busy:
+        busy.ehlo()
+        busy.envelope("s@client.example", ["ann@example.test"])
+        opened = [one.smtp() for _ in range(19)]
+        assert new_client_seconds(one) < 1.0
+        gone = opened[0].reply()
+        assert gone.code == 421, gone
+        opened[0].until_closed()
+        assert opened[-1].cmd("NOOP").code == 250
+        assert busy.data(LETTER).code == 250
+        for s in opened:
+            s.close()
+
+
+def test_many_newcomers_beyond_the_limit_are_served(make):
+    one = make(conf={"smtp": {"connections-max": 10}, "workers": 2})
+    idle = open_idle(one, 8)
+    for _ in range(30):
+        assert new_client_seconds(one) < 1.0
+        idle += open_idle(one, 1)
+    for s in idle:
+        s.close()
+
+
+def test_connections_per_address(make):
+    one = make(conf={"networks": ["192.0.2.0/24"], "smtp": {"connections-per-address": 3}})
+    opened = [one.smtp() for _ in range(3)]
+    with one.smtp() as fourth:
+        assert fourth.greeting.code in (421, 450, 554), fourth.greeting
+    for s in opened:
+        s.close()
+    wait_for("a free place", 5, lambda: greets(one))
+
+
+def greets(one):
+    with one.smtp() as smtp:
+        return smtp.greeting.code == 220
+
+
+def trickle(stream, data, seconds):
+    """Sends an octet each half second until the server closes; how long that took."""
+    begin = time.monotonic()
+    stream.socket.settimeout(0.5)
+    for n in range(int(seconds * 2)):
+        try:
+            stream.send(data[n % len(data):][:1])
+            while True:
+                stream.fill()
+        except TimeoutError:
+            continue
+        except (wire.Closed, OSError):
+            return time.monotonic() - begin
+    pytest.fail(f"not closed within {seconds} s")
+
+
+def test_a_command_that_trickles_is_cut(make):
+    one = make(conf={"smtp": {"command-timeout": 10}})
+    with one.smtp() as smtp:
+        assert 8 < trickle(smtp, b"x", 20) < 15
+        assert b"421" in smtp.buffer
+
+
+def test_a_content_that_trickles_is_cut(make):
+    one = make(conf={"smtp": {"data-timeout": 10, "data-rate-min": 100}})
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        smtp.envelope("s@client.example", ["ann@example.test"])
+        assert smtp.cmd("DATA").code == 354
+        trickle(smtp, b"abcdefgh\r\n", 40)
+        assert b"421" in smtp.buffer or b"451" in smtp.buffer, smtp.buffer
+    assert one.files("ann") == []
+
+
+def test_no_session_outlives_its_bound(make):
+    one = make(conf={"smtp": {"session-timeout": 60}})
+    with one.smtp() as smtp:
+        took = trickle(smtp, b"NOOP\r\n", 90)
+        assert 55 < took < 70 and b"421" in smtp.buffer, (took, smtp.buffer[-200:])
+
+
+def test_size(make):
+    one = make(conf={"smtp": {"size-max": "64 KiB"}})
+    with one.smtp() as smtp:
+        assert "SIZE 65536" in smtp.ehlo().lines
+        assert smtp.cmd("MAIL FROM:<s@client.example> SIZE=65537").code == 552
+        smtp.envelope("s@client.example", ["ann@example.test"])
+        reply = smtp.data(b"Subject: x\r\n\r\n" + b"y\r\n" * 30000)
+        assert reply.code == 552 and reply.enhanced == "5.3.4", reply
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        smtp.envelope("s@client.example", ["ann@example.test"])
+        smtp.send(b"BDAT 999999999999\r\n")
+        assert smtp.reply().code in (552, 554)
+    one.send(LETTER)
+    assert len(one.wait_for_mail("ann", 1)) == 1
+
+
+def test_recipients(make):
+    one = make(conf={"smtp": {"recipients-max": 100}})
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        smtp.cmd("MAIL FROM:<s@client.example>")
+        codes = [smtp.cmd(f"RCPT TO:<ann+{n}@example.test>").code for n in range(101)]
+        assert codes == [250] * 100 + [452]
+        assert smtp.data(LETTER).code == 250
+    one.wait_files("ann", 1)
+
+
+def test_bad_commands(make):
+    one = make(conf={"smtp": {"bad-commands-max": 5}})
+    with one.smtp() as smtp:
+        replies = []
+        with pytest.raises(wire.Closed):
+            for _ in range(20):
+                replies.append(smtp.cmd("WHAT").code)
+        assert 4 <= len(replies) <= 7 and replies[-1] == 421, replies
+
+
+def test_commands_per_minute(make):
+    one = make(conf={"smtp": {"commands-per-minute": 20}})
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        replies = []
+        with pytest.raises(wire.Closed):
+            for _ in range(60):
+                replies.append(smtp.cmd("NOOP").code)
+        assert replies[-1] == 421 and 15 <= len(replies) <= 25, replies
+
+
+def test_messages_per_session(make):
+    one = make(conf={"networks": ["192.0.2.0/24"], "smtp": {"messages-per-session": 3}})
+    with one.smtp() as smtp:
+        assert any(line.startswith("LIMITS") and "MAILMAX=3" in line for line in smtp.ehlo().lines)
+        for _ in range(3):
+            smtp.envelope("s@client.example", ["ann@example.test"])
+            assert smtp.data(LETTER).code == 250
+        assert smtp.cmd("MAIL FROM:<s@client.example>").code in (421, 451, 452)
+
+
+def test_a_looping_message(instance):
+    hops = b"Received: from a by b; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+    with instance.smtp() as smtp:
+        smtp.ehlo()
+        smtp.envelope("s@client.example", ["ann@example.test"])
+        reply = smtp.data(hops * 60 + LETTER)
+        assert reply.code == 554 and reply.enhanced == "5.4.6", reply
+
+
+def test_a_huge_header(instance):
+    with instance.smtp() as smtp:
+        smtp.ehlo()
+        smtp.envelope("s@client.example", ["ann@example.test"])
+        assert 500 <= smtp.data(b"X-A: b\r\n" * 100000 + b"\r\nx\r\n").code < 600
+
+
+def test_an_endless_line(instance):
+    """Counted, refused and closed, and never kept."""
+    with instance.smtp() as smtp:
+        with pytest.raises((wire.Closed, ConnectionError)):
+            for _ in range(200):
+                smtp.send(b"x" * 100000)
+            smtp.fill()
+            while True:
+                smtp.send(b"x" * 100000)
+
+
+def test_replies_are_never_over_512_octets(instance):
+    with instance.smtp() as smtp:
+        smtp.ehlo()
+        for command in ("VRFY " + "x" * 400, "RCPT TO:<" + "y" * 300 + "@" + "z" * 180 + ">",
+                        "MAIL FROM:<" + "a" * 60 + "@" + "b" * 60 + ".example>", "HELP", "EXPN x"):
+            for line in smtp.cmd(command).raw.split(b"\r\n"):
+                assert len(line) + 2 <= 512
+
+
+# --- POP3 ------------------------------------------------------------------------------
+
+
+def test_wrong_passwords_close_the_connection(make):
+    one = make(conf={"pop3": {"login-failures-max": 2}})
+    with wire.Pop3(one.pop3_address) as pop:
+        with pytest.raises(wire.Closed):
+            for _ in range(5):
+                pop.ok("USER ann@example.test")
+                assert pop.cmd("PASS wrong").startswith(b"-ERR")
+
+
+def test_unknown_user_and_wrong_password_look_the_same(instance):
+    answers = []
+    for user in ("ann@example.test", "no-such@example.test"):
+        with wire.Pop3(instance.pop3_address) as pop:
+            answers.append((pop.cmd(f"USER {user}"), pop.cmd("PASS wrong")))
+    assert answers[0] == answers[1]
+
+
+def test_login_timeout(make):
+    one = make(conf={"pop3": {"login-timeout": 5}})
+    with wire.Pop3(one.pop3_address) as pop:
+        assert 3 < trickle(pop, b"CAPA\r\n", 15) < 10
+
+
+def test_one_session_at_a_time(instance):
+    with instance.pop3("ann") as first:
+        with wire.Pop3(instance.pop3_address) as second:
+            second.ok("USER ann@example.test")
+            reply = second.cmd("PASS " + instance.passwords["ann@example.test"])
+            assert reply.startswith(b"-ERR [IN-USE]"), reply
+        first.quit()
+    wait_for("the lock to go", 5, lambda: login_works(instance))
+
+
+def login_works(one):
+    try:
+        one.pop3("ann").quit()
+        return True
+    except AssertionError:
+        return False
+
+
+def test_a_broken_connection_deletes_nothing(mailbox):
+    mailbox.send(LETTER)
+    mailbox.wait_files("ann", 1)
+    with mailbox.pop3("ann") as pop:
+        pop.ok("DELE 1")
+    time.sleep(0.2)
+    wait_for("the lock to go", 5, lambda: login_works(mailbox))
+    assert len(mailbox.files("ann")) == 1
+    with mailbox.pop3("ann") as pop:
+        pop.ok("DELE 1")
+        pop.quit()
+    assert mailbox.files("ann") == []
+
+
+def test_many_mailboxes_at_once(make):
+    names = [f"user{n}" for n in range(60)]
+    one = make(users=names)
+    one.send(LETTER, to=names)
+    one.wait_queue_empty()
+    boxes = [one.pop3(name) for name in names]
+    assert all(box.stat()[0] == 1 for box in boxes)
+    for box in boxes:
+        box.quit()
+
+

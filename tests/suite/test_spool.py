@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: ISC
+"""A spool damaged by hand: reported, set aside, and nothing else lost."""
+import random
+import re
+
+import pytest
+
+HELD = {"queue": {"hold-local": True, "segment-size": "1 MiB"}}
+LARGE = b"x" * 70 + b"\r\n"
+
+
+def content(n, large=False):
+    body = LARGE * 3000 if large else b"body of %d\r\n" % n
+    return b"Subject: number %d\r\n\r\n%s" % (n, body)
+
+
+@pytest.fixture
+def filled(make):
+    """A stopped instance whose spool holds 40 small messages and 2 large ones."""
+    one = make(conf=HELD)
+    for n in range(40):
+        one.send(content(n) + b"z" * 60000 + b"\r\n")
+    for n in (100, 101):
+        one.send(content(n, large=True))
+    one.stop()
+    one.configure(queue={"segment-size": "1 MiB"})
+    return one
+
+
+def segments(one):
+    return sorted((p for p in one.spool.rglob("*") if p.is_file() and p.stat().st_size >= 1 << 20
+                   and "large" not in p.parts), key=lambda p: p.name)
+
+
+def numbers(one):
+    """Starts, waits, and returns the numbers of the messages that arrived; each must be whole."""
+    one.start()
+    one.wait_queue_empty()
+    found = set()
+    for got in one.fetch("ann"):
+        n = int(re.search(rb"Subject: number (\d+)", got).group(1))
+        wanted = content(n, n >= 100) + (b"z" * 60000 + b"\r\n" if n < 100 else b"")
+        assert got.endswith(wanted), f"number {n} is not whole"
+        assert n not in found
+        found.add(n)
+    return found
+
+
+ALL = set(range(40)) | {100, 101}
+
+
+def test_undamaged(filled):
+    assert filled.postern("queue", "verify").returncode == 0
+    assert numbers(filled) == ALL
+    assert not list((filled.spool / "damaged").glob("*"))
+
+
+def damage_is_reported(one):
+    assert "damage" in one.log(), one.log()[-3000:]
+
+
+def test_flipped_bytes_cost_only_their_record(filled):
+    path = segments(filled)[0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x55
+    filled.write(path, bytes(data))
+    assert filled.postern("queue", "verify").returncode != 0
+    lost = ALL - numbers(filled)
+    assert len(lost) == 1, lost
+    damage_is_reported(filled)
+    assert list((filled.spool / "damaged").iterdir())
+
+
+def test_a_truncated_segment_loses_only_its_end(filled):
+    path = segments(filled)[0]
+    data = path.read_bytes()
+    filled.write(path, data[:len(data) // 2])
+    lost = ALL - numbers(filled)
+    assert 0 < len(lost) <= 10, lost
+    damage_is_reported(filled)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_burst_of_noise(filled, seed):
+    rng = random.Random(seed)
+    path = rng.choice(segments(filled)[:-1])
+    data = bytearray(path.read_bytes())
+    at = rng.randrange(len(data) - 5000)
+    data[at:at + 5000] = rng.randbytes(5000)
+    filled.write(path, bytes(data))
+    lost = ALL - numbers(filled)
+    assert len(lost) <= 3, lost
+    if lost:
+        damage_is_reported(filled)
+
+
+@pytest.mark.parametrize("name,text", [
+    ("README", b"what is this"), ("segment", b"x" * 5000), ("0000000000000000", b""),
+    ("large/NOTANID", b"x" * 100), ("..hidden", b"\0" * 4096),
+])
+def test_a_foreign_file_harms_nothing(filled, name, text):
+    filled.write(filled.spool / name, text)
+    assert numbers(filled) == ALL
+    damage_is_reported(filled)
+    assert not (filled.spool / name).exists() or "damage" in filled.log()
+
+
+def test_a_missing_large_file_is_reported(filled):
+    victim = sorted(p for p in (filled.spool / "large").iterdir() if p.is_file())[0]
+    victim.unlink()
+    filled.postern("start", "--detach", check=True)
+    filled.wait_ready()
+    filled.wait_log("damage")
+    filled.wait_files("ann", len(ALL) - 1)
+
+
+def test_a_truncated_large_file_is_not_delivered(filled):
+    victim = sorted(p for p in (filled.spool / "large").iterdir() if p.is_file())[0]
+    filled.write(victim, victim.read_bytes()[:1000])
+    filled.postern("start", "--detach", check=True)
+    filled.wait_ready()
+    filled.wait_log("damage")
+    filled.wait_files("ann", len(ALL) - 1)
+    assert all(b"x" * 70 not in p.read_bytes() or p.stat().st_size > 200000
+               for p in filled.files("ann"))
+
+
+def test_a_spool_that_is_in_use_is_not_opened_twice(make):
+    one = make()
+    two = make(start=False, conf={"spool": one.spool})
+    done = two.postern("start", "--detach")
+    if done.returncode == 0:
+        two.wait_log("spool")
+        assert not two.is_ready()
+    assert two.postern("queue", "verify").returncode != 0
+    one.send(b"Subject: still\r\n\r\nx\r\n")
+    one.wait_for_mail("ann", 1)

@@ -2,7 +2,9 @@
  *
  * Mail addresses, strictly as RFC 5321 §4.1.2 and RFC 6531 §3.3 define them: no
  * repairs, no guessing. A parser refuses or returns a typed value that borrows
- * from the input.
+ * from the input. Beyond the grammar, a label has at most 63 octets, a domain with
+ * bytes above 127 must be one that libidn2 can look up, and Unicode's control
+ * characters are refused.
  */
 #ifndef POSTERN_ADDRESS_H
 #define POSTERN_ADDRESS_H
@@ -37,15 +39,17 @@ bool address_is_domain(struct str in, bool utf8);
 bool address_is_literal(struct str in);
 
 /* The form that tables and the queue use: domain in lower case and, when it has bytes above
- * 127, as A-labels are compared (NFC U-labels by libidn2); needless quotes of the local part
- * removed; the case of the local part kept. Empty for the null path. False past the pool. */
+ * 127, as A-labels (so that both ways to write a domain are the same one); needless quotes and
+ * backslashes of the local part removed; the case of the local part kept. Empty for the null
+ * path, the local part alone when there is no domain. False past the pool. */
 bool address_canonical(const struct address *a, struct pool *pool, struct str *out);
-/* Splits a canonical address at its last "@". */
+/* Splits a canonical address at its last "@"; false when there is none or a part is empty. */
 bool address_split(struct str canonical, struct str *local_part, struct str *domain);
 /* The local part without quotes and backslashes. */
 bool address_unquote(struct str local_part, struct pool *pool, struct str *out);
 
-/* xtext of RFC 3461 §4: decodes into the pool; false on bad hex or bytes. */
+/* xtext of RFC 3461 §4: decodes into the pool; false on bad hex, on bytes that xtext cannot have,
+ * and when what is decoded is not printable ASCII. */
 bool xtext_decode(struct str in, struct pool *pool, struct str *out);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * The table: a page of head (key, number of workers) and one row of 16-bit
- * counters for each worker. A worker writes its own row only, and reads all.
- * What a hostile worker can do with it is lie about its counts.
+ * The table is a header and one row per worker; a row is written by its worker
+ * only (and cleared by control between two lives of it), and read by all. A worker
+ * counts itself in before it looks at the sum, so that two workers cannot both miss
+ * each other; at worst both refuse the last place.
  */
 #include "common/admission.h"
 #include "common/hash.h"
@@ -13,23 +14,30 @@
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SLOTS = 8192, MAGIC = 0x50414431, HASHES = 2, KEY_SIZE = 16, IPV6_NETWORK_SIZE = 8 };
+enum { FUNCTIONS = 2, BUCKETS = 8192 };
+
+#define MAGIC UINT64_C(0x706f73746164310a)
+
+struct header {
+	uint64_t magic;
+	uint64_t workers;
+	uint8_t keys[FUNCTIONS][16];
+	uint8_t unused[16];
+};
 
 struct row {
 	_Atomic uint32_t total;
-	_Atomic uint16_t slots[SLOTS];
+	uint32_t unused[15];
+	_Atomic uint32_t counts[FUNCTIONS][BUCKETS];
 };
 
 struct table {
-	uint32_t magic;
-	uint32_t workers;
-	uint8_t key[KEY_SIZE];
+	struct header header;
 	struct row rows[];
 };
 
@@ -37,6 +45,12 @@ struct admission {
 	struct table *table;
 	size_t size;
 	unsigned worker;
+	unsigned workers;
+};
+
+struct place {
+	bool known; /* false for clients without an address, which have no limit */
+	uint32_t bucket[FUNCTIONS];
 };
 
 static size_t table_size(unsigned workers)
@@ -46,60 +60,62 @@ static size_t table_size(unsigned workers)
 
 int admission_create(unsigned workers)
 {
-	struct table head = {.magic = MAGIC, .workers = workers};
 	if (workers == 0 || workers > ADMISSION_WORKERS_MAX) {
 		errno = EINVAL;
 		return -1;
 	}
-	int fd = memfd_create("postern-admission", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct header h = {.magic = MAGIC, .workers = workers};
+	int fd = memfd_create("admission", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -1;
-	if (getrandom(head.key, sizeof(head.key), 0) != (ssize_t)sizeof(head.key) ||
-	    ftruncate(fd, (off_t)table_size(workers)) < 0 ||
-	    pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		int saved = errno;
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
+	if (getrandom(h.keys, sizeof(h.keys), 0) == (ssize_t)sizeof(h.keys) &&
+	    ftruncate(fd, (off_t)table_size(workers)) == 0 &&
+	    pwrite(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h) &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
 }
 
 void admission_clear_worker(int fd, unsigned worker)
 {
 	static const uint8_t zeros[4096];
-	size_t from = table_size(worker), to = table_size(worker + 1);
-	while (from < to) {
-		size_t n = to - from < sizeof(zeros) ? to - from : sizeof(zeros);
-		ssize_t done = pwrite(fd, zeros, n, (off_t)from);
-		if (done <= 0)
-			return; /* a memory file of fixed size: it cannot happen */
-		from += (size_t)done;
+	size_t at = table_size(worker);
+	size_t end = table_size(worker + 1);
+	while (worker < ADMISSION_WORKERS_MAX && at < end) {
+		size_t n = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
+		ssize_t written = pwrite(fd, zeros, n, (off_t)at);
+		if (written <= 0)
+			return; /* the file has this size and is all memory: it cannot happen */
+		at += (size_t)written;
 	}
 }
 
-static bool is_table(const struct table *t, unsigned worker, unsigned workers)
+static bool is_table(int fd, unsigned workers)
 {
-	return t->magic == MAGIC && t->workers == workers && worker < workers;
+	struct stat st;
+	return fstat(fd, &st) == 0 && st.st_size == (off_t)table_size(workers) &&
+	       (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) != 0;
 }
 
 struct admission *admission_open(int fd, unsigned worker, unsigned workers)
 {
-	struct stat st;
-	struct table *t = MAP_FAILED;
-	size_t size = workers <= ADMISSION_WORKERS_MAX ? table_size(workers) : 0;
-	if (size > 0 && fstat(fd, &st) == 0 && st.st_size == (off_t)size)
-		t = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *p = MAP_FAILED;
+	size_t size = table_size(workers);
+	if (worker < workers && workers <= ADMISSION_WORKERS_MAX && is_table(fd, workers))
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
-	if (t == MAP_FAILED)
+	if (p == MAP_FAILED)
 		return NULL;
-	if (!is_table(t, worker, workers)) {
-		munmap(t, size);
+	struct table *table = p;
+	if (table->header.magic != MAGIC || table->header.workers != workers) {
+		munmap(p, size);
 		return NULL;
 	}
-	struct admission *a = xmalloc(sizeof(*a));
-	*a = (struct admission){.table = t, .size = size, .worker = worker};
+	struct admission *a = xcalloc(1, sizeof(*a));
+	*a = (struct admission){.table = table, .size = size, .worker = worker, .workers = workers};
 	return a;
 }
 
@@ -111,79 +127,90 @@ void admission_close(struct admission *a)
 	free(a);
 }
 
-/* The octets that stand for a client: an IPv4 address, or the /64 of an IPv6 one. */
-static size_t client_octets(const struct sockaddr *client, uint8_t out[IPV6_NETWORK_SIZE])
+/* What of an address counts as one client. */
+static size_t client_key(const struct sockaddr *client, uint8_t key[16])
 {
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	if (client->sa_family == AF_INET) {
-		memcpy(out, &((const struct sockaddr_in *)(const void *)client)->sin_addr, 4);
+		memcpy(key, &((const struct sockaddr_in *)client)->sin_addr, 4);
 		return 4;
 	}
 	if (client->sa_family != AF_INET6)
 		return 0;
-	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr;
-	bool mapped = IN6_IS_ADDR_V4MAPPED(v6);
-	memcpy(out, v6->s6_addr + (mapped ? 12 : 0), mapped ? 4 : IPV6_NETWORK_SIZE);
-	return mapped ? 4 : IPV6_NETWORK_SIZE;
+	memcpy(key, &((const struct sockaddr_in6 *)client)->sin6_addr, 16);
+	if (memcmp(key, mapped, sizeof(mapped)) != 0)
+		return 8;
+	memmove(key, key + 12, 4);
+	return 4;
 }
 
-/* The two slots of a client. */
-static void find_slots(const struct admission *a, const struct sockaddr *client, unsigned at[HASHES])
+static struct place place_of(const struct admission *a, const struct sockaddr *client)
 {
-	uint8_t octets[IPV6_NETWORK_SIZE] = {0};
-	uint64_t h = siphash24(a->table->key, octets, client_octets(client, octets));
-	at[0] = (unsigned)(h % SLOTS);
-	at[1] = (unsigned)(h >> 32) % SLOTS;
+	struct place place = {0};
+	uint8_t key[16];
+	size_t n = client_key(client, key);
+	place.known = n > 0;
+	for (unsigned f = 0; n > 0 && f < FUNCTIONS; f++)
+		place.bucket[f] = (uint32_t)(siphash24(a->table->header.keys[f], key, n) % BUCKETS);
+	return place;
 }
 
-static unsigned count(const struct admission *a, const unsigned at[HASHES])
+static void add(_Atomic uint32_t *count, uint32_t v)
 {
-	unsigned sums[HASHES] = {0};
-	for (unsigned w = 0; w < a->table->workers; w++)
-		for (unsigned i = 0; i < HASHES; i++)
-			sums[i] += atomic_load_explicit(
-			    &a->table->rows[w].slots[at[i]], memory_order_relaxed);
-	return sums[0] < sums[1] ? sums[0] : sums[1];
+	atomic_fetch_add_explicit(count, v, memory_order_seq_cst);
 }
 
-/* Adds to this worker's slots; a slot that is full or empty stays so. */
-static void adjust(struct admission *a, const unsigned at[HASHES], bool up)
+static void take(_Atomic uint32_t *count)
+{
+	/* Only this worker writes here, so nothing comes between. */
+	if (atomic_load_explicit(count, memory_order_relaxed) > 0)
+		atomic_fetch_sub_explicit(count, 1, memory_order_seq_cst);
+}
+
+static unsigned connections_at(const struct admission *a, const struct place *place)
+{
+	uint64_t least = UINT32_MAX;
+	for (unsigned f = 0; f < FUNCTIONS; f++) {
+		uint64_t sum = 0;
+		for (unsigned w = 0; w < a->workers; w++)
+			sum += atomic_load_explicit(
+			    &a->table->rows[w].counts[f][place->bucket[f]], memory_order_seq_cst);
+		least = sum < least ? sum : least;
+	}
+	return (unsigned)least;
+}
+
+static void leave(struct admission *a, const struct place *place)
 {
 	struct row *row = &a->table->rows[a->worker];
-	for (unsigned i = 0; i < HASHES; i++) {
-		if (i > 0 && at[i] == at[0])
-			continue;
-		uint16_t now = atomic_load_explicit(&row->slots[at[i]], memory_order_relaxed);
-		if (up ? now < UINT16_MAX : now > 0)
-			atomic_store_explicit(&row->slots[at[i]],
-			    (uint16_t)(up ? now + 1 : now - 1), memory_order_relaxed);
-	}
-	if (up)
-		atomic_fetch_add_explicit(&row->total, 1, memory_order_relaxed);
-	else if (atomic_load_explicit(&row->total, memory_order_relaxed) > 0)
-		atomic_fetch_sub_explicit(&row->total, 1, memory_order_relaxed);
+	take(&row->total);
+	for (unsigned f = 0; place->known && f < FUNCTIONS; f++)
+		take(&row->counts[f][place->bucket[f]]);
 }
 
 bool admission_enter(struct admission *a, const struct sockaddr *client, unsigned limit)
 {
-	unsigned at[HASHES];
-	find_slots(a, client, at);
-	if (limit > 0 && count(a, at) >= limit)
-		return false;
-	adjust(a, at, true);
-	return true;
+	struct place place = place_of(a, client);
+	struct row *row = &a->table->rows[a->worker];
+	add(&row->total, 1);
+	for (unsigned f = 0; place.known && f < FUNCTIONS; f++)
+		add(&row->counts[f][place.bucket[f]], 1);
+	if (limit == 0 || !place.known || connections_at(a, &place) <= limit)
+		return true;
+	leave(a, &place);
+	return false;
 }
 
 void admission_leave(struct admission *a, const struct sockaddr *client)
 {
-	unsigned at[HASHES];
-	find_slots(a, client, at);
-	adjust(a, at, false);
+	struct place place = place_of(a, client);
+	leave(a, &place);
 }
 
 unsigned admission_total(const struct admission *a)
 {
-	unsigned sum = 0;
-	for (unsigned w = 0; w < a->table->workers; w++)
+	uint64_t sum = 0;
+	for (unsigned w = 0; w < a->workers; w++)
 		sum += atomic_load_explicit(&a->table->rows[w].total, memory_order_relaxed);
-	return sum;
+	return sum > UINT32_MAX ? UINT32_MAX : (unsigned)sum;
 }

@@ -353,32 +353,35 @@ static void check_run(struct reader *r)
 		    RUN_PATH_MAX);
 }
 
-/* One option that may not be larger than another. */
+/* One option that may not be larger than another; a default gives way. */
 static void check_order(struct reader *r, enum conf_section section, const char *small,
-    uint64_t small_value, const char *large, uint64_t large_value)
+    unsigned *small_value, const char *large, uint64_t large_value)
 {
-	if (small_value <= large_value)
-		return;
 	unsigned a = line_of(r, section, small, (struct str){NULL, 0});
 	unsigned b = line_of(r, section, large, (struct str){NULL, 0});
-	conf_fault(r->faults, a > b ? a : b, "%s { %s } is more than %s; change one of them",
-	    conf_section_names[section], small, large);
+	if (*small_value <= large_value)
+		return;
+	if (a == 0)
+		*small_value = (unsigned)large_value;
+	else
+		conf_fault(r->faults, a > b ? a : b,
+		    "%s { %s } is more than %s; change one of them", conf_section_names[section],
+		    small, large);
 }
 
 static void check_orders(struct reader *r)
 {
-	const struct conf_smtp *smtp = &r->conf->smtp;
-	const struct conf_pop3 *pop3 = &r->conf->pop3;
-	const struct conf_queue *queue = &r->conf->queue;
-	check_order(r, CONF_IN_smtp, "header-max", smtp->header_max, "size-max", smtp->message_max);
-	check_order(r, CONF_IN_pop3, "sessions-max", pop3->sessions_max, "connections-max",
-	    pop3->connections_max);
+	struct conf *c = r->conf;
 	check_order(
-	    r, CONF_IN_queue, "retry-first", queue->retry_first, "retry-max", queue->retry_max);
-	check_order(r, CONF_IN_queue, "retry-max", queue->retry_max, "lifetime", queue->lifetime);
-	if (queue->spool_max > 0)
-		check_order(r, CONF_IN_queue, "segment-size", (uint64_t)queue->segment_size * 4,
-		    "spool-max", queue->spool_max);
+	    r, CONF_IN_smtp, "header-max", &c->smtp.header_max, "size-max", c->smtp.message_max);
+	check_order(r, CONF_IN_queue, "retry-first", &c->queue.retry_first, "retry-max",
+	    c->queue.retry_max);
+	if (c->queue.spool_max > 0 && c->queue.spool_max < 4 * MIB)
+		conf_fault(r->faults, line_of(r, CONF_IN_queue, "spool-max", (struct str){NULL, 0}),
+		    "spool-max: write 0 for the whole file system, or at least \"4 MiB\"");
+	else if (c->queue.spool_max > 0)
+		check_order(r, CONF_IN_queue, "segment-size", &c->queue.segment_size, "spool-max",
+		    c->queue.spool_max / 4);
 }
 
 static void check(struct reader *r)

@@ -4,104 +4,98 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Octets of the line at the start of s, its line ending included. */
+/* Octets of the first line with its end. */
 static size_t line_length(struct str s)
 {
-	size_t at = str_find(s, '\n');
-	return at < s.n ? at + 1 : s.n;
+	size_t n = str_find(s, '\n');
+	return n == s.n ? n : n + 1;
 }
 
-static bool is_empty_line(struct str line)
+static bool is_blank(char c)
 {
-	return str_eq(line, STR("\r\n")) || str_eq(line, STR("\n"));
+	return c == ' ' || c == '\t';
 }
 
-static bool is_folded(struct str s)
+static bool is_empty_line(struct str s)
 {
-	return s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t');
+	return s.n == 0 || s.p[0] == '\n' || str_has_prefix(s, STR("\r\n"));
 }
 
-/* RFC 5322 §3.6.8: printable ASCII but the colon. */
+/* RFC 5322 §2.2: printable ASCII but no blank. */
 static bool is_name(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < '!' || s.p[i] > '~')
+		if (!ascii_is_print(s.p[i]) || s.p[i] == ' ')
 			return false;
 	return s.n > 0;
 }
 
-static void split_field(struct str whole, struct header_field *field)
-{
-	size_t colon = str_find(whole, ':');
-	/* RFC 5322 §4.5: blanks before the colon are obsolete, but not unknown. */
-	struct str name = str_trim(str_head(whole, colon));
-	*field = (struct header_field){.whole = whole};
-	if (colon == whole.n || !is_name(name)) {
-		field->value = whole;
-		return;
-	}
-	field->name = name;
-	field->value = str_skip(whole, colon + 1);
-}
-
 bool header_next(struct str *rest, struct header_field *field)
 {
-	size_t n = line_length(*rest);
-	if (n == 0 || is_empty_line(str_head(*rest, n)))
+	struct str in = *rest;
+	if (is_empty_line(in))
 		return false;
-	while (n < rest->n && is_folded(str_skip(*rest, n)))
-		n += line_length(str_skip(*rest, n));
-	split_field(str_head(*rest, n), field);
-	*rest = str_skip(*rest, n);
+	size_t line = line_length(in);
+	size_t n = line;
+	while (n < in.n && is_blank(in.p[n]))
+		n += line_length(str_skip(in, n));
+	*field = (struct header_field){.whole = str_head(in, n)};
+	size_t colon = str_find(str_head(in, line), ':');
+	/* Blanks before the colon are obsolete syntax that is to be understood (RFC 5322 §4.5.8);
+	 * but a line that begins with one continues something that is not there. */
+	struct str name = is_blank(in.p[0]) ? (struct str){NULL, 0} : str_trim(str_head(in, colon));
+	if (colon < line && is_name(name)) {
+		field->name = name;
+		field->value = str_skip(field->whole, colon + 1);
+	}
+	*rest = str_skip(in, n);
 	return true;
 }
 
 size_t header_length(struct str message)
 {
 	struct str rest = message;
-	while (rest.n > 0) {
-		size_t n = line_length(rest);
-		bool last = is_empty_line(str_head(rest, n));
-		rest = str_skip(rest, n);
-		if (last)
-			return message.n - rest.n;
-	}
-	return message.n;
+	while (!is_empty_line(rest))
+		rest = str_skip(rest, line_length(rest));
+	return message.n - rest.n + line_length(rest);
+}
+
+static bool is_plain(char c)
+{
+	return c == '\t' || ((uint8_t)c >= ' ' && c != 0x7f);
 }
 
 bool header_put(struct buf *b, const char *name, struct str value)
 {
 	size_t name_length = strlen(name);
 	size_t n = name_length + 2 + value.n + 2;
-	uint8_t *p = buf_reserve(b, n);
-	if (p == NULL)
+	char *to = (char *)buf_reserve(b, n);
+	if (to == NULL)
 		return false;
-	memcpy(p, name, name_length);
-	p += name_length;
-	*p++ = ':';
-	*p++ = ' ';
-	for (size_t i = 0; i < value.n; i++) {
-		uint8_t c = (uint8_t)value.p[i];
-		*p++ = (c < ' ' && c != '\t') || c == 0x7f ? '?' : c;
-	}
-	*p++ = '\r';
-	*p++ = '\n';
+	memcpy(to, name, name_length);
+	to += name_length;
+	*to++ = ':';
+	*to++ = ' ';
+	for (size_t i = 0; i < value.n; i++)
+		*to++ = is_plain(value.p[i]) ? value.p[i] : '?';
+	memcpy(to, "\r\n", 2);
 	buf_commit(b, n);
 	return true;
 }
 
 void header_date(uint64_t ms, char out[HEADER_DATE_SIZE])
 {
-	/* Names as RFC 5322 wants them, whatever the locale says. */
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-	char day[4] = "", month[4] = "", rest[24];
-	if (localtime_r(&seconds, &tm) == NULL)
-		memset(&tm, 0, sizeof(tm));
-	memcpy(day, days + 3 * (tm.tm_wday % 7), 3);
-	memcpy(month, months + 3 * (tm.tm_mon % 12), 3);
-	strftime(rest, sizeof(rest), "%Y %H:%M:%S %z", &tm);
-	snprintf(out, HEADER_DATE_SIZE, "%s, %d %s %s", day, tm.tm_mday, month, rest);
+	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[][4] = {
+	    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	static const uint64_t last = 253402300799 - 86400; /* four digits of a year, in any zone */
+	uint64_t seconds = ms / 1000;
+	time_t t = (time_t)(seconds < last ? seconds : last);
+	struct tm tm = {0};
+	localtime_r(&t, &tm);
+	long offset = tm.tm_gmtoff / 60;
+	unsigned minutes = (unsigned)(offset < 0 ? -offset : offset) % (100 * 60);
+	snprintf(out, HEADER_DATE_SIZE, "%s, %d %s %d %02d:%02d:%02d %c%02u%02u",
+	    days[tm.tm_wday % 7], tm.tm_mday, months[tm.tm_mon % 12], tm.tm_year + 1900, tm.tm_hour,
+	    tm.tm_min, tm.tm_sec, offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }

@@ -20,7 +20,7 @@ bool header_next(struct str *rest, struct header_field *field);
 /* Octets of the header with its closing empty line, or n when there is none. */
 size_t header_length(struct str message);
 
-/* Appends "Name: value\r\n"; bytes below blank and DEL in the value become "?". */
+/* Appends "Name: value\r\n"; control characters but the tab become "?" in the value. */
 bool header_put(struct buf *b, const char *name, struct str value);
 /* RFC 5322 §3.3 date-time in the local zone, e.g. "Mon, 23 Nov 2026 22:12:54 +0000"; `out` of 40. */
 #define HEADER_DATE_SIZE 40

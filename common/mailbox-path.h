@@ -5,7 +5,7 @@
  *
  * The template's %d, %n and %u become the domain, the local part and the whole
  * address in lower case. Each becomes at most one path component: "/", NUL,
- * control characters, "%", a leading "." and a component longer than 250 octets
+ * blanks, control characters, "%", a leading "." and a component longer than 250 octets
  * are written as %HH or refused, so that nothing leaves the template's directory
  * and two addresses never share a mailbox.
  */

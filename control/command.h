@@ -11,9 +11,9 @@
 #include "common/conf.h"
 
 struct command_context {
-	const char *conf_path;	  /* -c FILE, else POSTERN_SYSCONFDIR/postern.conf */
+	const char *conf_path;	 /* -c FILE, else POSTERN_SYSCONFDIR/postern.conf */
 	const struct conf *conf; /* NULL for the few commands that do without (flag in the row) */
-	bool json;		  /* --json */
+	bool json;		 /* --json */
 };
 
 /* argv[0] is the command's own name; returns a status of sysexits.h. */

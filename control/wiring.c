@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+#include "control/wiring.h"
+
+#include <stddef.h>
+
+enum { ONE = 0, WORKERS = 1 };
+
+#define PROGRAM(id, name, as, instances)                                                           \
+	[PROGRAM_##id] = {.file = (name),                                                          \
+	    .user = (as),                                                                          \
+	    .per_worker = (instances) == WORKERS,                                                  \
+	    .admission = (instances) == WORKERS},
+#define EDGE(id, from, to)
+static const struct wiring_program programs[PROGRAM_COUNT] = {
+#include "common/wiring.def"
+};
+#undef PROGRAM
+#undef EDGE
+
+#define PROGRAM(id, name, as, instances)
+#define EDGE(id, from, to)                                                                         \
+	[EDGE_##id] = {.name = #id, .client = PROGRAM_##from, .server = PROGRAM_##to},
+static const struct wiring_edge edges[EDGE_COUNT] = {
+#include "common/wiring.def"
+};
+#undef PROGRAM
+#undef EDGE
+
+static const enum program_id listens[] = {
+    [LISTENER_SMTP] = PROGRAM_smtpd,
+    [LISTENER_SENDMAIL] = PROGRAM_smtpd,
+    [LISTENER_POP3] = PROGRAM_pop3d,
+    [LISTENER_QUEUE] = PROGRAM_queue,
+};
+
+const struct wiring_program *wiring_program(enum program_id id)
+{
+	return id == PROGRAM_NONE || id >= PROGRAM_COUNT ? NULL : &programs[id];
+}
+
+const struct wiring_edge *wiring_edge(enum edge_id id)
+{
+	return id == EDGE_NONE || id >= EDGE_COUNT ? NULL : &edges[id];
+}
+
+unsigned wiring_instances(enum program_id id, unsigned workers)
+{
+	const struct wiring_program *p = wiring_program(id);
+	if (p == NULL)
+		return 0;
+	return p->per_worker ? workers : 1;
+}
+
+enum program_id wiring_listens(enum listener_kind kind)
+{
+	size_t k = (size_t)kind;
+	return k < sizeof(listens) / sizeof(listens[0]) ? listens[k] : PROGRAM_NONE;
+}
+
+static void each_pair_of_edge(enum edge_id id, unsigned workers, wiring_pair_fn *fn, void *ctx)
+{
+	const struct wiring_edge *e = &edges[id];
+	for (unsigned c = 0; c < wiring_instances(e->client, workers); c++) {
+		for (unsigned s = 0; s < wiring_instances(e->server, workers); s++) {
+			const struct wiring_pair pair = {
+			    .edge = id, .client = {e->client, c}, .server = {e->server, s}};
+			fn(ctx, &pair);
+		}
+	}
+}
+
+void wiring_each_pair(unsigned workers, wiring_pair_fn *fn, void *ctx)
+{
+	for (enum edge_id id = EDGE_NONE + 1; id < EDGE_COUNT; id++)
+		each_pair_of_edge(id, workers, fn, ctx);
+}
+
+struct only {
+	struct wiring_end end;
+	wiring_pair_fn *fn;
+	void *ctx;
+};
+
+static bool same_end(const struct wiring_end *a, const struct wiring_end *b)
+{
+	return a->program == b->program && a->instance == b->instance;
+}
+
+static void pass_if_its(void *ctx, const struct wiring_pair *pair)
+{
+	const struct only *only = ctx;
+	if (same_end(&pair->client, &only->end) || same_end(&pair->server, &only->end))
+		only->fn(only->ctx, pair);
+}
+
+void wiring_each_pair_of(struct wiring_end end, unsigned workers, wiring_pair_fn *fn, void *ctx)
+{
+	struct only only = {end, fn, ctx};
+	wiring_each_pair(workers, pass_if_its, &only);
+}

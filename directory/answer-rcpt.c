@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Who an address is. What the tables cannot answer soundly is "not now", never
+ * "no such mailbox".
+ */
+#include "common/loop.h"
+#include "directory/live.h"
+#include "directory/server.h"
+
+enum { COMPLAINT_MS = 1000 };
+
+static struct pool *pool; /* of one answer */
+static uint64_t last_complaint;
+
+static const struct {
+	enum rcpt_verdict verdict;
+	const char *complaint; /* a fault of the tables */
+} rows[] = {
+    [EXPAND_OK] = {RCPT_LOCAL, NULL},
+    [EXPAND_NOT_OURS] = {RCPT_NOT_OURS, NULL},
+    [EXPAND_NO_MAILBOX] = {RCPT_NO_MAILBOX, NULL},
+    [EXPAND_REFUSED] = {RCPT_REFUSED, NULL},
+    [EXPAND_DANGLING] = {RCPT_TEMPORARY, "an alias leads to an address that does not exist"},
+    [EXPAND_LOOP] = {RCPT_TEMPORARY, "an alias comes back to itself"},
+    [EXPAND_TOO_MANY] = {RCPT_TEMPORARY, "an alias stands for too many recipients"},
+    [EXPAND_TOO_DEEP] = {RCPT_TEMPORARY, "an alias is reached through too many others"},
+    [EXPAND_FAILED] = {RCPT_TEMPORARY, "the tables cannot be read"},
+};
+
+/* Once a second is enough: the same fault meets every message. */
+static void complain(struct str address, const struct expansion *x)
+{
+	struct log_event ev;
+	uint64_t now = loop_now_ms();
+	if (last_complaint != 0 && now - last_complaint < COMPLAINT_MS)
+		return;
+	last_complaint = now;
+	log_begin(&ev, LOG_ERR, (struct str){NULL, 0});
+	log_address(&ev, "rcpt", address);
+	log_address(&ev, "at", x->text);
+	log_note(&ev, str_from_cstr(rows[x->status].complaint));
+	log_end(&ev);
+}
+
+static bool is_text(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
+			return false;
+	return s.n > 0;
+}
+
+bool answer_rcpt_query(void *ctx, const struct msg_rcpt_query *m, int *fds)
+{
+	struct peer *p = ctx;
+	struct expansion x = {.status = EXPAND_FAILED, .text = m->address};
+	(void)fds;
+	if (!is_text(m->address))
+		return false; /* smtpd's parser lets nothing like this through */
+	if (pool == NULL)
+		pool = pool_new(EXPAND_POOL_MAX);
+	bool usable = live_is_usable(server_live());
+	if (usable) {
+		const struct lookup lookup = live_lookup(server_live());
+		expand(&lookup, server_rules(), m->address, pool, &x);
+	}
+	if (usable && rows[x.status].complaint != NULL)
+		complain(m->address, &x);
+	const struct msg_rcpt_answer answer = {.cookie = m->cookie,
+	    .generation = server_generation(),
+	    .verdict = (uint8_t)rows[x.status].verdict,
+	    .text = x.status == EXPAND_REFUSED ? x.text : (struct str){NULL, 0},
+	    .targets = x.targets,
+	    .targets_count = x.count};
+	msg_rcpt_answer_send(p->channel, &answer, NULL);
+	pool_reset(pool);
+	return true;
+}
+
+void answer_rcpt_end(void)
+{
+	pool_free(pool);
+	pool = NULL;
+}

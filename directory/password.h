@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Passwords and their hashes, by libcrypt. All of this takes tens of
+ * milliseconds and many MiB by intent: never in an event loop.
+ */
+#ifndef POSTERN_DIRECTORY_PASSWORD_H
+#define POSTERN_DIRECTORY_PASSWORD_H
+
+#include "common/limits.h"
+#include "directory/hash-format.h"
+
+/* Whether the password's hash is `hash`; compared in constant time. A password with a NUL in it,
+ * or longer than PASSWORD_MAX, is never right. */
+bool password_check(struct str password, const char *hash);
+/* A hash by the default method (yescrypt) and cost, with a fresh salt; false with errno. */
+bool password_hash(struct str password, char out[HASH_MAX + 1]);
+/* Overwrites memory that held a secret. */
+void password_wipe(void *p, size_t n);
+
+#endif

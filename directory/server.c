@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The peers, the rules of the configuration, and the generation that tells smtpd
+ * how long it may keep an answer.
+ */
+#include "directory/server.h"
+#include "common/address.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/msg-directory-session.h"
+#include "common/msg-pop3d-directory.h"
+#include "directory/live.h"
+
+#include <stdlib.h>
+
+enum { PASSWORD_THREADS_MAX = 4 };
+
+static struct live *live;
+static struct peer *peers;
+static uint64_t last_serial;
+static uint32_t generation;
+static struct expand_rules rules;
+static struct pool *rules_pool;
+static char *tables_path;
+
+struct live *server_live(void)
+{
+	return live;
+}
+
+const struct expand_rules *server_rules(void)
+{
+	return &rules;
+}
+
+uint32_t server_generation(void)
+{
+	return generation;
+}
+
+struct peer *server_find_serial(uint64_t serial)
+{
+	struct peer *p = peers;
+	while (p != NULL && p->serial != serial)
+		p = p->next;
+	return p;
+}
+
+struct peer *server_find_edge(enum edge_id edge)
+{
+	struct peer *p = peers;
+	while (p != NULL && p->edge != edge)
+		p = p->next;
+	return p;
+}
+
+size_t server_count_edge(enum edge_id edge)
+{
+	size_t n = 0;
+	for (const struct peer *p = peers; p != NULL; p = p->next)
+		n += p->edge == edge;
+	return n;
+}
+
+static void send_generation(struct peer *p)
+{
+	const struct msg_directory_generation m = {.generation = generation};
+	if (p->edge == EDGE_smtpd_directory)
+		msg_directory_generation_send(p->channel, &m, NULL);
+}
+
+static void new_generation(void)
+{
+	generation++;
+	for (struct peer *p = peers; p != NULL; p = p->next)
+		send_generation(p);
+}
+
+static void on_tables_changed(void *ctx)
+{
+	(void)ctx;
+	new_generation();
+}
+
+static void remove_peer(struct peer *gone)
+{
+	struct peer **at = &peers;
+	while (*at != gone)
+		at = &(*at)->next;
+	*at = gone->next;
+	channel_free(gone->channel);
+	free(gone);
+}
+
+static void on_closed(void *ctx, struct channel *channel, const char *why)
+{
+	struct peer *p = ctx;
+	(void)channel;
+	log_debug("edge %d of instance %u closed: %s", (int)p->edge, p->instance, why);
+	remove_peer(p);
+}
+
+static const struct smtpd_directory_server_handlers smtpd_handlers = {
+    .rcpt_query = answer_rcpt_query,
+};
+static const struct pop3d_directory_server_handlers pop3d_handlers = {
+    .login_query = answer_login_query,
+};
+static const struct directory_session_client_handlers session_handlers;
+
+static const struct {
+	enum edge_id edge;
+	const struct edge_side *side;
+	const void *handlers;
+} edges[] = {
+    {EDGE_smtpd_directory, &smtpd_directory_server, &smtpd_handlers},
+    {EDGE_pop3d_directory, &pop3d_directory_server, &pop3d_handlers},
+    {EDGE_directory_session, &directory_session_client, &session_handlers},
+};
+
+static void drop_older(enum edge_id edge, unsigned instance)
+{
+	for (struct peer *p = peers, *next; p != NULL; p = next) {
+		next = p->next;
+		if (p->edge == edge && p->instance == instance)
+			remove_peer(p);
+	}
+}
+
+void server_peer(enum edge_id edge, unsigned instance, int fd)
+{
+	size_t i = 0;
+	while (i < sizeof(edges) / sizeof(edges[0]) && edges[i].edge != edge)
+		i++;
+	if (i == sizeof(edges) / sizeof(edges[0])) {
+		log_message(LOG_ERR, "control sent an end of edge %d, which is not directory's", (int)edge);
+		evutil_closesocket(fd);
+		return;
+	}
+	drop_older(edge, instance);
+	struct peer *p = xcalloc(1, sizeof(*p));
+	*p = (struct peer){
+	    .next = peers, .edge = edge, .instance = instance, .serial = ++last_serial};
+	p->channel = channel_new(fd, edges[i].side, edges[i].handlers, p, on_closed);
+	peers = p;
+	send_generation(p);
+}
+
+static struct str canonical_postmaster(const char *text)
+{
+	struct address a;
+	struct str out = {NULL, 0};
+	if (text == NULL)
+		return out;
+	if (address_parse(str_from_cstr(text), true, &a) == ADDRESS_OK &&
+	    address_canonical(&a, rules_pool, &out))
+		return out;
+	log_message(LOG_WARNING, "the configuration's postmaster is no address; it is left out");
+	return (struct str){NULL, 0};
+}
+
+static void take_rules(const struct conf *conf)
+{
+	pool_reset(rules_pool);
+	rules = (struct expand_rules){.postmaster = canonical_postmaster(conf->postmaster)};
+	if (conf->recipient_delimiter != NULL &&
+	    !pool_copy(rules_pool, str_from_cstr(conf->recipient_delimiter), &rules.delimiters))
+		rules.delimiters = (struct str){NULL, 0};
+}
+
+void server_start(const struct conf *conf, int dirfd)
+{
+	/* Never a number that a directory before this one has used. */
+	generation = (uint32_t)(loop_wall_ms() / 1000);
+	rules_pool = pool_new(16 * 1024);
+	take_rules(conf);
+	tables_path = xstrdup(conf->tables);
+	live = live_new(dirfd, on_tables_changed, NULL);
+	answer_login_start(
+	    conf->workers < PASSWORD_THREADS_MAX ? conf->workers : PASSWORD_THREADS_MAX);
+}
+
+void server_reload(const struct conf *conf)
+{
+	if (strcmp(conf->tables, tables_path) != 0)
+		log_message(LOG_WARNING,
+		    "\"tables\" changed, which takes a restart: `postern stop`, `postern start`");
+	take_rules(conf);
+	new_generation();
+}
+
+void server_end(void)
+{
+	while (peers != NULL)
+		remove_peer(peers);
+	answer_login_end();
+	answer_rcpt_end();
+	live_free(live);
+	pool_free(rules_pool);
+	free(tables_path);
+}

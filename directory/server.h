@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory's edges: RCPT checks for smtpd, passwords for pop3d, grants to
+ * pop3d-session. main.c puts it into its jail; the tests call it directly.
+ */
+#ifndef POSTERN_DIRECTORY_SERVER_H
+#define POSTERN_DIRECTORY_SERVER_H
+
+#include "common/channel.h"
+#include "common/conf.h"
+#include "common/wiring.h"
+#include "directory/expand.h"
+
+/* `dirfd` is the tables' directory; the server's from now on. */
+void server_start(const struct conf *conf, int dirfd);
+void server_peer(enum edge_id edge, unsigned instance, int fd);
+void server_reload(const struct conf *conf);
+/* Frees everything (for the tests). */
+void server_end(void);
+
+/* One connected program. */
+struct peer {
+	struct peer *next;
+	enum edge_id edge;
+	unsigned instance;
+	uint64_t serial; /* never used twice; what outlives a peer keeps this, no pointer */
+	struct channel *channel;
+	size_t logins; /* being checked for it */
+};
+
+/* For answer-*.c. */
+struct live *server_live(void);
+const struct expand_rules *server_rules(void);
+uint32_t server_generation(void);
+struct peer *server_find_serial(uint64_t serial);
+/* The first peer on that edge, NULL when there is none. */
+struct peer *server_find_edge(enum edge_id edge);
+size_t server_count_edge(enum edge_id edge);
+
+/* answer-rcpt.c */
+bool answer_rcpt_query(void *peer, const struct msg_rcpt_query *m, int *fds);
+void answer_rcpt_end(void);
+/* answer-login.c */
+struct msg_login_query;
+void answer_login_start(unsigned threads);
+bool answer_login_query(void *peer, const struct msg_login_query *m, int *fds);
+void answer_login_end(void);
+
+#endif

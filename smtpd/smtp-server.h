@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The server side of one SMTP session, without I/O: octets in, octets of replies
+ * appended to `out`, effects through `ops`. The caller owns the socket, the
+ * deadlines and the log.
+ *
+ * Where an effect needs an answer (who is this recipient, is the message stored),
+ * the server waits: it consumes nothing until the caller gives the answer with
+ * one of the smtp_server_on_... functions. Pipelined input stays with the caller.
+ *
+ * What it answers and does is the same however the input is cut into pieces.
+ */
+#ifndef POSTERN_SMTPD_SMTP_SERVER_H
+#define POSTERN_SMTPD_SMTP_SERVER_H
+
+#include "common/answers.h"
+#include "common/msg-smtpd-directory.h"
+#include "smtpd/transaction.h"
+#include "smtpd/verb.h"
+
+enum {
+	/* RFC 5321 §4.5.3.1.4 has 512; MAIL and RCPT with every extension's parameters need more.
+	 */
+	COMMAND_LINE_MAX = 2048,
+	/* Of a line without end this much is thrown away, then the session ends. */
+	COMMAND_DISCARD_MAX = 64 * 1024,
+	/* Refused content is read to its end up to this much past the limit on messages. */
+	CONTENT_DISCARD_MAX = 16 * 1024 * 1024,
+	/* Recipients refused in one session, unless of our own networks. */
+	REFUSED_RCPTS_MAX = 100,
+	/* No more input is taken while this much waits in `out`. */
+	REPLIES_MAX = 8 * 1024,
+};
+
+/* Limits and names, the same for many sessions. */
+struct smtp_policy {
+	struct str hostname;
+	struct str postmaster; /* what <postmaster> without domain stands for */
+	uint64_t message_max;
+	unsigned recipients_max;
+	unsigned bad_commands_max;
+	unsigned commands_per_minute;
+	unsigned messages_per_session;
+	unsigned header_max;
+	unsigned hops_max;
+	bool bare_newline_refuse;
+};
+
+struct smtp_rcpt_answer {
+	enum rcpt_verdict verdict;
+	struct str text; /* for the reply when refused; may be empty */
+	const struct target *targets;
+	size_t target_count;
+};
+
+/* A reply of 4xx or 5xx, for the log. */
+struct smtp_refusal {
+	const char *verb;
+	struct reply reply;
+	struct str recipient; /* of RCPT, when it could be parsed */
+};
+
+/* Each is called with the `ctx` of smtp_server_init. */
+struct smtp_ops {
+	/* True: *answer is filled in (valid until the return of the function that led here). False:
+	 * smtp_server_on_rcpt follows. */
+	bool (*check_rcpt)(void *ctx, struct str address, struct smtp_rcpt_answer *answer);
+	/* STATUS_NONE, or why no mail is taken now. */
+	enum smtp_status (*may_take)(void *ctx);
+	/* Asks for a file; smtp_server_on_large_file follows. */
+	void (*large_open)(void *ctx);
+	/* Writes to the end of it: STATUS_NONE, or what to refuse the message with. */
+	enum smtp_status (*large_write)(void *ctx, struct str octets);
+	/* The complete message is s->txn; it stays as it is until smtp_server_on_stored or
+	 * _refused. */
+	void (*submit)(void *ctx);
+	/* What was asked for, opened or submitted is not wanted any more. */
+	void (*abandon)(void *ctx);
+	void (*on_refusal)(void *ctx, const struct smtp_refusal *refusal);
+	uint64_t (*now_ms)(void);  /* monotonic */
+	uint64_t (*wall_ms)(void); /* since the epoch */
+};
+
+enum smtp_state {
+	SMTP_CONNECTED = 1, /* no EHLO or HELO yet */
+	SMTP_READY = 2,
+	SMTP_MAIL = 4,	  /* MAIL was accepted */
+	SMTP_RCPT = 8,	  /* and a RCPT */
+	SMTP_CHUNKS = 16, /* and a BDAT that was not the LAST */
+	SMTP_ANY = 31,
+};
+
+/* What the next octets of input are. */
+enum smtp_phase {
+	PHASE_COMMAND,
+	PHASE_OVERLONG, /* the rest of a command line that is too long */
+	PHASE_DATA,
+	PHASE_CHUNK,
+	PHASE_REFUSED_CHUNK, /* the octets of a BDAT that was refused */
+	PHASE_WAIT,
+	PHASE_CLOSED,
+};
+
+enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_LARGE_FILE, WAIT_STORED };
+
+struct smtp_counts {
+	uint16_t ok;
+	uint16_t all;
+};
+
+/* Fields are to be read by others, changed by smtp-*.c and verb-*.c only. */
+struct smtp_server {
+	const struct smtp_policy *policy;
+	const struct smtp_ops *ops;
+	void *ctx;
+	struct buf *out;
+	struct str client; /* "[192.0.2.1]", "[IPv6:2001:db8::1]", "local uid 1000" */
+	struct str id;	   /* of the session */
+	bool own_network;  /* may relay; fewer limits */
+	bool esmtp;	   /* EHLO, not HELO */
+	bool ended;	   /* the content's end was seen while waiting for a file */
+	bool chunk_last;
+	enum smtp_state state;
+	enum smtp_phase phase;
+	enum smtp_phase resume; /* behind PHASE_WAIT */
+	enum smtp_wait wait;
+	enum smtp_status chunk_status; /* PHASE_REFUSED_CHUNK */
+	const struct verb *verb;       /* the command under way or the last one; may be NULL */
+	char *helo;		       /* on the heap, NULL before EHLO or HELO */
+	uint64_t left;		       /* of the chunk, or of what may be discarded */
+	uint64_t rate_start;
+	unsigned rate_count;
+	unsigned bad_commands;
+	unsigned refused_rcpts;
+	unsigned mails;	   /* MAIL commands */
+	unsigned messages; /* stored */
+	unsigned unknown;  /* commands */
+	struct smtp_counts counts[VERBS_LISTED_MAX];
+	struct transaction txn;
+};
+
+/* `policy`, `ops`, `out`, and what `client` and `id` point to, live as long as the server. */
+void smtp_server_init(struct smtp_server *s, const struct smtp_policy *policy,
+    const struct smtp_ops *ops, void *ctx, struct buf *out);
+/* Also in the middle of everything; calls ops->abandon when something is under way. */
+void smtp_server_free(struct smtp_server *s);
+/* The 220. */
+void smtp_server_greet(struct smtp_server *s);
+/* Consumes what it can of `in`, from its start, and returns how much that is. It may have to be
+ * called again with the rest: after an answer, when `out` has been emptied, or with more input. */
+size_t smtp_server_feed(struct smtp_server *s, struct str in);
+/* Replies and ends the session, whatever it is at; the caller closes the connection. */
+void smtp_server_end(struct smtp_server *s, enum smtp_status status);
+
+void smtp_server_on_rcpt(struct smtp_server *s, const struct smtp_rcpt_answer *answer);
+/* STATUS_NONE, or why there is none. */
+void smtp_server_on_large_file(struct smtp_server *s, enum smtp_status status);
+/* `id` is the queue id in text. */
+void smtp_server_on_stored(struct smtp_server *s, struct str id);
+/* A reply that is none (reply_is_valid) becomes STATUS_LOCAL_ERROR. */
+void smtp_server_on_not_stored(struct smtp_server *s, const struct reply *reply);
+
+static inline bool smtp_server_is_closed(const struct smtp_server *s)
+{
+	return s->phase == PHASE_CLOSED;
+}
+static inline bool smtp_server_is_waiting(const struct smtp_server *s)
+{
+	return s->phase == PHASE_WAIT;
+}
+/* Content is coming. */
+static inline bool smtp_server_in_content(const struct smtp_server *s)
+{
+	return s->phase == PHASE_DATA || s->phase == PHASE_CHUNK;
+}
+/* "SMTP", "ESMTP" or "UTF8SMTP": RFC 5321 §4.4, RFC 6531 §4.3. */
+const char *smtp_server_protocol(const struct smtp_server *s);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The wiring as data: every edge of the table becomes the right pairs, and what is
+ * not in the table does not.
+ */
+#include "control/wiring.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct seen {
+	unsigned count[EDGE_COUNT];
+	unsigned total;
+	struct wiring_end end;
+	bool strangers; /* a pair without `end` */
+};
+
+static void note(void *ctx, const struct wiring_pair *pair)
+{
+	struct seen *seen = ctx;
+	const struct wiring_edge *e = wiring_edge(pair->edge);
+	ck_assert_int_eq(pair->client.program, e->client);
+	ck_assert_int_eq(pair->server.program, e->server);
+	seen->count[pair->edge]++;
+	seen->total++;
+	bool client = pair->client.program == seen->end.program &&
+		      pair->client.instance == seen->end.instance;
+	bool server = pair->server.program == seen->end.program &&
+		      pair->server.instance == seen->end.instance;
+	seen->strangers |= !client && !server;
+}
+
+START_TEST(programs_are_in_order_of_starting)
+{
+	static const char *const files[] = {
+	    "directory", "deliver-local", "queue", "pop3d-session", "pop3d", "smtpd"};
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
+		ck_assert_str_eq(wiring_program(id)->file, files[id - 1]);
+		ck_assert(strncmp(wiring_program(id)->user, "postern-", 8) == 0);
+	}
+	ck_assert_uint_eq(PROGRAM_COUNT - 1, sizeof(files) / sizeof(files[0]));
+	ck_assert_ptr_null(wiring_program(PROGRAM_NONE));
+	ck_assert_ptr_null(wiring_program(PROGRAM_COUNT));
+	ck_assert_ptr_null(wiring_edge(EDGE_NONE));
+	ck_assert_ptr_null(wiring_edge(EDGE_COUNT));
+}
+END_TEST
+
+START_TEST(workers_are_instances)
+{
+	ck_assert_uint_eq(wiring_instances(PROGRAM_queue, 5), 1);
+	ck_assert_uint_eq(wiring_instances(PROGRAM_smtpd, 5), 5);
+	ck_assert_uint_eq(wiring_instances(PROGRAM_pop3d, 5), 5);
+	ck_assert_uint_eq(wiring_instances(PROGRAM_NONE, 5), 0);
+	ck_assert(wiring_program(PROGRAM_smtpd)->admission);
+	ck_assert(!wiring_program(PROGRAM_queue)->admission);
+}
+END_TEST
+
+START_TEST(every_edge_has_its_pairs)
+{
+	for (unsigned workers = 1; workers <= 4; workers++) {
+		struct seen seen = {.total = 0};
+		wiring_each_pair(workers, note, &seen);
+		ck_assert_uint_eq(seen.count[EDGE_smtpd_queue], workers);
+		ck_assert_uint_eq(seen.count[EDGE_smtpd_directory], workers);
+		ck_assert_uint_eq(seen.count[EDGE_pop3d_session], workers);
+		ck_assert_uint_eq(seen.count[EDGE_queue_local], 1);
+		ck_assert_uint_eq(seen.count[EDGE_directory_session], 1);
+		for (enum edge_id id = EDGE_NONE + 1; id < EDGE_COUNT; id++)
+			ck_assert_uint_ge(seen.count[id], 1);
+	}
+}
+END_TEST
+
+START_TEST(one_instance_has_its_own_pairs_only)
+{
+	struct seen seen = {.end = {PROGRAM_smtpd, 2}};
+	wiring_each_pair_of(seen.end, 4, note, &seen);
+	ck_assert_uint_eq(seen.total, 2);
+	ck_assert_uint_eq(seen.count[EDGE_smtpd_queue], 1);
+	ck_assert_uint_eq(seen.count[EDGE_smtpd_directory], 1);
+	ck_assert(!seen.strangers);
+
+	seen = (struct seen){.end = {PROGRAM_directory, 0}};
+	wiring_each_pair_of(seen.end, 4, note, &seen);
+	ck_assert_uint_eq(seen.total, 4 + 4 + 1);
+	ck_assert(!seen.strangers);
+}
+END_TEST
+
+/* Both ends of a pair count it, so the sum over all instances is twice the pairs. */
+START_TEST(no_edge_leads_back_to_its_own_program)
+{
+	const unsigned workers = 3;
+	struct seen all = {.total = 0};
+	unsigned sum = 0;
+	wiring_each_pair(workers, note, &all);
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
+		for (unsigned i = 0; i < wiring_instances(id, workers); i++) {
+			struct seen own = {.end = {id, i}};
+			wiring_each_pair_of(own.end, workers, note, &own);
+			sum += own.total;
+		}
+	}
+	ck_assert_uint_eq(sum, 2 * all.total);
+}
+END_TEST
+
+START_TEST(listeners_have_a_program)
+{
+	ck_assert_int_eq(wiring_listens(LISTENER_SMTP), PROGRAM_smtpd);
+	ck_assert_int_eq(wiring_listens(LISTENER_SENDMAIL), PROGRAM_smtpd);
+	ck_assert_int_eq(wiring_listens(LISTENER_POP3), PROGRAM_pop3d);
+	ck_assert_int_eq(wiring_listens(LISTENER_QUEUE), PROGRAM_queue);
+	ck_assert_int_eq(wiring_listens((enum listener_kind)99), PROGRAM_NONE);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("wiring");
+	TCase *tc = tcase_create("wiring");
+	tcase_add_test(tc, programs_are_in_order_of_starting);
+	tcase_add_test(tc, workers_are_instances);
+	tcase_add_test(tc, every_edge_has_its_pairs);
+	tcase_add_test(tc, one_instance_has_its_own_pairs_only);
+	tcase_add_test(tc, no_edge_leads_back_to_its_own_program);
+	tcase_add_test(tc, listeners_have_a_program);
+	suite_add_tcase(s, tc);
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -15,7 +15,7 @@
 #include "common/mem.h"
 #include "common/service.h"
 #include "deliver-local/deliver.h"
-#include "deliver-local/root.h"
+#include "common/mailbox-root.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,8 +124,8 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 
 static void before_jail(struct service *self, const struct conf *conf)
 {
-	root = root_path(conf);
-	root_make(root, self->user);
+	root = mailbox_root_path(conf);
+	mailbox_root_make(root, self->user);
 	self->sandbox.root = root;
 	sandbox_allow(&self->sandbox, root, SANDBOX_WRITE);
 }
@@ -157,7 +157,7 @@ static void in_jail(const struct conf *conf)
 /* The jail was made around the old root. */
 static void on_reload(const struct conf *conf)
 {
-	char *fresh = root_path(conf);
+	char *fresh = mailbox_root_path(conf);
 	bool moved = strcmp(fresh, root) != 0;
 	free(fresh);
 	if (!moved)

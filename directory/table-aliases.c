@@ -222,7 +222,7 @@ static void begin(struct draft *d, const struct line *line)
 	d->open = true;
 	d->bad = d->comma = false;
 	d->count = 0;
-	d->line = line->number;
+	d->line = d->number = line->number;
 	size_t colon = find_unquoted(line->text, ':');
 	struct str name = str_trim(str_head(line->text, colon));
 	d->key = name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "deliver-local/root.h"
+#include "common/mailbox-root.h"
 #include "common/limits.h"
 #include "common/mailbox-path.h"
 #include "common/mem.h"
@@ -14,7 +14,7 @@
 
 enum { PARENT_MODE = 0755, ROOT_MODE = 0700 };
 
-char *root_path(const struct conf *conf)
+char *mailbox_root_path(const struct conf *conf)
 {
 	struct buf root = BUF_INIT(MAILBOX_PATH_MAX);
 	if (!mailbox_root(conf->mailboxes, &root) || buf_len(&root) == 0)
@@ -26,29 +26,28 @@ char *root_path(const struct conf *conf)
 	return path;
 }
 
-static void cannot_make(const char *path)
+static void cannot_make(const char *path, const char *user)
 {
 	log_fatal(EX_CANTCREAT,
-	    "the mailboxes' directory %s cannot be made: %m. Make it by hand and give it to the "
-	    "user "
-	    "that deliver-local runs as, or change \"mailboxes\"",
-	    path);
+	    "the mailboxes' directory %s cannot be made: %m. Make it by hand and give it to %s, or "
+	    "change \"mailboxes\"",
+	    path, geteuid() == 0 ? user : "the user that the suite runs as");
 }
 
 /* Returns whether the directory was made now. */
-static bool make_with_parents(const char *path)
+static bool make_with_parents(const char *path, const char *user)
 {
 	char *part = xstrdup(path);
 	for (char *slash = part; (slash = strchr(slash + 1, '/')) != NULL; *slash = '/') {
 		*slash = '\0';
 		if (mkdir(part, PARENT_MODE) < 0 && errno != EEXIST)
-			cannot_make(path);
+			cannot_make(path, user);
 	}
 	free(part);
 	if (mkdir(path, ROOT_MODE) == 0)
 		return true;
 	if (errno != EEXIST)
-		cannot_make(path);
+		cannot_make(path, user);
 	return false;
 }
 
@@ -60,9 +59,9 @@ static void give_to(int dir, const char *path, const char *user)
 		log_fatal(EX_CANTCREAT, "%s cannot be given to %s: %m", path, user);
 }
 
-void root_make(const char *path, const char *user)
+void mailbox_root_make(const char *path, const char *user)
 {
-	bool made = make_with_parents(path);
+	bool made = make_with_parents(path, user);
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		log_fatal(EX_CANTCREAT, "the mailboxes' directory %s cannot be opened: %m", path);

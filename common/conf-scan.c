@@ -26,6 +26,7 @@ struct scanner {
 	struct str text;
 	size_t at;
 	unsigned line;
+	unsigned bad_line; /* the last one with a word that was reported; once is enough */
 	struct token *tokens;
 	size_t token_count;
 	size_t next; /* token to be read */
@@ -152,8 +153,9 @@ static void scan_word(struct scanner *s, struct token *t)
 	}
 	t->text = str_from(s->text.p + start, s->at - start);
 	t->kind = bad ? BAD : WORD;
-	if (!bad)
+	if (!bad || s->bad_line == s->line)
 		return;
+	s->bad_line = s->line;
 	if (str_eq(t->text, STR("+")))
 		conf_fault(s->faults, t->line,
 		    "there is no +=; write all values into one list: = { \"a\", \"b\" }");
@@ -494,15 +496,18 @@ void conf_scan(const char *text, size_t n, struct conf_scan *scan, struct conf_f
 	*scan = (struct conf_scan){
 	    .settings = xcalloc(CONF_SETTINGS_MAX, sizeof(*scan->settings)),
 	    .headings = xcalloc(CONF_SETTINGS_MAX, sizeof(*scan->headings)),
-	    .clean = str_dup(s.text),
+	    .clean = xcalloc(1, n + sizeof("\n}")),
 	};
+	if (n > 0)
+		memcpy(scan->clean, text, n);
 	scan_tokens(&s);
 	while (token(&s, 0)->kind != END)
 		scan_statement(&s);
 	if (s.section != CONF_IN_top) {
 		conf_fault(faults, s.section_line, "the section %s is not closed; write } after it",
 		    conf_section_names[s.section]);
-		blank(&s, s.section_start, n);
+		memcpy(scan->clean + n, "\n}", 2);
+		close_section(&s, n + 2);
 	}
 	free(s.tokens);
 }

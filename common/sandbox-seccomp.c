@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -99,6 +100,13 @@ static void allow_fstat(scmp_filter_ctx f)
 	    SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)));
 }
 
+/* libconfuse's scanner asks whether the text of a new configuration comes from a terminal. */
+static void allow_isatty(scmp_filter_ctx f)
+{
+	must(seccomp_rule_add(
+	    f, SCMP_ACT_ALLOW, CALL(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, TCGETS)));
+}
+
 static void allow_reading(scmp_filter_ctx f)
 {
 	const uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
@@ -123,6 +131,7 @@ void sandbox_filter(unsigned calls)
 		log_fatal(EX_OSERR, "the system call filter cannot be built");
 	allow(f, base_calls);
 	allow_memory(f);
+	allow_isatty(f);
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (calls & groups[i].group)
 			allow(f, groups[i].calls);

@@ -25,6 +25,13 @@ struct map {
 	struct map_facts facts;
 };
 
+static off_t image_max = MAP_IMAGE_MAX;
+
+void map_set_image_max(off_t max)
+{
+	image_max = max;
+}
+
 void map_file_name(enum table_id table, char out[MAP_NAME_SIZE])
 {
 	snprintf(out, MAP_NAME_SIZE, "%s%s", table_name(table), map_bdb.suffix);
@@ -176,7 +183,7 @@ static int open_file(int dirfd, enum table_id table, struct stat *st, const char
 static int hold(int fd, const struct stat *st, bool *in_memory, const char **why)
 {
 	struct stat after;
-	*in_memory = st->st_size <= MAP_IMAGE_MAX;
+	*in_memory = st->st_size <= image_max;
 	if (!*in_memory)
 		return fd;
 	int image = map_image_copy(fd, st->st_size);

@@ -40,6 +40,9 @@ struct map_identity {
 
 struct map;
 
+/* Another limit than MAP_IMAGE_MAX, for the tests. */
+void map_set_image_max(off_t max);
+
 /* NAME with the back end's suffix, e.g. "users.db". `out` of MAP_NAME_SIZE. */
 #define MAP_NAME_SIZE 32
 void map_file_name(enum table_id table, char out[MAP_NAME_SIZE]);

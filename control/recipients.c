@@ -82,7 +82,8 @@ bool recipients_add(struct recipients *r, struct str address, bool qualified, st
 		return complain(r, address, "there are too many recipients");
 	*entry = whole;
 	hash_put(r->seen, entry);
-	r->list = xreallocarray(r->list, r->count + 1, sizeof(*r->list));
+	if ((r->count & (r->count - 1)) == 0) /* full at every power of two */
+		r->list = xreallocarray(r->list, r->count == 0 ? 1 : 2 * r->count, sizeof(*r->list));
 	r->list[r->count++] = whole;
 	r->need_utf8 |= has_high_bytes(whole);
 	return true;

@@ -73,6 +73,11 @@ void log_set_fd(int fd)
 	out.owned = true;
 }
 
+int log_fd(void)
+{
+	return out.fd;
+}
+
 static int open_syslog(void)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};

@@ -48,6 +48,8 @@ void log_init(const char *program, const char *hostname, enum log_sink sink,
     enum log_format format, bool verbose);
 /* From now on to this descriptor, which the log owns. */
 void log_set_fd(int fd);
+/* The descriptor the log is written to, for a forked child that closes all others. */
+int log_fd(void);
 /* Opens what log_set_fd or a program's descriptor 2 takes; `path` for LOG_SINK_FILE. -1 with errno. */
 int log_open(enum log_sink sink, const char *path);
 /* Lines may wait for the end of the loop's round: set when the loop begins, cleared when it ends. */

@@ -14,6 +14,7 @@ struct command_context {
 	const char *conf_path;	 /* -c FILE, else POSTERN_SYSCONFDIR/postern.conf */
 	const struct conf *conf; /* NULL for the few commands that do without (flag in the row) */
 	bool json;		 /* --json */
+	const char *libexec;	 /* where the programs are */
 };
 
 /* argv[0] is the command's own name; returns a status of sysexits.h. */

@@ -36,9 +36,8 @@ void faults_warn(struct faults *f, const char *file, unsigned line, const char *
 {
 	va_list ap;
 	va_start(ap, format);
-	add(f,
-	    (struct fault){
-		.file = file, .line = line, .warning = true, .text = format_text(format, ap)});
+	add(f, (struct fault){
+		   .file = file, .line = line, .warning = true, .text = format_text(format, ap)});
 	va_end(ap);
 }
 
@@ -53,17 +52,38 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
-void faults_print(struct faults *f, FILE *out)
+static void sort(struct faults *f)
 {
 	if (f->count > 0)
 		qsort(f->list, f->count, sizeof(*f->list), compare);
-	for (size_t i = 0; i < f->count; i++) {
-		const struct fault *e = &f->list[i];
-		fprintf(out, "%s:", e->file);
-		if (e->line > 0)
-			fprintf(out, "%u:", e->line);
-		fprintf(out, " %s%s\n", e->warning ? "warning: " : "", e->text);
-	}
+}
+
+static void print(const struct fault *e, FILE *out)
+{
+	fprintf(out, "%s:", e->file);
+	if (e->line > 0)
+		fprintf(out, "%u:", e->line);
+	fprintf(out, " %s%s\n", e->warning ? "warning: " : "", e->text);
+}
+
+void faults_print(struct faults *f, FILE *out)
+{
+	sort(f);
+	for (size_t i = 0; i < f->count; i++)
+		print(&f->list[i], out);
+}
+
+void faults_print_errors(struct faults *f, size_t max, FILE *out)
+{
+	size_t printed = 0;
+	sort(f);
+	for (size_t i = 0; i < f->count && printed < max; i++)
+		if (!f->list[i].warning) {
+			print(&f->list[i], out);
+			printed++;
+		}
+	if (f->errors > printed)
+		fprintf(out, "... and %zu more; `postern check` prints all\n", f->errors - printed);
 }
 
 void faults_free(struct faults *f)

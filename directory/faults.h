@@ -32,6 +32,8 @@ void faults_warn(struct faults *f, const char *file, unsigned line, const char *
     __attribute__((format(printf, 4, 5)));
 /* Sorts and prints all. */
 void faults_print(struct faults *f, FILE *out);
+/* No warnings, and at most `max`; then how many more there are. */
+void faults_print_errors(struct faults *f, size_t max, FILE *out);
 void faults_free(struct faults *f);
 
 /* Text of a table made printable and cut at 120 octets, for a fault's "%s". */

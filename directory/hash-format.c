@@ -64,7 +64,7 @@ static bool setting_is_valid(struct str hash)
 	c[hash.n] = '\0';
 	int verdict = crypt_checksalt(c);
 	return strlen(c) == hash.n && verdict != CRYPT_SALT_INVALID &&
-	    verdict != CRYPT_SALT_METHOD_DISABLED;
+	       verdict != CRYPT_SALT_METHOD_DISABLED;
 }
 
 enum hash_verdict hash_format_check(struct str hash, const char **why)
@@ -81,15 +81,16 @@ enum hash_verdict hash_format_check(struct str hash, const char **why)
 		       "crypt(5), i.e. begin with $";
 		return HASH_BAD;
 	}
-	const struct method *m = find_method(hash);
-	if (m == NULL || hash.n > HASH_MAX || !setting_is_valid(hash)) {
-		*why = "is of no method this system knows: set the password anew with "
-		       "`postern user passwd ADDRESS`";
+	const struct method *m = hash.n > HASH_MAX ? NULL : find_method(hash);
+	if (m != NULL && !has_right_length(m, hash)) {
+		*why = "is cut short or has something after it: copy it whole, or set the password "
+		       "anew "
+		       "with `postern user passwd ADDRESS`";
 		return HASH_BAD;
 	}
-	if (!has_right_length(m, hash)) {
-		*why = "is cut short or has something after it: copy it whole, or set the password anew "
-		       "with `postern user passwd ADDRESS`";
+	if (m == NULL || !setting_is_valid(hash)) {
+		*why = "is of no method this system knows: set the password anew with "
+		       "`postern user passwd ADDRESS`";
 		return HASH_BAD;
 	}
 	if (!m->weak)
@@ -102,8 +103,12 @@ enum hash_verdict hash_format_check(struct str hash, const char **why)
 struct str hash_setting(struct str hash)
 {
 	const struct method *m = find_method(hash);
+	unsigned costs = m == NULL ? 0 : m->costs;
 	size_t n = 0;
-	for (unsigned seen = 0; m != NULL && n < hash.n && seen < m->costs; n++)
+	/* "$5$" and "$6$" have a cost only when it is not the default. */
+	if (m != NULL && str_has_prefix(str_skip(hash, strlen(m->prefix)), STR("rounds=")))
+		costs++;
+	for (unsigned seen = 0; n < hash.n && seen < costs; n++)
 		seen += hash.p[n] == '$';
 	return str_head(hash, n);
 }

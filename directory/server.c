@@ -4,12 +4,12 @@
  * how long it may keep an answer.
  */
 #include "directory/server.h"
-#include "common/address.h"
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-directory.h"
 #include "directory/live.h"
+#include "directory/rules.h"
 
 #include <stdlib.h>
 
@@ -133,7 +133,8 @@ void server_peer(enum edge_id edge, unsigned instance, int fd)
 	while (i < sizeof(edges) / sizeof(edges[0]) && edges[i].edge != edge)
 		i++;
 	if (i == sizeof(edges) / sizeof(edges[0])) {
-		log_message(LOG_ERR, "control sent an end of edge %d, which is not directory's", (int)edge);
+		log_message(
+		    LOG_ERR, "control sent an end of edge %d, which is not directory's", (int)edge);
 		evutil_closesocket(fd);
 		return;
 	}
@@ -146,33 +147,19 @@ void server_peer(enum edge_id edge, unsigned instance, int fd)
 	send_generation(p);
 }
 
-static struct str canonical_postmaster(const char *text)
-{
-	struct address a;
-	struct str out = {NULL, 0};
-	if (text == NULL)
-		return out;
-	if (address_parse(str_from_cstr(text), true, &a) == ADDRESS_OK &&
-	    address_canonical(&a, rules_pool, &out))
-		return out;
-	log_message(LOG_WARNING, "the configuration's postmaster is no address; it is left out");
-	return (struct str){NULL, 0};
-}
-
 static void take_rules(const struct conf *conf)
 {
 	pool_reset(rules_pool);
-	rules = (struct expand_rules){.postmaster = canonical_postmaster(conf->postmaster)};
-	if (conf->recipient_delimiter != NULL &&
-	    !pool_copy(rules_pool, str_from_cstr(conf->recipient_delimiter), &rules.delimiters))
-		rules.delimiters = (struct str){NULL, 0};
+	if (!rules_from_conf(conf, rules_pool, &rules))
+		log_message(
+		    LOG_WARNING, "the configuration's postmaster is no address; it is left out");
 }
 
 void server_start(const struct conf *conf, int dirfd)
 {
 	/* Never a number that a directory before this one has used. */
 	generation = (uint32_t)(loop_wall_ms() / 1000);
-	rules_pool = pool_new(16 * 1024);
+	rules_pool = pool_new(RULES_POOL_MAX);
 	take_rules(conf);
 	tables_path = xstrdup(conf->tables);
 	live = live_new(dirfd, on_tables_changed, NULL);

@@ -79,14 +79,14 @@ static bool write_all(int fd, struct str s)
 	return true;
 }
 
-/* The owner and mode of the text that this one replaces. */
+/* The owner and mode of the text that this one replaces; password hashes are never everybody's. */
 static bool copy_owner(int fd, const struct table_text *x, enum table_id id)
 {
 	if (!x->exists)
 		return fchmod(fd, id == TABLE_USERS ? 0600 : 0644) == 0;
 	if (fchown(fd, x->uid, x->gid) < 0 && geteuid() == 0)
 		return false;
-	return fchmod(fd, x->mode & 0777) == 0;
+	return fchmod(fd, x->mode & (id == TABLE_USERS ? 0770 : 0777)) == 0;
 }
 
 static bool fill_text(int fd, struct table_text *x, enum table_id id)
@@ -112,8 +112,7 @@ static bool write_text(struct tables *t, enum table_id id)
 	text_new_name(id, name);
 	if (unlinkat(t->dirfd, name, 0) < 0 && errno != ENOENT)
 		return false;
-	int fd = openat(
-	    t->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(t->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
 	bool ok = fill_text(fd, &t->texts[id], id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/parameter.h"
+#include "common/utf8.h"
 
 static enum smtp_status take(
     const struct parameter *row, struct smtp_server *s, struct str word, size_t equals)
@@ -34,29 +35,12 @@ enum smtp_status parameter_take_all(
 	return STATUS_NONE;
 }
 
-/* Octets of the well-formed character at the start of s (Unicode table 3-7), 0 when there is none.
- */
-static size_t utf8_length(struct str s)
-{
-	unsigned char a = (unsigned char)s.p[0];
-	unsigned char b = s.n > 1 ? (unsigned char)s.p[1] : 0;
-	size_t n = a < 0x80 ? 1 : a < 0xC2 ? 0 : a < 0xE0 ? 2 : a < 0xF0 ? 3 : a < 0xF5 ? 4 : 0;
-	if (n > s.n)
-		return 0;
-	if ((a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F) || (a == 0xF0 && b < 0x90) ||
-	    (a == 0xF4 && b > 0x8F))
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (((unsigned char)s.p[i] & 0xC0) != 0x80)
-			return 0;
-	return n;
-}
-
 bool parameter_is_text(struct str s)
 {
 	while (s.n > 0) {
-		size_t n = utf8_length(s);
-		if (n == 0 || (n == 1 && !ascii_is_print(s.p[0])))
+		uint32_t code;
+		size_t n = utf8_decode(s, &code);
+		if (n == 0 || utf8_is_control(code))
 			return false;
 		s = str_skip(s, n);
 	}

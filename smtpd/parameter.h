@@ -17,7 +17,7 @@ struct parameter {
 /* STATUS_NONE, or the first refusal. */
 enum smtp_status parameter_take_all(
     const struct parameter *rows, size_t count, struct smtp_server *s, struct str text);
-/* Octets above 127 that are well-formed UTF-8, and no control characters. */
+/* Well-formed UTF-8 without control characters. */
 bool parameter_is_text(struct str s);
 
 #endif

@@ -64,7 +64,7 @@ static bool is_helo(struct str name)
 	if (address_is_domain(name, false) || address_is_literal(name))
 		return true;
 	for (size_t i = 0; i < name.n; i++)
-		if (!ascii_is_alnum(name.p[i]) && strchr("._-:", name.p[i]) == NULL)
+		if (!ascii_is_alnum(name.p[i]) && memchr("._-:", name.p[i], 4) == NULL)
 			return false;
 	return true;
 }

@@ -2,6 +2,7 @@
  *
  * The commands without much of a body: RFC 5321 §4.1.1.5 to §4.1.1.10.
  */
+#include "common/utf8.h"
 #include "smtpd/parameter.h"
 #include "smtpd/smtp-internal.h"
 
@@ -40,9 +41,8 @@ enum smtp_status verb_vrfy(struct smtp_server *s, const struct argument *a)
 	}
 	if (text.n == 0 || !parameter_is_text(text))
 		return STATUS_BAD_VRFY;
-	for (size_t i = 0; i < text.n && !utf8; i++)
-		if (!ascii_is_print(text.p[i]))
-			return STATUS_NEEDS_UTF8;
+	if (!utf8 && !utf8_is_ascii(text))
+		return STATUS_NEEDS_UTF8;
 	return STATUS_VRFY;
 }
 

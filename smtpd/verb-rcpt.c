@@ -4,6 +4,7 @@
  * recipient is, directory knows; whether we relay, is decided here and nowhere
  * else.
  */
+#include "common/utf8.h"
 #include "smtpd/parameter.h"
 #include "smtpd/smtp-internal.h"
 
@@ -34,16 +35,14 @@ static enum smtp_status take_notify(struct smtp_server *s, struct str value)
 	return STATUS_NONE;
 }
 
-/* RFC 3461 §4.2: type ";" xtext. Of type utf-8 (RFC 6533 §3) the text is not xtext and stays as it
- * is, octets above 127 only in a transaction with SMTPUTF8. */
+/* RFC 3461 §4.2: type ";" xtext. The text of type utf-8 has an encoding of its own (RFC 6533 §3)
+ * and stays as it is; its octets above 127 need a transaction with SMTPUTF8. */
 static bool decode_orcpt(struct smtp_server *s, struct str type, struct str text, struct str *out)
 {
+	if (!str_caseeq(type, STR("utf-8")))
+		return xtext_decode(text, s->txn.pool, out);
 	bool utf8 = (s->txn.envelope.flags & ENVELOPE_SMTPUTF8) != 0;
-	if (str_caseeq(type, STR("utf-8")))
-		return (utf8 || str_find(text, '\\') < text.n ||
-			   xtext_decode(text, s->txn.pool, out)) &&
-		       pool_copy(s->txn.pool, text, out);
-	return xtext_decode(text, s->txn.pool, out);
+	return (utf8 || utf8_is_ascii(text)) && pool_copy(s->txn.pool, text, out);
 }
 
 static bool is_atom(struct str s)
@@ -97,8 +96,10 @@ static bool read_address(struct smtp_server *s, struct address address)
 {
 	struct transaction *t = &s->txn;
 	t->rcpt.is_postmaster = address.domain.n == 0;
-	if (t->rcpt.is_postmaster)
+	if (t->rcpt.is_postmaster) {
+		address.local_part = STR("postmaster");
 		address.domain = s->policy->hostname;
+	}
 	if (!as_given(t->pool, &address, &t->rcpt.original))
 		return false;
 	t->rcpt.address = s->policy->postmaster;

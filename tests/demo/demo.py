@@ -1,9 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""A private Postern: one message in by SMTP, out by POP3, and then it serves until Ctrl-C.
-
-    demo.py [--once] [USER]     USER: whom the programs run as, when started by root
-"""
+"""A private Postern: one message in by SMTP, out by POP3, and then it serves until Ctrl-C."""
 import argparse
 import os
 import pathlib
@@ -111,10 +108,10 @@ class Demo(instance.Instance):
         super().close()
 
 
-def started(user):
+def started():
     """Another program may take a free port before we do: then with other ports."""
     for n in range(TRIES):
-        demo = Demo(conf={"postmaster": ADDRESS}, user=user)
+        demo = Demo(conf={"postmaster": ADDRESS})
         try:
             return demo.start()
         except BaseException as e:
@@ -173,16 +170,14 @@ def listen_for_interruptions():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="exit 0 when the message has arrived")
-    parser.add_argument("user", nargs="?", help=argparse.SUPPRESS)
     args = parser.parse_args()
     listen_for_interruptions()
-    user = instance.User(args.user) if args.user else instance.ordinary_user()
     demo = None
     try:
-        demo = started(user)
-        print(f"Running in {demo.directory} as {user.name}, configured by {demo.conf}:\n")
+        demo = started()
+        print(f"Running in {demo.directory} as {demo.user.name}, configured by {demo.conf}:\n")
         print(demo.conf.read_text(), end="")
         converse(demo)
         explain(demo)

@@ -9,6 +9,7 @@ EX_OK, EX_CONFIG = 0, 78
 GOOD = """hostname = "mx.example.test"
 listen smtp { address = "127.0.0.1:2525" }
 mailboxes = "mail/%d/%n"
+tables = "tables"
 spool = "spool"
 run = "run"
 """
@@ -41,44 +42,59 @@ def test_good(idle):
     assert (status, faults) == (EX_OK, {}), output
 
 
+# A faulty line, and a word of what the report must say to write instead.
 FAULTS = {
     'hostnam = "x.example.test"': "hostname",
-    'hostname = "not a name"': "hostname",
-    "workers = 0": "workers",
-    "workers = 1000": "64",
-    'workers = "many"': "workers",
-    'listen smtp { address = "127.0.0.1" }': "port",
-    'listen smtp { address = "127.0.0.1:70000" }': "port",
+    'hostname = "not a name"': "mx.example.org",
+    'hostname = "localhost"': "mx.example.org",
+    "workers = 0": "1 to 64",
+    "workers = 1000": "1 to 64",
+    'workers = "many"': "number",
+    'listen smtp { address = "127.0.0.1" }': "25",
+    'listen smtp { address = "127.0.0.1:70000" }': "70000",
     'listen smtp { address = "mail.example.test:25" }': "address",
+    "listen smtp { }": "address",
     'listen imap { address = "127.0.0.1:143" }': "protocol",
     'networks = {"10.0.0.0/33"}': "10.0.0.0/33",
+    'networks = {"10.0.0.1/8"}': "10.0.0.0/8",
     'networks = {"everybody"}': "everybody",
-    'smtp { size-max = "5 parsecs" }': "size-max",
-    "smtp { size-max = 1 }": "size-max",
+    'smtp { size-max = "5 parsecs" }': "MiB",
+    "smtp { size-max = 1 }": "64 KiB",
     'smtp { sizemax = "5 MiB" }': "size-max",
-    "smtp { hops-max = 5 }": "hops-max",
-    'pop3 { idle-timeout = "1 min" }': "idle-timeout",
-    'queue { segment-size = "3 GiB" }': "segment-size",
-    "queue { hold-local = perhaps }": "hold-local",
-    'mailboxes = "/var/mail"': "%",
-    'mailboxes = "/var/mail/%q"': "%q",
-    'postmaster = "two words"': "postmaster",
+    "smtp { hops-max = 0 }": "1 to 1000",
+    'smtp { header-max = "1 MiB"  size-max = "512 KiB" }': "header-max",
+    'pop3 { idle-timeout = "forever" }': "5 min",
+    'queue { segment-size = "3 GiB" }': "1 MiB to 1 GiB",
+    "queue { hold-local = perhaps }": "no or yes",
+    'mailboxes = "/var/mail"': "%n",
+    'mailboxes = "/var/mail/%q"': "%n",
+    'postmaster = "two words"': "admin@example.org",
     'log-format = "xml"': "json",
-    "just words": "",
+    'log = "nowhere"': "syslog",
+    'recipient-delimiter = "abc"': "+",
+    "just words": "=",
 }
+
+
+def with_line(line):
+    """GOOD without its own setting of the same name, and the line's number in it."""
+    name = line.split("{")[0].split("=")[0].strip()
+    kept = [old for old in GOOD.splitlines() if not old.startswith(name + " ")]
+    return "\n".join([*kept, line, ""]), len(kept) + 1
 
 
 @pytest.mark.parametrize("line", FAULTS, ids=str)
 def test_one_fault(idle, line):
-    """At the end of a good file, so the fault's line is known; the report names what to look at."""
-    status, faults, output = check(idle, GOOD + line + "\n")
+    """The report names the line, and what to write instead."""
+    text, number = with_line(line)
+    status, faults, output = check(idle, text)
     assert status == EX_CONFIG, output
-    assert list(faults) == [6], output
-    assert FAULTS[line] in " ".join(faults[6]), output
+    assert list(faults) == [number], output
+    assert FAULTS[line] in " ".join(faults[number]), output
 
 
 def test_every_fault_is_reported_at_once(idle):
-    text = 'hostnam = "x"\nworkers = 0\n' + GOOD + 'log-format = "xml"\nsmtp { hops-max = 1 }\n'
+    text = 'hostnam = "x"\nworkers = 0\n' + GOOD + 'log-format = "xml"\nsmtp { hops-max = 0 }\n'
     status, faults, output = check(idle, text)
     assert status == EX_CONFIG
     assert set(faults) == {1, 2, 8, 9}, output

@@ -11,6 +11,7 @@ USERS = ("ann", "bob", "cy", "admin", "o'hara", '"john doe"', "müller")
 SMTP_OPTIONS = {"message-max": "size-max", **{name: name for name in (
     "recipients-max", "bad-commands-max", "commands-per-minute", "messages-per-session",
     "header-max", "hops-max")}}
+LEAST = {"size-max": 64 << 10, "header-max": 1 << 10}  # as in common/conf-options.def
 KNOWN = {"own-network", "bare-newline-refuse", *SMTP_OPTIONS}
 
 
@@ -28,6 +29,8 @@ def smtp_conf(settings):
     if unknown:
         pytest.skip(f"for the core in memory: {', '.join(sorted(unknown))}")
     smtp = {SMTP_OPTIONS[k]: int(v) for k, v in settings.items() if k in SMTP_OPTIONS}
+    if any(smtp.get(name, least) < least for name, least in LEAST.items()):
+        pytest.skip("for the core in memory: no configuration may say so little")
     if smtp.get("size-max", 1 << 30) < 256 << 10:
         smtp.setdefault("header-max", smtp["size-max"])
     if settings.get("bare-newline-refuse") == "no":

@@ -229,15 +229,28 @@ def fetch_all(address, user, password, delete=True):
 
 TRACE = re.compile(
     rb"Return-Path: <[^\r\n]*>\r\n"
-    rb"Delivered-To: [^\r\n]+\r\n"
     rb"(X-Original-To: [^\r\n]+\r\n)?"
+    rb"Delivered-To: [^\r\n]+\r\n"
     rb"Received: [^\r\n]*\r\n([ \t][^\r\n]*\r\n)*", re.DOTALL)
+FIELD = re.compile(rb"[^\r\n]+(?:\r\n|$)(?:[ \t][^\r\n]*(?:\r\n|$))*")
+
+
+def delivered_form(content):
+    """What must lie behind the trace fields: the content without the Return-Path fields that it had
+    (RFC 5321 section 4.4 wants one, ours), ending in CRLF."""
+    if content and not content.endswith(CRLF):
+        content += CRLF
+    at, kept = 0, b""
+    while field := FIELD.match(content, at):
+        if not re.match(rb"(?i)return-path[ \t]*:", field.group()):
+            kept += field.group()
+        at = field.end()
+    return kept + content[at:]
 
 
 def same_content(sent, got):
     """None when `got` is `sent` behind the documented trace fields, else what is wrong."""
-    if sent and not sent.endswith(CRLF):
-        sent += CRLF
+    sent = delivered_form(sent)
     if not got.endswith(sent):
         at = next((i for i in range(1, len(sent) + 1) if sent[-i:] != got[-i:]), 0)
         return (f"differs {at} octets from the end: sent ...{sent[-at:][:60]!r}, "

@@ -273,6 +273,9 @@ static void teardown(void)
 
 int main(void)
 {
+#ifdef WITH_SANITIZERS
+	return 77; /* automake's "skipped": there is no filter in such a build */
+#endif
 	Suite *suite = suite_create("sandbox");
 	TCase *tc = tcase_create("attempts");
 	tcase_add_unchecked_fixture(tc, setup, teardown);

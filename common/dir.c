@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+#include "common/dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdalign.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int dir_open_beneath(int dir, const char *path, int flags)
+{
+	const struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+	long fd;
+	/* EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether it matters.
+	 */
+	do
+		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	return (int)fd;
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+int dir_each(int dir, dir_entry_fn *fn, void *ctx)
+{
+	alignas(struct dirent64) static char entries[64 * 1024];
+	ssize_t n;
+	if (lseek(dir, 0, SEEK_SET) < 0)
+		return errno;
+	while ((n = getdents64(dir, entries, sizeof(entries))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+			at += entry->d_reclen;
+			if (!is_dots(entry->d_name) && !fn(ctx, entry->d_name))
+				return 0;
+		}
+	return n < 0 ? errno : 0;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * postern user add|passwd|remove|list [ADDRESS]
+ *
+ * Passwords never stand in arguments, where every local user could read them; a
+ * ready hash may.
+ */
+#include "directory/cmd-edit.h"
+#include "directory/key.h"
+#include "directory/password-read.h"
+#include "directory/password.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#define SYNOPSIS                                                                                   \
+	"user add ADDRESS [--hash HASH] | passwd ADDRESS [--hash HASH] | remove ADDRESS | "        \
+	"list [ADDRESS] [--json]"
+
+enum { CMD_POOL_MAX = 16 * 1024 };
+
+static int make_hash(char out[HASH_MAX + 1])
+{
+	char password[PASSWORD_MAX + 1];
+	size_t n;
+	int status = EX_NOINPUT;
+	if (password_read(password, &n)) {
+		status = password_hash(str_from(password, n), out) ? EX_OK : EX_OSERR;
+		if (status != EX_OK)
+			fprintf(stderr, "the password cannot be hashed: %s\n",
+			    errno == ERANGE ? "libcrypt takes at most 511 octets"
+					    : strerror(errno));
+	}
+	password_wipe(password, sizeof(password));
+	return status;
+}
+
+static int take_hash(const char *given, char out[HASH_MAX + 1])
+{
+	const char *why;
+	struct str hash = str_from_cstr(given);
+	switch (hash_format_check(hash, &why)) {
+	case HASH_WEAK:
+		fprintf(stderr, "warning: the password hash %s\n", why);
+		break;
+	case HASH_BAD:
+		fprintf(stderr, "the password hash %s\n", why);
+		return EX_DATAERR;
+	case HASH_OK:
+		break;
+	}
+	memcpy(out, hash.p, hash.n);
+	out[hash.n] = '\0';
+	return EX_OK;
+}
+
+static int read_address(const char *text, struct pool *pool, struct str *key)
+{
+	struct str canonical;
+	const char *why = "has no valid domain: write local-part@domain";
+	if (table_read_address(str_from_cstr(text), pool, &canonical, &why) &&
+	    key_address(canonical, pool, key))
+		return EX_OK;
+	fprintf(stderr, "\"%s\" %s\n", fault_text(str_from_cstr(text)).s, why);
+	return EX_DATAERR;
+}
+
+static int put_line(const struct command_context *ctx, struct edit *e, const char *hash)
+{
+	struct buf line = BUF_INIT(ADDRESS_MAX + 1 + HASH_MAX);
+	int status = EX_DATAERR;
+	if (buf_append_str(&line, e->key) && buf_append_u8(&line, ':') &&
+	    buf_append_str(&line, str_from_cstr(hash))) {
+		e->line = buf_str(&line);
+		status = edit_run(ctx, e);
+	}
+	password_wipe(line.p, line.end);
+	buf_release(&line);
+	return status;
+}
+
+static int set(const struct command_context *ctx, enum edit_kind kind, int argc, char **argv)
+{
+	struct edit e = {.table = TABLE_USERS, .kind = kind};
+	char hash[HASH_MAX + 1];
+	bool missing;
+	const char *given = take_value(&argc, argv, "--hash", &missing);
+	if (argc != 2 || missing)
+		return EX_USAGE;
+	struct pool *pool = pool_new(CMD_POOL_MAX);
+	int status = read_address(argv[1], pool, &e.key);
+	if (status == EX_OK)
+		status = given != NULL ? take_hash(given, hash) : make_hash(hash);
+	if (status == EX_OK)
+		status = put_line(ctx, &e, hash);
+	password_wipe(hash, sizeof(hash));
+	pool_free(pool);
+	return status;
+}
+
+static int add(const struct command_context *ctx, int argc, char **argv)
+{
+	return set(ctx, EDIT_ADD, argc, argv);
+}
+
+static int passwd(const struct command_context *ctx, int argc, char **argv)
+{
+	return set(ctx, EDIT_REPLACE, argc, argv);
+}
+
+static int remove_user(const struct command_context *ctx, int argc, char **argv)
+{
+	struct edit e = {.table = TABLE_USERS, .kind = EDIT_REMOVE};
+	if (argc != 2)
+		return EX_USAGE;
+	struct pool *pool = pool_new(CMD_POOL_MAX);
+	int status = read_address(argv[1], pool, &e.key);
+	if (status == EX_OK)
+		status = edit_run(ctx, &e);
+	pool_free(pool);
+	return status;
+}
+
+struct listing {
+	struct str only; /* this address; empty: all */
+	bool json;
+	size_t count;
+};
+
+/* "yescrypt", or the name that crypt(5) gives the method. */
+static const char *method_name(struct str hash)
+{
+	static const struct {
+		const char *prefix, *name;
+	} rows[] = {{"$y$", "yescrypt"}, {"$gy$", "gost-yescrypt"}, {"$7$", "scrypt"},
+	    {"$2", "bcrypt"}, {"$6$", "sha512crypt"}, {"$5$", "sha256crypt"},
+	    {"$sha1$", "sha1crypt"}, {"$1$", "md5crypt"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (str_has_prefix(hash, str_from_cstr(rows[i].prefix)))
+			return rows[i].name;
+	return "none";
+}
+
+static void print_user(void *arg, const struct table_entry *e)
+{
+	struct listing *l = arg;
+	if (l->only.n > 0 && !str_eq(l->only, e->key))
+		return;
+	l->count++;
+	if (!l->json) {
+		printf("%.*s\n", STR_ARG(e->key));
+		return;
+	}
+	json_t *user = json_pack("{s:s%,s:b,s:s}", "address", e->key.p, e->key.n, "login",
+	    !hash_is_locked(e->value), "method", method_name(e->value));
+	fputs(l->count > 1 ? ",\n  " : "\n  ", stdout);
+	json_dumpf(user, stdout, 0);
+	json_decref(user);
+}
+
+static int list(const struct command_context *ctx, int argc, char **argv)
+{
+	struct listing l = {.json = take_flag(&argc, argv, "--json") || ctx->json};
+	if (argc > 2)
+		return EX_USAGE;
+	struct pool *pool = pool_new(CMD_POOL_MAX);
+	int status = argc == 2 ? read_address(argv[1], pool, &l.only) : EX_OK;
+	if (status == EX_OK) {
+		fputs(l.json ? "[" : "", stdout);
+		status = edit_each(ctx, TABLE_USERS, print_user, &l);
+		fputs(l.json ? "\n]\n" : "", stdout);
+	}
+	pool_free(pool);
+	if (status == EX_OK && argc == 2 && l.count == 0) {
+		fprintf(stderr, "%s: no such mailbox\n", argv[1]);
+		return EX_NOUSER;
+	}
+	return status;
+}
+
+static const struct verb verbs[] = {
+    {"add", add},
+    {"passwd", passwd},
+    {"remove", remove_user},
+    {"list", list},
+    {NULL, NULL},
+};
+
+int cmd_user(const struct command_context *ctx, int argc, char **argv)
+{
+	return verb_run(verbs, SYNOPSIS, ctx, argc, argv);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Invariant: the socket is read only in CONNECTION_READING; what the client sends
+ * ahead waits in the kernel, or in `in` and travels with the hand-over. A state is
+ * changed by enter() alone.
+ */
+#include "pop3d/connection.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/msg-pop3d-session.h"
+#include "pop3d/pop3.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 4096, DRAIN_MAX = 64 * 1024 };
+
+static connection_changed_fn *on_changed;
+
+static void log_failure(const struct connection *c, struct str note)
+{
+	char client[CLIENT_ADDRESS_MAX];
+	struct log_event ev;
+	log_begin(&ev, LOG_INFO, str_from_cstr(c->session));
+	log_str(&ev, "client", client_format(&c->client, client));
+	log_address(&ev, "user", str_from_cstr(c->login.user));
+	log_note(&ev, note);
+	log_end(&ev);
+}
+
+static void drop_events(struct connection *c)
+{
+	if (c->readable != NULL)
+		event_free(c->readable);
+	if (c->writable != NULL)
+		event_free(c->writable);
+	c->readable = c->writable = NULL;
+}
+
+/* Input is read away first: closing over it would make the kernel throw the last reply away. */
+static void close_socket(struct connection *c)
+{
+	char unread[READ_SIZE];
+	if (c->fd < 0)
+		return;
+	shutdown(c->fd, SHUT_WR);
+	for (size_t i = 0; i < DRAIN_MAX / READ_SIZE; i++)
+		if (recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT) <= 0)
+			break;
+	close(c->fd);
+	c->fd = -1;
+}
+
+/* The events go first: the socket may live on in another process, and would keep on being watched.
+ */
+static void release(struct connection *c)
+{
+	drop_events(c);
+	close_socket(c);
+	if (c->in.p != NULL)
+		explicit_bzero(c->in.p, c->in.cap);
+	buf_release(&c->in);
+	buf_release(&c->out);
+	login_release(&c->login);
+}
+
+static void enter(struct connection *c, enum connection_state state)
+{
+	enum connection_state before = c->state;
+	if (before == state || before == CONNECTION_CLOSED)
+		return;
+	c->state = state;
+	c->wake = 0;
+	if (c->readable != NULL && state == CONNECTION_READING)
+		event_add(c->readable, NULL);
+	else if (c->readable != NULL)
+		event_del(c->readable);
+	if (state == CONNECTION_HANDED || state == CONNECTION_CLOSED)
+		release(c);
+	on_changed(c, before);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+
+/* Sends what can be sent now; the rest when the socket takes it. */
+static void flush(struct connection *c)
+{
+	while (buf_len(&c->out) > 0) {
+		ssize_t n =
+		    send(c->fd, buf_data(&c->out), buf_len(&c->out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			if (c->writable == NULL)
+				c->writable = loop_watch(c->fd, EV_WRITE, on_writable, c);
+			return;
+		}
+		if (n <= 0) {
+			enter(c, CONNECTION_CLOSED);
+			return;
+		}
+		buf_consume(&c->out, (size_t)n);
+	}
+	buf_release(&c->out);
+	if (c->writable != NULL)
+		event_free(c->writable);
+	c->writable = NULL;
+	if (c->state == CONNECTION_CLOSING)
+		enter(c, CONNECTION_CLOSED);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	flush(arg);
+}
+
+static void ask(struct connection *c, struct str password)
+{
+	char client[CLIENT_ADDRESS_MAX];
+	const struct msg_login_query query = {.cookie = c->cookie,
+	    .user = str_from_cstr(c->login.user),
+	    .password = password,
+	    .client = client_format(&c->client, client),
+	    .session = str_from_cstr(c->session)};
+	enter(c, CONNECTION_CHECKING);
+	if (c->worker->directory != NULL &&
+	    msg_login_query_send(c->worker->directory, &query, NULL))
+		c->wake = loop_now_ms() + CONNECTION_CHECK_MS;
+	else
+		c->wake = loop_now_ms();
+}
+
+/* Works through what was read, as far as the dialogue goes by itself. */
+static void work(struct connection *c)
+{
+	struct str password = {NULL, 0};
+	enum login_next next = login_input(&c->login, &c->in, &c->out, &password);
+	if (next == LOGIN_CHECK)
+		ask(c, password);
+	else if (next == LOGIN_CLOSE)
+		enter(c, CONNECTION_CLOSING);
+	else if (next == LOGIN_DROP)
+		enter(c, CONNECTION_CLOSED);
+	if (password.n > 0 && c->in.p != NULL)
+		explicit_bzero((char *)(uintptr_t)password.p, password.n);
+	if (c->state == CONNECTION_CLOSED)
+		return;
+	if (buf_len(&c->in) == 0)
+		buf_release(&c->in);
+	flush(c);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *c = arg;
+	char bytes[READ_SIZE];
+	size_t room = CONNECTION_INPUT_MAX - buf_len(&c->in);
+	(void)what;
+	ssize_t n = recv((int)fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (n <= 0) {
+		enter(c, CONNECTION_CLOSED);
+		return;
+	}
+	buf_append(&c->in, bytes, (size_t)n);
+	explicit_bzero(bytes, (size_t)n);
+	work(c);
+}
+
+struct connection *connection_new(struct worker *worker, int fd, const union client *client,
+    uint32_t cookie, connection_changed_fn *changed)
+{
+	struct connection *c = xcalloc(1, sizeof(*c));
+	*c = (struct connection){.worker = worker,
+	    .state = CONNECTION_READING,
+	    .fd = fd,
+	    .cookie = cookie,
+	    .client = *client,
+	    .in = BUF_INIT(CONNECTION_INPUT_MAX),
+	    .out = BUF_INIT(LOGIN_OUTPUT_MAX)};
+	on_changed = changed;
+	return c;
+}
+
+void connection_start(struct connection *c, const struct connection_settings *s)
+{
+	login_init(&c->login, s->passwords, s->failures_max);
+	c->deadline = s->now + s->timeout_ms;
+	c->readable = loop_watch(c->fd, EV_READ, on_readable, c);
+	login_greet(&c->out, s->hostname);
+	flush(c);
+}
+
+void connection_free(struct connection *c)
+{
+	release(c);
+	free(c);
+}
+
+void connection_refuse(struct connection *c, const char *code, const char *text)
+{
+	pop3_err(&c->out, code, text);
+	enter(c, CONNECTION_CLOSING);
+	flush(c);
+	/* It is told once; it is not waited for. */
+	enter(c, CONNECTION_CLOSED);
+}
+
+/* The reply to a PASS that was not right, or could not be checked. */
+static void answer(struct connection *c, enum login_verdict verdict)
+{
+	enum login_next next = login_answer(&c->login, verdict, &c->out);
+	enter(c, next == LOGIN_CLOSE ? CONNECTION_CLOSING : CONNECTION_READING);
+	if (c->state == CONNECTION_READING)
+		work(c);
+	else
+		flush(c);
+}
+
+static void hand_over(struct connection *c)
+{
+	char client[CLIENT_ADDRESS_MAX];
+	const struct msg_session_open open = {.cookie = c->cookie,
+	    .ticket = str_from(c->ticket, sizeof(c->ticket)),
+	    .client = client_format(&c->client, client),
+	    .session = str_from_cstr(c->session),
+	    .pending = buf_str(&c->in)};
+	if (c->worker->session == NULL)
+		return;
+	if (!msg_session_open_send(c->worker->session, &open, &c->fd))
+		return;
+	/* Closed without a shutdown: the connection goes on. */
+	drop_events(c);
+	close(c->fd);
+	c->fd = -1;
+	enter(c, CONNECTION_HANDED);
+}
+
+void connection_on_answer(struct connection *c, const struct msg_login_answer *m)
+{
+	if (c->state != CONNECTION_CHECKING)
+		return;
+	if (m->verdict == LOGIN_OK && m->ticket.n == TICKET_SIZE) {
+		memcpy(c->ticket, m->ticket.p, TICKET_SIZE);
+		enter(c, CONNECTION_HANDING);
+		c->wake = loop_now_ms() + CONNECTION_HAND_MS;
+		hand_over(c);
+	} else if (m->verdict == LOGIN_BAD) {
+		log_failure(c, STR("login failed: wrong user name or password"));
+		enter(c, CONNECTION_WRONG);
+		c->wake = loop_now_ms() + CONNECTION_WRONG_MS;
+	} else {
+		log_failure(c, STR("login failed: the password could not be checked"));
+		answer(c, LOGIN_TEMPORARY);
+	}
+}
+
+void connection_on_directory_lost(struct connection *c)
+{
+	if (c->state != CONNECTION_CHECKING)
+		return;
+	log_failure(c, STR("login failed: directory does not answer"));
+	answer(c, LOGIN_TEMPORARY);
+}
+
+void connection_on_session_channel(struct connection *c)
+{
+	if (c->state == CONNECTION_HANDING)
+		hand_over(c);
+}
+
+void connection_on_ended(struct connection *c)
+{
+	if (c->state == CONNECTION_HANDED)
+		enter(c, CONNECTION_CLOSED);
+}
+
+/* What a state's time runs out to. */
+static void on_wake(struct connection *c)
+{
+	c->wake = 0;
+	if (c->state == CONNECTION_CHECKING)
+		connection_on_directory_lost(c);
+	else if (c->state == CONNECTION_WRONG)
+		answer(c, LOGIN_BAD);
+	else if (c->state == CONNECTION_HANDING)
+		connection_refuse(
+		    c, "[SYS/TEMP]", "mailboxes cannot be opened now, try again later");
+}
+
+/* RFC 1939 §3: a client that took too long is not told so. */
+void connection_tick(struct connection *c, uint64_t now)
+{
+	if (c->wake != 0 && now >= c->wake)
+		on_wake(c);
+	if (now >= c->deadline && (c->state & (CONNECTION_READING | CONNECTION_CLOSING)))
+		enter(c, CONNECTION_CLOSED);
+}

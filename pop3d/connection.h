@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * One client between its connect and the hand-over to a session: its socket, the
+ * dialogue (login.h), the question to directory, the hand-over itself. After that
+ * only the place it takes is kept, until the session is over.
+ */
+#ifndef POSTERN_POP3D_CONNECTION_H
+#define POSTERN_POP3D_CONNECTION_H
+
+#include "common/limits.h"
+#include "common/msg-pop3d-directory.h"
+#include "pop3d/login.h"
+#include "pop3d/worker.h"
+
+#include <netinet/in.h>
+#include <sys/queue.h>
+
+enum {
+	CONNECTION_INPUT_MAX = 8192, /* what msg session_open can carry */
+	CONNECTION_WRONG_MS = 2000,  /* how long a wrong password waits for its answer */
+	CONNECTION_CHECK_MS = 30000, /* how long directory may take */
+	CONNECTION_HAND_MS = 5000,   /* how long pop3d-session may be away */
+};
+
+enum connection_state {
+	CONNECTION_READING = 1,
+	CONNECTION_CHECKING = 2, /* directory is asked */
+	CONNECTION_WRONG = 4,	 /* the answer to a wrong password is held back */
+	CONNECTION_HANDING = 8,	 /* waits for a channel to pop3d-session */
+	CONNECTION_HANDED = 16,	 /* the session has it */
+	CONNECTION_CLOSING = 32, /* the last reply is on its way */
+	CONNECTION_CLOSED = 64,	 /* to be freed by its owner */
+};
+
+union client {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) all;
+	TAILQ_ENTRY(connection) idle; /* while CONNECTION_READING; longest idle first */
+	struct worker *worker;
+	enum connection_state state;
+	int fd; /* -1 once handed over or closed */
+	uint32_t cookie;
+	bool admitted;
+	union client client;
+	struct login login;
+	struct buf in;
+	struct buf out;
+	struct event *readable;
+	struct event *writable; /* NULL until it is needed */
+	uint64_t deadline;	/* of the login as a whole */
+	uint64_t wake;		/* of the state; 0: none */
+	char ticket[TICKET_SIZE];
+	char session[SESSION_ID_MAX];
+};
+
+/* Told of every change of state, so that the owner can keep its lists. */
+typedef void connection_changed_fn(struct connection *c, enum connection_state before);
+
+struct connection_settings {
+	const char *hostname;
+	bool passwords;
+	unsigned failures_max;
+	uint64_t now;
+	uint64_t timeout_ms;
+};
+
+/* Takes fd; the state is CONNECTION_READING, without a call of `changed`. */
+struct connection *connection_new(struct worker *worker, int fd, const union client *client,
+    uint32_t cookie, connection_changed_fn *changed);
+/* Greets and begins to read. May change the state. */
+void connection_start(struct connection *c, const struct connection_settings *settings);
+void connection_free(struct connection *c);
+/* Time has passed. */
+void connection_tick(struct connection *c, uint64_t now);
+/* A last word, and it is closed. */
+void connection_refuse(struct connection *c, const char *code, const char *text);
+void connection_on_answer(struct connection *c, const struct msg_login_answer *m);
+/* The channel to directory is gone, with the question. */
+void connection_on_directory_lost(struct connection *c);
+/* There is a channel to pop3d-session (again). */
+void connection_on_session_channel(struct connection *c);
+/* The session is over. */
+void connection_on_ended(struct connection *c);
+
+bool client_is_loopback(const union client *client);
+/* "[192.0.2.1]" or "[IPv6:2001:db8::1]". */
+struct str client_format(const union client *client, char out[CLIENT_ADDRESS_MAX]);
+
+#endif

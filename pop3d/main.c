@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * pop3d: the login worker. Speaks POP3 with strangers until the password is right.
+ *
+ *   runs as    postern-pop3d, in an empty root
+ *   reads      nothing but its sockets
+ *   writes     nothing but its sockets
+ *   talks to   clients; directory, which checks passwords; pop3d-session, which gets the
+ *              connection of whoever has logged in
+ *   may never  open a file, see a mailbox or a password hash, connect anywhere
+ */
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/msg-pop3d-session.h"
+#include "common/service.h"
+#include "pop3d/connections.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	LISTENERS_MAX = 64,
+	ACCEPTS_PER_ROUND = 32,
+	ACCEPT_PAUSE_MS = 500, /* when not even an idle connection can give way */
+	FILES_BESIDES = 128,
+};
+
+static struct worker worker;
+static struct event *listeners[LISTENERS_MAX];
+static size_t listener_count;
+static struct event *accept_again;
+
+static void pause_accepting(void)
+{
+	for (size_t i = 0; i < listener_count; i++)
+		event_del(listeners[i]);
+	loop_timer_start(accept_again, ACCEPT_PAUSE_MS);
+}
+
+static void on_accept_again(void *ctx)
+{
+	(void)ctx;
+	for (size_t i = 0; i < listener_count; i++)
+		event_add(listeners[i], NULL);
+}
+
+static bool is_out_of_descriptors(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_connectable(evutil_socket_t listener, short what, void *ctx)
+{
+	(void)what;
+	(void)ctx;
+	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+		union client client = {.any.sa_family = AF_UNSPEC};
+		socklen_t n = sizeof(client);
+		int fd = accept4((int)listener, &client.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			connections_accept(fd, &client, service_conf());
+		else if (!is_out_of_descriptors(errno))
+			return;
+		else if (!connections_evict())
+			return pause_accepting();
+	}
+}
+
+static void on_listener(const struct conf_listener *listener, enum listener_kind kind, int fd)
+{
+	(void)listener;
+	if (kind != LISTENER_POP3 || listener_count == LISTENERS_MAX) {
+		close(fd);
+		return;
+	}
+	listeners[listener_count++] = loop_watch(fd, EV_READ, on_connectable, NULL);
+}
+
+static void close_listeners(void)
+{
+	loop_timer_stop(accept_again);
+	while (listener_count > 0) {
+		struct event *ev = listeners[--listener_count];
+		close(event_get_fd(ev));
+		event_free(ev);
+	}
+}
+
+static bool on_login_answer(void *ctx, const struct msg_login_answer *m, int *fds)
+{
+	struct connection *c = connections_find(m->cookie);
+	(void)ctx;
+	(void)fds;
+	if (c != NULL)
+		connection_on_answer(c, m);
+	return true;
+}
+
+static bool on_session_ended(void *ctx, const struct msg_session_ended *m, int *fds)
+{
+	struct connection *c = connections_find(m->cookie);
+	(void)ctx;
+	(void)fds;
+	if (c != NULL)
+		connection_on_ended(c);
+	return true;
+}
+
+static const struct pop3d_directory_client_handlers directory_handlers = {
+    .login_answer = on_login_answer};
+static const struct pop3d_session_client_handlers session_handlers = {
+    .session_ended = on_session_ended};
+
+static void on_directory_gone(void *ctx, struct channel *channel, const char *why)
+{
+	(void)ctx;
+	log_message(LOG_NOTICE, "the channel to directory is closed: %s", why);
+	channel_free(channel);
+	worker.directory = NULL;
+	connections_each(connection_on_directory_lost);
+}
+
+/* Its sessions may go on, but nobody will say when they are over. */
+static void on_session_gone(void *ctx, struct channel *channel, const char *why)
+{
+	(void)ctx;
+	log_message(LOG_NOTICE, "the channel to pop3d-session is closed: %s", why);
+	channel_free(channel);
+	worker.session = NULL;
+	connections_each(connection_on_ended);
+}
+
+static void use_directory(int fd)
+{
+	if (worker.directory != NULL)
+		on_directory_gone(NULL, worker.directory, "there is a new one");
+	worker.directory =
+	    channel_new(fd, &pop3d_directory_client, &directory_handlers, NULL, on_directory_gone);
+}
+
+static void use_session(int fd)
+{
+	if (worker.session != NULL)
+		on_session_gone(NULL, worker.session, "there is a new one");
+	worker.session =
+	    channel_new(fd, &pop3d_session_client, &session_handlers, NULL, on_session_gone);
+	connections_each(connection_on_session_channel);
+}
+
+static void on_peer(enum edge_id edge, unsigned instance, int fd)
+{
+	(void)instance;
+	if (edge == EDGE_pop3d_directory)
+		use_directory(fd);
+	else if (edge == EDGE_pop3d_session)
+		use_session(fd);
+	else
+		close(fd);
+}
+
+static void on_admission(int fd, unsigned number, unsigned workers)
+{
+	worker.admission = admission_open(fd, number, workers);
+}
+
+static void before_jail(struct service *self, const struct conf *conf)
+{
+	self->sandbox.files_max = conf->pop3.connections_max + FILES_BESIDES;
+}
+
+static void in_jail(const struct conf *conf)
+{
+	(void)conf;
+	accept_again = loop_timer(on_accept_again, NULL);
+	connections_init(&worker);
+}
+
+static void on_reload(const struct conf *conf)
+{
+	(void)conf;
+	close_listeners();
+}
+
+static void on_stop(void)
+{
+	close_listeners();
+	connections_close_all();
+	loop_exit();
+}
+
+static struct service pop3d = {
+    .name = "postern/pop3d",
+    .user = "postern-pop3d",
+    .sandbox = {.calls = SANDBOX_ACCEPT},
+    .before_jail = before_jail,
+    .in_jail = in_jail,
+    .on_peer = on_peer,
+    .on_listener = on_listener,
+    .on_admission = on_admission,
+    .on_reload = on_reload,
+    .on_stop = on_stop,
+};
+
+int main(int argc, char **argv)
+{
+	return service_main(&pop3d, argc, argv);
+}

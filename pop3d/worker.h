@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the connections of a login worker share.
+ */
+#ifndef POSTERN_POP3D_WORKER_H
+#define POSTERN_POP3D_WORKER_H
+
+#include "common/admission.h"
+#include "common/channel.h"
+
+struct worker {
+	struct channel *directory;   /* NULL while it is restarted */
+	struct channel *session;     /* likewise */
+	struct admission *admission; /* NULL: nobody counts */
+};
+
+#endif

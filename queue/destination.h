@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A destination: a transport plus what decides where a connection goes (a mailbox
+ * domain, a nexthop). It knows who waits here and in whose turn, how many
+ * deliveries may run at once, and whether the other side seems to live.
+ *
+ * Senders take turns: each reverse-path that has ready jobs here has one turn in a
+ * ring, with its jobs in their order behind it; a turn yields one delivery, then
+ * the next sender's comes. So a mailing to 100,000 recipients and a two-line note
+ * each get every other delivery.
+ *
+ * The window follows success and failure: one more for each windowful of
+ * deliveries that worked, half after a failure, but one halving only for what was
+ * under way together. After `dead_after` failures in a row the destination is
+ * dead: nothing starts until the back-off is over, then one probe, whose result
+ * revives it or doubles the back-off. What waits behind it is not touched
+ * meanwhile.
+ *
+ * Pure: no clock, no I/O. Only the scheduler calls these.
+ */
+#ifndef POSTERN_QUEUE_DESTINATION_H
+#define POSTERN_QUEUE_DESTINATION_H
+
+#include "common/hash.h"
+#include "queue/job.h"
+
+#include <sys/queue.h>
+
+enum destination_state {
+	DESTINATION_ALIVE = 1,
+	DESTINATION_DEAD = 2,	 /* until wake.when */
+	DESTINATION_PROBING = 4, /* one delivery may try */
+};
+
+/* What a delivery said about the destination as such; a single refused recipient says it works. */
+enum destination_verdict {
+	DESTINATION_WORKS,
+	DESTINATION_FAILS,   /* no connection, or lost: the next one would hardly do better */
+	DESTINATION_UNKNOWN, /* our own side broke off */
+};
+
+struct destination_policy {
+	unsigned window_first;
+	unsigned window_max;
+	unsigned dead_after;	/* failures in a row; 0: never dead */
+	unsigned backoff_first; /* seconds; doubled with each failed probe */
+	unsigned backoff_max;
+};
+
+struct turn;
+
+struct destination {
+	struct heap_node wake; /* first; DESTINATION_DEAD: when the probe may go */
+	TAILQ_ENTRY(destination) link;
+	struct turn *last; /* the ring's last turn; its next is the first; NULL: nothing ready */
+	uint32_t jobs;	   /* that refer to it, ready or not */
+	unsigned in_flight;
+	unsigned window;
+	unsigned credit;   /* successes towards a wider window */
+	unsigned cohort;   /* results still to come of what was under way at the last halving */
+	unsigned failures; /* in a row */
+	unsigned backoff;  /* seconds, the last one */
+	uint16_t note;	   /* scratch of message_new */
+	uint8_t state;
+	uint8_t list; /* the scheduler's: which of its lists `link` is in */
+	uint8_t transport;
+	uint16_t key_size;
+	char key[]; /* transport and nexthop */
+};
+
+struct destination *destination_new(struct str key, uint8_t transport, unsigned window);
+/* Nothing is ready and nothing refers to it. */
+void destination_free(struct destination *d);
+struct str destination_key(const void *destination);
+/* The nexthop, or mailbox domain. */
+struct str destination_name(const struct destination *d);
+
+/* All turns of all destinations, by destination and sender. */
+struct hash *turns_new(void);
+void turns_free(struct hash *turns);
+
+/* Puts an idle job behind its sender's others. */
+void destination_push(struct destination *d, struct hash *turns, struct job *job);
+/* Whose delivery is next; NULL when nothing is ready. */
+struct job *destination_first(const struct destination *d);
+/* The first had its turn; unless it has `more` it leaves the queue. */
+void destination_rotate(struct destination *d, struct hash *turns, bool more);
+
+/* Whether one more delivery may begin. */
+bool destination_is_open(const struct destination *d);
+/* Takes one result in. `jitter` is a random number. True when the destination died by it:
+ * wake.when is set then, in seconds. */
+bool destination_feedback(struct destination *d, const struct destination_policy *policy,
+    enum destination_verdict verdict, uint32_t now, uint32_t jitter);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * A run makes what is due ready and begins deliveries until nothing may begin, or
+ * until RUN_MAX, so that a million due messages do not keep the loop from its
+ * other work.
+ */
+#include "queue/dispatch.h"
+#include "queue/queue-log.h"
+
+enum { RUN_MAX = 256, IDLE_CHECK_MS = 60 * 1000 };
+
+struct moment moment_now(void)
+{
+	return (struct moment){.ms = loop_now_ms(), .wall = loop_wall_ms()};
+}
+
+/* --- carriers ----------------------------------------------------------- */
+
+struct carrier {
+	enum transport transport;
+	bool (*is_ready)(const struct dispatch *d);
+	void (*start)(struct dispatch *d, struct job *job);
+};
+
+static bool always(const struct dispatch *d)
+{
+	(void)d;
+	return true;
+}
+
+static bool local_takes_more(const struct dispatch *d)
+{
+	return local_is_ready(d->local);
+}
+
+static void start_local(struct dispatch *d, struct job *job)
+{
+	local_start(d->local, job);
+}
+
+static void log_none(const struct message *m, uint16_t number, const char *status, struct str dsn,
+    struct str text, struct moment now)
+{
+	const struct queue_log_delivery entry = {.relay = "none",
+	    .status = status,
+	    .dsn = dsn,
+	    .note = text,
+	    .started = now.wall,
+	    .now = now.wall};
+	queue_log_delivery(m, number, &entry);
+}
+
+static void start_discard(struct dispatch *d, struct job *job)
+{
+	uint16_t numbers[RECIPIENTS_PER_PACKET];
+	struct message *m = message_of(job);
+	struct moment now = moment_now();
+	size_t n = active_start(d->active, job, numbers, RECIPIENTS_PER_PACKET);
+	for (size_t i = 0; i < n; i++)
+		log_none(m, numbers[i], "sent", STR("2.0.0"), STR("discarded"), now);
+	active_delivered(d->active, m, numbers, n);
+	scheduler_done(d->active->scheduler, job, DESTINATION_WORKS, now.ms);
+	active_settle(d->active, job);
+}
+
+static void start_remote(struct dispatch *d, struct job *job)
+{
+	const struct str why = STR("deliver-remote is not part of this version");
+	uint16_t numbers[RECIPIENTS_PER_PACKET];
+	struct message *m = message_of(job);
+	struct moment now = moment_now();
+	size_t n = active_start(d->active, job, numbers, RECIPIENTS_PER_PACKET);
+	for (size_t i = 0; i < n; i++) {
+		active_deferred(d->active, job, numbers[i], why, now);
+		log_none(m, numbers[i], "deferred", STR("4.3.5"), why, now);
+	}
+	scheduler_done(d->active->scheduler, job, DESTINATION_UNKNOWN, now.ms);
+	active_settle(d->active, job);
+}
+
+static const struct carrier carriers[] = {
+    {TRANSPORT_LOCAL, local_takes_more, start_local},
+    {TRANSPORT_DISCARD, always, start_discard},
+    {TRANSPORT_REMOTE, always, start_remote},
+};
+
+/* --- runs --------------------------------------------------------------- */
+
+/* How many it began, at most `max`. */
+static size_t run_carrier(struct dispatch *d, const struct carrier *c, size_t max)
+{
+	size_t n = 0;
+	for (; n < max && c->is_ready(d); n++) {
+		struct job *job = scheduler_next(d->active->scheduler, c->transport);
+		if (job == NULL)
+			break;
+		c->start(d, job);
+	}
+	return n;
+}
+
+/* With more to do at once it is a timer too: loop_soon would come before the other events. */
+static void set_timer(struct dispatch *d, uint64_t now_ms, bool again)
+{
+	uint64_t next = again ? 0 : scheduler_next_event(d->active->scheduler);
+	uint64_t wait = next <= now_ms ? 0 : next - now_ms;
+	loop_timer_start(d->timer, wait < IDLE_CHECK_MS ? wait : IDLE_CHECK_MS);
+}
+
+static void run(void *ctx)
+{
+	struct dispatch *d = ctx;
+	struct moment now = moment_now();
+	d->scheduled = false;
+	if (d->stopping)
+		return;
+	bool again = !active_wake(d->active, now, RUN_MAX);
+	for (size_t i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++)
+		again |= run_carrier(d, &carriers[i], RUN_MAX) == RUN_MAX;
+	local_check_stalled(d->local, now.ms);
+	set_timer(d, now.ms, again);
+}
+
+void dispatch_soon(struct dispatch *d)
+{
+	if (d->scheduled || d->stopping)
+		return;
+	d->scheduled = true;
+	loop_soon(run, d);
+}
+
+static void on_timer(void *ctx)
+{
+	dispatch_soon(ctx);
+}
+
+static void on_progress(void *ctx)
+{
+	dispatch_soon(ctx);
+}
+
+void dispatch_init(struct dispatch *d, struct active *active, struct local *local)
+{
+	*d = (struct dispatch){.active = active, .local = local};
+	d->timer = loop_timer(on_timer, d);
+	local->on_progress = on_progress;
+	local->ctx = d;
+}
+
+void dispatch_stop(struct dispatch *d)
+{
+	d->stopping = true;
+	loop_timer_stop(d->timer);
+}
+
+void dispatch_reset(struct dispatch *d)
+{
+	event_free(d->timer);
+	*d = (struct dispatch){0};
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * queue: makes mail durable, and decides what is tried when.
+ *
+ * Runs as:    postern-queue
+ * Reads:      the spool
+ * Writes:     the spool
+ * Talks to:   smtpd (takes mail), deliver-local (gives mail), operators' commands
+ * May never:  reach the network, or any file outside the spool
+ */
+#include "common/service.h"
+#include "queue/intake.h"
+#include "queue/operator.h"
+#include "queue/home.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { CACHE_OCTETS = 16 * 1024 * 1024, STOP_MS = 3000, STOP_CHECK_MS = 20 };
+
+static struct {
+	int spool_dir;
+	char *spool_path;
+	struct spool *spool;
+	struct active active;
+	struct contents *contents;
+	struct tokens *tokens;
+	struct intake intake;
+	struct local local;
+	struct dispatch dispatch;
+	struct operators operators;
+	struct event *stop_timer;
+	uint64_t stop_deadline;
+} q;
+
+/* --- the spool's events ------------------------------------------------- */
+
+static void on_message(void *ctx, uint64_t id, const struct spool_place *place,
+    const struct envelope *envelope, const struct recipient *recipients, size_t count)
+{
+	(void)ctx;
+	tokens_add(q.tokens, envelope->token, id, loop_now_ms());
+	active_on_message(&q.active, id, place, envelope, recipients, count);
+}
+
+static void on_result(void *ctx, uint64_t id, const struct spool_result *result)
+{
+	(void)ctx;
+	active_on_result(&q.active, id, result, moment_now());
+}
+
+static void on_finished(void *ctx, uint64_t id)
+{
+	(void)ctx;
+	active_on_finished(&q.active, id);
+}
+
+static void on_damage(void *ctx, const char *text)
+{
+	struct log_event ev;
+	(void)ctx;
+	log_begin(&ev, LOG_ERR, STR("spool"));
+	log_note(&ev, str_from_cstr(text));
+	log_end(&ev);
+}
+
+static void on_committed(
+    void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
+{
+	(void)ctx;
+	intake_on_committed(&q.intake, tag, id, place, error);
+	dispatch_soon(&q.dispatch);
+}
+
+static void on_space(void *ctx, bool open, int error)
+{
+	(void)ctx;
+	intake_on_space(&q.intake, open, error);
+}
+
+static bool is_live(void *ctx, uint64_t id, const struct spool_place *place)
+{
+	(void)ctx;
+	return active_is_live(&q.active, id, place);
+}
+
+static bool on_snapshot(
+    void *ctx, uint64_t id, struct pool *pool, struct spool_result **results, size_t *count)
+{
+	(void)ctx;
+	return active_on_snapshot(&q.active, id, pool, results, count, moment_now());
+}
+
+static void on_moved(void *ctx, uint64_t id, const struct spool_place *place)
+{
+	(void)ctx;
+	active_on_moved(&q.active, id, place);
+}
+
+static const struct spool_events events = {
+    .on_message = on_message,
+    .on_result = on_result,
+    .on_finished = on_finished,
+    .on_damage = on_damage,
+    .on_committed = on_committed,
+    .on_space = on_space,
+    .is_live = is_live,
+    .on_snapshot = on_snapshot,
+    .on_moved = on_moved,
+};
+
+/* --- configuration ------------------------------------------------------ */
+
+/* Local destinations are never dead as a whole: each mailbox has its own results. */
+static void set_transports(struct scheduler *s, const struct conf_queue *conf)
+{
+	const struct transport_policy local = {.limit = conf->local_concurrency,
+	    .destination = {
+		.window_first = conf->local_concurrency, .window_max = conf->local_concurrency}};
+	const struct transport_policy at_once = {
+	    .limit = 1024, .destination = {.window_first = 1024, .window_max = 1024}};
+	scheduler_set_transport(s, TRANSPORT_LOCAL, &local);
+	scheduler_set_transport(s, TRANSPORT_DISCARD, &at_once);
+	scheduler_set_transport(s, TRANSPORT_REMOTE, &at_once);
+}
+
+static void configure(const struct conf *conf)
+{
+	const struct retry_policy retry = {
+	    .first = conf->queue.retry_first, .max = conf->queue.retry_max};
+	scheduler_set_retry(q.active.scheduler, &retry);
+	set_transports(q.active.scheduler, &conf->queue);
+	q.active.lifetime = (uint64_t)conf->queue.lifetime * 1000;
+	q.intake.message_max = conf->smtp.message_max;
+	q.local.hold = conf->queue.hold_local;
+}
+
+static void on_reload(const struct conf *conf)
+{
+	operators_unlisten(&q.operators);
+	configure(conf);
+	if (strcmp(conf->spool, q.spool_path) != 0)
+		log_message(LOG_WARNING, "another spool is taken up by a restart, not by a reload");
+	dispatch_soon(&q.dispatch);
+}
+
+/* --- life --------------------------------------------------------------- */
+
+static void before_jail(struct service *self, const struct conf *conf)
+{
+	q.spool_path = str_dup(str_from_cstr(conf->spool));
+	q.spool_dir = home_open(conf->spool, self->user);
+	sandbox_allow(&self->sandbox, conf->spool, SANDBOX_WRITE);
+}
+
+static void make_parts(void)
+{
+	uint64_t seed;
+	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		log_fatal(EX_OSERR, "no random numbers: %m");
+	active_init(&q.active, seed);
+	q.tokens = tokens_new();
+	q.contents = contents_new(CACHE_OCTETS);
+	local_init(&q.local, &q.active, q.contents);
+	dispatch_init(&q.dispatch, &q.active, &q.local);
+	operators_init(&q.operators, &q.active, &q.dispatch);
+	q.intake = (struct intake){.active = &q.active, .tokens = q.tokens, .contents = q.contents};
+}
+
+static void open_spool(const struct conf *conf)
+{
+	const struct spool_options options = {.segment_size = conf->queue.segment_size,
+	    .space_min = conf->queue.space_min,
+	    .spool_max = conf->queue.spool_max};
+	uint64_t began = loop_now_ms();
+	q.spool = spool_open(q.spool_dir, &options, &events, NULL);
+	if (q.spool == NULL)
+		log_fatal(EX_IOERR, "the spool cannot be opened: %m");
+	close(q.spool_dir);
+	q.active.spool = q.intake.spool = q.operators.spool = q.spool;
+	local_set_spool(&q.local, q.spool);
+	active_begin(&q.active);
+	log_message(LOG_INFO, "spool open after %llu ms: %zu messages for %llu recipients wait",
+	    (unsigned long long)(loop_now_ms() - began), q.active.messages.count,
+	    (unsigned long long)q.active.recipients);
+}
+
+static void in_jail(const struct conf *conf)
+{
+	make_parts();
+	configure(conf);
+	open_spool(conf);
+	dispatch_soon(&q.dispatch);
+}
+
+static void on_peer(enum edge_id edge, unsigned instance, int fd)
+{
+	if (edge == EDGE_smtpd_queue)
+		intake_add_peer(&q.intake, instance, fd);
+	else if (edge == EDGE_queue_local)
+		local_set_channel(&q.local, fd);
+	else
+		close(fd);
+}
+
+static void on_listener(const struct conf_listener *listener, enum listener_kind kind, int fd)
+{
+	(void)listener;
+	if (kind == LISTENER_QUEUE)
+		operators_listen(&q.operators, fd);
+	else
+		close(fd);
+}
+
+/* What the spool still commits is answered; then nothing may touch the spool any more. */
+static void leave(void)
+{
+	operators_reset(&q.operators);
+	local_reset(&q.local);
+	spool_close(q.spool);
+	q.intake.spool = NULL;
+	intake_reset(&q.intake);
+	loop_exit();
+}
+
+static void check_stop(void *ctx)
+{
+	(void)ctx;
+	if (local_is_idle(&q.local) || loop_now_ms() >= q.stop_deadline)
+		leave();
+	else
+		loop_timer_start(q.stop_timer, STOP_CHECK_MS);
+}
+
+/* Deliveries under way may end; the rest is in the spool. */
+static void on_stop(void)
+{
+	if (q.stop_timer != NULL)
+		return;
+	dispatch_stop(&q.dispatch);
+	q.stop_deadline = loop_now_ms() + STOP_MS;
+	q.stop_timer = loop_timer(check_stop, NULL);
+	loop_timer_start(q.stop_timer, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static struct service queue = {
+	    .name = "queue",
+	    .user = "postern-queue",
+	    .sandbox = {.calls = SANDBOX_ACCEPT | SANDBOX_FILES_READ | SANDBOX_FILES_WRITE |
+				 SANDBOX_THREADS,
+		.files_max = 8192,
+		.processes_max = 2},
+	    .before_jail = before_jail,
+	    .in_jail = in_jail,
+	    .on_peer = on_peer,
+	    .on_listener = on_listener,
+	    .on_reload = on_reload,
+	    .on_stop = on_stop,
+	};
+	return service_main(&queue, argc, argv);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The queue's log lines, in the shape that tools for Postfix's log read:
+ *
+ *   ID: from=<a@example.org>, size=4096, nrcpt=1 (queue active)
+ *   ID: to=<b@example.net>, orig_to=<c@example.net>, relay=local, delay=0.1,
+ *       delays=0.02/0.01/0/0.07, dsn=2.0.0, status=sent (delivered to mailbox)
+ *   ID: removed
+ */
+#ifndef POSTERN_QUEUE_LOG_H
+#define POSTERN_QUEUE_LOG_H
+
+#include "queue/message.h"
+
+/* What came of one recipient. */
+struct queue_log_delivery {
+	const char *relay;
+	const char *status; /* sent, deferred, bounced */
+	struct str dsn;
+	struct str note;
+	uint64_t started; /* the delivery, milliseconds since the epoch */
+	uint64_t now;
+};
+
+void queue_log_accepted(const struct message *m);
+void queue_log_delivery(
+    const struct message *m, uint16_t number, const struct queue_log_delivery *delivery);
+void queue_log_removed(const struct message *m);
+void queue_log_overdue(const struct message *m);
+/* About a message by its id, as a warning. */
+void queue_log_refused(uint64_t id, struct str session, struct str why);
+void queue_log_problem(const struct message *m, const char *what, int error);
+void queue_log_stalled(const struct message *m, const char *what, uint64_t ms);
+void queue_log_unusable(uint64_t id, size_t recipients);
+
+#endif

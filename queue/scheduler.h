@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What is tried when: the order in which jobs become deliveries.
+ *
+ * Pure: time is an argument (milliseconds on a clock that never goes back),
+ * chance comes from the seed, nothing is read or written, so days of retries are
+ * simulated in milliseconds.
+ *
+ * A transport has a limit of deliveries under way; destinations of a transport
+ * take turns, senders within a destination take turns (queue/destination.h), a
+ * sender's jobs go in their order.
+ *
+ * P5: a quarter of the limit is for destinations that have nothing under way; of
+ * the rest none may take more than twice what is still free. So a slow destination
+ * alone gets half of all slots, and a hundred that hang leave room for the next.
+ *
+ * Retry times are a job's own: `first` seconds, doubled with each attempt up to
+ * `max`, less up to a quarter of chance.
+ *
+ * Life of a job: scheduler_adopt; scheduler_ready; scheduler_next finds it and
+ * scheduler_started says that a delivery began; scheduler_done for each delivery
+ * that ended; after a deferral scheduler_postpone and, when nothing of it is under
+ * way any more, scheduler_wait until scheduler_due gives it back; scheduler_release.
+ */
+#ifndef POSTERN_QUEUE_SCHEDULER_H
+#define POSTERN_QUEUE_SCHEDULER_H
+
+#include "common/envelope.h"
+#include "queue/destination.h"
+
+struct scheduler;
+
+enum { TRANSPORT_COUNT = TRANSPORT_DISCARD + 1 };
+
+struct transport_policy {
+	unsigned limit; /* deliveries under way, all destinations together; 0: paused */
+	struct destination_policy destination;
+};
+
+struct retry_policy {
+	unsigned first; /* seconds */
+	unsigned max;
+};
+
+struct scheduler *scheduler_new(uint64_t seed);
+/* Jobs that are still queued are forgotten, not freed. */
+void scheduler_free(struct scheduler *s);
+void scheduler_set_transport(
+    struct scheduler *s, enum transport transport, const struct transport_policy *policy);
+void scheduler_set_retry(struct scheduler *s, const struct retry_policy *policy);
+
+/* Finds or makes it. It stays as long as jobs refer to it, and a while longer. */
+struct destination *scheduler_destination(
+    struct scheduler *s, enum transport transport, struct str nexthop);
+
+/* A new, zeroed job becomes an idle one for this destination. */
+void scheduler_adopt(struct scheduler *s, struct job *job, struct destination *to, uint32_t sender);
+/* An idle or waiting job leaves. */
+void scheduler_release(struct scheduler *s, struct job *job);
+
+/* An idle or waiting job may go now; a ready one stays where it is. It keeps the time it was
+ * postponed to, for what of it stays deferred. */
+void scheduler_ready(struct scheduler *s, struct job *job);
+/* Something of the job was deferred: chooses the time of its next round, once a round, by the
+ * number of its attempts. Nothing happens until scheduler_wait; a waiting job keeps its time. */
+void scheduler_postpone(struct scheduler *s, struct job *job, uint64_t now);
+/* The same with a given time (milliseconds), and no attempt counted; never makes it earlier. */
+void scheduler_postpone_until(struct scheduler *s, struct job *job, uint64_t when);
+/* When the next round of a postponed job begins, milliseconds. */
+uint64_t scheduler_postponed_until(const struct job *job);
+/* An idle, postponed job waits for its time. */
+void scheduler_wait(struct scheduler *s, struct job *job);
+/* A waiting job is idle now, as if it were due. */
+void scheduler_hurry(struct scheduler *s, struct job *job);
+
+/* The job whose delivery begins next, or NULL: nothing is ready, or no slot is free. */
+struct job *scheduler_next(struct scheduler *s, enum transport transport);
+/* A delivery of the job that scheduler_next gave began. Without `more` it is idle now, else it
+ * is ready for its sender's next turn. */
+void scheduler_started(struct scheduler *s, struct job *job, bool more);
+/* A delivery of the job ended. */
+void scheduler_done(
+    struct scheduler *s, struct job *job, enum destination_verdict verdict, uint64_t now);
+
+/* The next waiting job that is due, idle now; NULL when there is none (any more). Dead
+ * destinations whose back-off is over become probing by the same call. */
+struct job *scheduler_due(struct scheduler *s, uint64_t now);
+/* When scheduler_due has something to do; UINT64_MAX: never. */
+uint64_t scheduler_next_event(const struct scheduler *s);
+/* An operator's wish: a dead destination is probed at once. */
+void scheduler_probe(struct scheduler *s, struct destination *d);
+
+struct scheduler_figures {
+	uint32_t destinations;
+	uint32_t waiting; /* jobs */
+	unsigned in_flight[TRANSPORT_COUNT];
+};
+void scheduler_get_figures(const struct scheduler *s, struct scheduler_figures *out);
+
+#endif

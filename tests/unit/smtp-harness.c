@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/unit/smtp-harness.h"
+#include "common/address.h"
+
+#include <stdlib.h>
+
+static const struct harness *current; /* for the clocks, which have no context */
+
+static uint64_t now_ms(void)
+{
+	return current->now_ms;
+}
+
+static uint64_t wall_ms(void)
+{
+	return 1795471974000 + current->now_ms;
+}
+
+static void broke(struct harness *h, const char *why)
+{
+	h->broken = true;
+	h->why = why;
+}
+
+static bool is_one_of(struct str s, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (str_eq(s, str_from_cstr(*list)))
+			return true;
+	return false;
+}
+
+static struct smtp_rcpt_answer look_up(struct str address)
+{
+	static const char *const mailboxes[] = {"ann@example.org", "bob@example.org",
+	    "cy@example.org", "admin@example.org", "o'hara@example.org", "\"john doe\"@example.org",
+	    "m\303\274ller@example.org", NULL};
+	static const struct target team[] = {
+	    {.address = {"ann@example.org", 15}, .transport = TRANSPORT_LOCAL},
+	    {.address = {"bob@example.org", 15}, .transport = TRANSPORT_LOCAL}};
+	static const struct target admin = {
+	    .address = {"admin@example.org", 17}, .transport = TRANSPORT_LOCAL};
+	static struct target same;
+	struct str local_part, domain;
+	address_split(address, &local_part, &domain);
+	same = (struct target){.address = address, .transport = TRANSPORT_LOCAL};
+	if (str_eq(domain, STR("catchall.example")))
+		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, team, 1};
+	if (str_eq(address, STR("postmaster@mx.example.org")))
+		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, &admin, 1};
+	if (!str_eq(domain, STR("example.org")))
+		return (struct smtp_rcpt_answer){.verdict = RCPT_NOT_OURS};
+	if (is_one_of(address, mailboxes))
+		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, &same, 1};
+	if (str_caseeq(local_part, STR("postmaster")))
+		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, &admin, 1};
+	if (str_eq(local_part, STR("team")))
+		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, team, 2};
+	if (str_eq(local_part, STR("temp")))
+		return (struct smtp_rcpt_answer){.verdict = RCPT_TEMPORARY};
+	if (str_eq(local_part, STR("blocked")))
+		return (struct smtp_rcpt_answer){RCPT_REFUSED, STR("Not by mail, please"), NULL, 0};
+	return (struct smtp_rcpt_answer){.verdict = RCPT_NO_MAILBOX};
+}
+
+static bool check_rcpt(void *ctx, struct str address, struct smtp_rcpt_answer *answer)
+{
+	struct harness *h = ctx;
+	if (h->rcpt_asked)
+		broke(h, "a second RCPT question while one is open");
+	h->rcpt_asked = h->deferred;
+	*answer = look_up(address);
+	return !h->deferred;
+}
+
+static enum smtp_status may_take(void *ctx)
+{
+	struct harness *h = ctx;
+	return h->queue_closed ? STATUS_NO_SPACE : STATUS_NONE;
+}
+
+static void give_file(struct harness *h)
+{
+	h->file_asked = false;
+	h->file_open = !h->queue_no_file;
+	smtp_server_on_large_file(&h->server, h->queue_no_file ? STATUS_NO_SPACE : STATUS_NONE);
+}
+
+static void large_open(void *ctx)
+{
+	struct harness *h = ctx;
+	if (h->file_open || h->file_asked)
+		broke(h, "a second file");
+	buf_reset(&h->file);
+	h->file_asked = true;
+	if (!h->deferred)
+		give_file(h);
+}
+
+static enum smtp_status large_write(void *ctx, struct str octets)
+{
+	struct harness *h = ctx;
+	if (!h->file_open)
+		broke(h, "writing without a file");
+	if (h->queue_full_disk)
+		return STATUS_NO_SPACE;
+	buf_append_str(&h->file, octets);
+	return STATUS_NONE;
+}
+
+static void copy_message(struct harness *h)
+{
+	const struct transaction *t = &h->server.txn;
+	pool_reset(h->pool);
+	buf_reset(&h->content);
+	buf_append_str(&h->content, t->large ? buf_str(&h->file) : buf_str(&t->body));
+	if (t->large && (buf_len(&t->body) > 0 || t->written != buf_len(&h->file)))
+		broke(h, "the file is not the message");
+	h->envelope = t->envelope;
+	pool_copy(h->pool, t->envelope.reverse_path, &h->envelope.reverse_path);
+	pool_copy(h->pool, t->envelope.envid, &h->envelope.envid);
+	pool_copy(h->pool, t->envelope.helo, &h->envelope.helo);
+	h->recipient_count = t->recipient_count;
+	h->recipients = pool_array(h->pool, t->recipient_count, sizeof(*h->recipients));
+	for (size_t i = 0; i < t->recipient_count; i++) {
+		h->recipients[i] = t->recipients[i];
+		pool_copy(h->pool, t->recipients[i].address, &h->recipients[i].address);
+		pool_copy(h->pool, t->recipients[i].original, &h->recipients[i].original);
+		pool_copy(h->pool, t->recipients[i].orcpt, &h->recipients[i].orcpt);
+		pool_copy(h->pool, t->recipients[i].nexthop, &h->recipients[i].nexthop);
+	}
+}
+
+static void store(struct harness *h)
+{
+	h->submitted = false;
+	h->file_open = false;
+	if (h->queue_refusal.code != 0) {
+		smtp_server_on_not_stored(&h->server, &h->queue_refusal);
+		return;
+	}
+	h->messages++;
+	copy_message(h);
+	smtp_server_on_stored(&h->server, STR("4KYPsr2x3bc"));
+}
+
+static void submit(void *ctx)
+{
+	struct harness *h = ctx;
+	if (h->submitted)
+		broke(h, "a second submission while one is open");
+	if (h->server.txn.recipient_count == 0)
+		broke(h, "a message without recipients");
+	h->submitted = true;
+	if (!h->deferred)
+		store(h);
+}
+
+static void abandon(void *ctx)
+{
+	struct harness *h = ctx;
+	if (!h->file_open && !h->file_asked && !h->rcpt_asked && !h->submitted)
+		broke(h, "abandoned what was not there");
+	h->file_open = h->file_asked = h->rcpt_asked = h->submitted = false;
+	h->abandoned++;
+}
+
+static void on_refusal(void *ctx, const struct smtp_refusal *refusal)
+{
+	struct harness *h = ctx;
+	h->refusals++;
+	if (refusal->reply.code < 400)
+		broke(h, "a refusal that is none");
+}
+
+static const struct smtp_ops ops = {
+    .check_rcpt = check_rcpt,
+    .may_take = may_take,
+    .large_open = large_open,
+    .large_write = large_write,
+    .submit = submit,
+    .abandon = abandon,
+    .on_refusal = on_refusal,
+    .now_ms = now_ms,
+    .wall_ms = wall_ms,
+};
+
+void harness_init(struct harness *h)
+{
+	memset(h, 0, sizeof(*h));
+	h->client = "[192.0.2.1]";
+	h->policy = (struct smtp_policy){
+	    .hostname = STR("mx.example.org"),
+	    .message_max = 50 * 1024 * 1024,
+	    .recipients_max = 1000,
+	    .bad_commands_max = 10,
+	    .commands_per_minute = 1200,
+	    .messages_per_session = 1000,
+	    .header_max = 256 * 1024,
+	    .hops_max = 50,
+	    .bare_newline_refuse = true,
+	};
+	buf_init(&h->out, SIZE_MAX / 2);
+	buf_init(&h->replies, SIZE_MAX / 2);
+	buf_init(&h->in, SIZE_MAX / 2);
+	buf_init(&h->file, SIZE_MAX / 2);
+	buf_init(&h->content, SIZE_MAX / 2);
+	h->pool = pool_new(SIZE_MAX / 2);
+}
+
+static void collect(struct harness *h)
+{
+	buf_append_str(&h->out, buf_str(&h->replies));
+	buf_reset(&h->replies);
+}
+
+void harness_start(struct harness *h)
+{
+	current = h;
+	smtp_server_init(&h->server, &h->policy, &ops, h, &h->replies);
+	h->server.client = str_from_cstr(h->client);
+	h->server.id = STR("4KYPsr2x3bb.1");
+	h->server.own_network = h->own_network;
+	smtp_server_greet(&h->server);
+	collect(h);
+}
+
+void harness_free(struct harness *h)
+{
+	current = h;
+	smtp_server_free(&h->server);
+	buf_release(&h->out);
+	buf_release(&h->replies);
+	buf_release(&h->in);
+	buf_release(&h->file);
+	buf_release(&h->content);
+	pool_free(h->pool);
+}
+
+static bool give_answer(struct harness *h)
+{
+	if (h->rcpt_asked) {
+		struct smtp_rcpt_answer answer = look_up(h->server.txn.rcpt.address);
+		h->rcpt_asked = false;
+		smtp_server_on_rcpt(&h->server, &answer);
+	} else if (h->file_asked) {
+		give_file(h);
+	} else if (h->submitted) {
+		store(h);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void harness_feed(struct harness *h, struct str in)
+{
+	current = h;
+	buf_append_str(&h->in, in);
+	for (;;) {
+		size_t used = smtp_server_feed(&h->server, buf_str(&h->in));
+		buf_consume(&h->in, used);
+		bool answered = give_answer(h);
+		bool said = buf_len(&h->replies) > 0;
+		collect(h);
+		if (used == 0 && !answered && !said)
+			return;
+	}
+}
+
+const char *harness_check(const struct harness *h)
+{
+	const struct smtp_server *s = &h->server;
+	bool in_transaction =
+	    s->state == SMTP_MAIL || s->state == SMTP_RCPT || s->state == SMTP_CHUNKS;
+	if (h->broken)
+		return h->why;
+	if (in_transaction != (s->txn.pool != NULL))
+		return "a transaction where there must be none, or none where there must be one";
+	if (!in_transaction && (s->txn.recipients != NULL || s->txn.body.p != NULL))
+		return "something of a transaction is left over";
+	if (s->phase == PHASE_CLOSED && in_transaction)
+		return "a transaction in a closed session";
+	if ((s->wait != WAIT_NOTHING) != (s->phase == PHASE_WAIT))
+		return "wait and phase do not fit";
+	if (h->file_open && !s->txn.large && !h->submitted)
+		return "a file is left open";
+	return NULL;
+}
+
+const char *harness_check_replies(struct str r)
+{
+	while (r.n > 0) {
+		size_t n = str_find(r, '\n');
+		if (n == r.n || n < 4 || r.p[n - 1] != '\r')
+			return "a reply without CRLF";
+		if (n + 1 > REPLY_LINE_MAX)
+			return "a reply line over 512 octets";
+		if (strchr("2345", r.p[0]) == NULL || !ascii_is_digit(r.p[1]) ||
+		    !ascii_is_digit(r.p[2]) || (r.p[3] != ' ' && r.p[3] != '-'))
+			return "a reply line without a code";
+		for (size_t i = 0; i < n - 1; i++)
+			if (!ascii_is_print(r.p[i]))
+				return "an octet in a reply that is not printable";
+		r = str_skip(r, n + 1);
+	}
+	return NULL;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Stands in for every program of the suite in test_control: lives as
+ * common/service.h says, takes all it is given, and says so in the log. Two of
+ * them that share an edge greet each other, as real ones would.
+ */
+#include "common/mem.h"
+#include "common/msg-directory-session.h"
+#include "common/msg-pop3d-directory.h"
+#include "common/msg-pop3d-session.h"
+#include "common/msg-queue-local.h"
+#include "common/msg-smtpd-directory.h"
+#include "common/msg-smtpd-queue.h"
+#include "common/service.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { INSTANCES_MAX = 64, LISTENERS_MAX = 16 };
+
+static const char *name;
+static struct channel *peers[EDGE_COUNT][INSTANCES_MAX];
+static int listeners[LISTENERS_MAX];
+static size_t listener_count;
+
+#define PROGRAM(id, file, user, instances)
+#define EDGE(id, from, to) [EDGE_##id] = {&id##_client, &id##_server, PROGRAM_##from},
+static const struct {
+	const struct edge_side *client, *server;
+	enum program_id from;
+} edges[] = {
+#include "common/wiring.def"
+};
+#undef PROGRAM
+#undef EDGE
+
+#define PROGRAM(id, file, user, instances) [PROGRAM_##id] = file,
+#define EDGE(id, from, to)
+static const char *const files[] = {
+#include "common/wiring.def"
+};
+#undef PROGRAM
+#undef EDGE
+
+/* No message but the greeting is ever sent, so no handler is ever called. */
+static const struct {
+	void (*none[16])(void);
+} no_handlers;
+
+static void on_closed(void *ctx, struct channel *channel, const char *why)
+{
+	struct channel **slot = ctx;
+	log_message(LOG_INFO, "lost a peer: %s", why);
+	channel_free(channel);
+	*slot = NULL;
+}
+
+static void on_peer(enum edge_id edge, unsigned instance, int fd)
+{
+	bool client = strcmp(files[edges[edge].from], name) == 0;
+	struct channel **slot = &peers[edge][instance % INSTANCES_MAX];
+	log_message(LOG_INFO, "peer %d %u", (int)edge, instance);
+	channel_free(*slot);
+	*slot = channel_new(
+	    fd, client ? edges[edge].client : edges[edge].server, &no_handlers, slot, on_closed);
+}
+
+static void on_listener(const struct conf_listener *l, enum listener_kind kind, int fd)
+{
+	log_message(LOG_INFO, "listener %d %s", (int)kind, l == NULL ? "-" : l->address);
+	if (listener_count < LISTENERS_MAX)
+		listeners[listener_count++] = fd;
+}
+
+static void on_admission(int fd, unsigned worker, unsigned workers)
+{
+	log_message(LOG_INFO, "admission %u of %u", worker, workers);
+	close(fd);
+}
+
+static void on_reload(const struct conf *conf)
+{
+	log_message(LOG_INFO, "reload: %s", conf->hostname);
+	while (listener_count > 0)
+		close(listeners[--listener_count]);
+}
+
+int main(int argc, char **argv)
+{
+	name = argv[0];
+	struct service service = {
+	    .name = name,
+	    .user = "nobody",
+	    .sandbox = {.calls = SANDBOX_ACCEPT},
+	    .on_peer = on_peer,
+	    .on_listener = on_listener,
+	    .on_admission = on_admission,
+	    .on_reload = on_reload,
+	};
+	return service_main(&service, argc, argv);
+}

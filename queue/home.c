@@ -3,7 +3,7 @@
  * Runs with the privileges of the start, so everything after the mkdir goes
  * through the open descriptor: nobody can exchange the directory in between.
  */
-#include "queue/spool-directory.h"
+#include "queue/home.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -72,7 +72,7 @@ static void check(const char *path, int fd, struct owner owner)
 		    EX_NOPERM, "others may write in the spool directory %s: chmod 700 it", path);
 }
 
-int spool_directory_open(const char *path, const char *user)
+int home_open(const char *path, const char *user)
 {
 	struct owner owner = find_owner(user);
 	bool made = make_directory(path);

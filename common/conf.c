@@ -392,12 +392,12 @@ static void check(struct reader *r)
 	if (!any)
 		conf_fault(
 		    r->faults, 0, "nothing listens; write listen smtp { address = \"*:25\" }");
-	check_hostname(r);
-	check_postmaster(r);
 	check_mailboxes(r);
+	check_postmaster(r);
 	check_delimiter(r);
 	check_run(r);
 	check_orders(r);
+	check_hostname(r);
 }
 
 /* --- All together --- */

@@ -53,7 +53,8 @@ static void close_socket(struct connection *c)
 	c->fd = -1;
 }
 
-/* The events go first: the socket may live on in another process, and would keep on being watched. */
+/* The events go first: the socket may live on in another process, and would keep on being watched.
+ */
 static void release(struct connection *c)
 {
 	drop_events(c);
@@ -87,7 +88,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void flush(struct connection *c)
 {
 	while (buf_len(&c->out) > 0) {
-		ssize_t n = send(c->fd, buf_data(&c->out), buf_len(&c->out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n =
+		    send(c->fd, buf_data(&c->out), buf_len(&c->out), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -125,7 +127,8 @@ static void ask(struct connection *c, struct str password)
 	    .client = client_format(&c->client, client),
 	    .session = str_from_cstr(c->session)};
 	enter(c, CONNECTION_CHECKING);
-	if (c->worker->directory != NULL && msg_login_query_send(c->worker->directory, &query, NULL))
+	if (c->worker->directory != NULL &&
+	    msg_login_query_send(c->worker->directory, &query, NULL))
 		c->wake = loop_now_ms() + CONNECTION_CHECK_MS;
 	else
 		c->wake = loop_now_ms();
@@ -286,7 +289,8 @@ static void on_wake(struct connection *c)
 	else if (c->state == CONNECTION_WRONG)
 		answer(c, LOGIN_BAD);
 	else if (c->state == CONNECTION_HANDING)
-		connection_refuse(c, "[SYS/TEMP]", "mailboxes cannot be opened now, try again later");
+		connection_refuse(
+		    c, "[SYS/TEMP]", "mailboxes cannot be opened now, try again later");
 }
 
 /* RFC 1939 §3: a client that took too long is not told so. */

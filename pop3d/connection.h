@@ -52,8 +52,8 @@ struct connection {
 	struct buf out;
 	struct event *readable;
 	struct event *writable; /* NULL until it is needed */
-	uint64_t deadline; /* of the login as a whole */
-	uint64_t wake;	   /* of the state; 0: none */
+	uint64_t deadline;	/* of the login as a whole */
+	uint64_t wake;		/* of the state; 0: none */
 	char ticket[TICKET_SIZE];
 	char session[SESSION_ID_MAX];
 };

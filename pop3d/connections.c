@@ -133,7 +133,7 @@ static void set_options(int fd)
 static bool has_place(const struct conf *conf)
 {
 	return worker->admission == NULL ||
-	    admission_total(worker->admission) < conf->pop3.connections_max;
+	       admission_total(worker->admission) < conf->pop3.connections_max;
 }
 
 /* NULL, or why not. */

@@ -11,7 +11,8 @@
 
 /* Once, before the first client. */
 void connections_init(struct worker *worker);
-/* A client has connected; takes fd. Whoever has been idle longest gives way when there is no place. */
+/* A client has connected; takes fd. Whoever has been idle longest gives way when there is no place.
+ */
 void connections_accept(int fd, const union client *client, const struct conf *conf);
 /* Makes the longest idle client give way; false when there is none. */
 bool connections_evict(void);

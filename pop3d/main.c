@@ -144,7 +144,8 @@ static void use_session(int fd)
 {
 	if (worker.session != NULL)
 		on_session_gone(NULL, worker.session, "there is a new one");
-	worker.session = channel_new(fd, &pop3d_session_client, &session_handlers, NULL, on_session_gone);
+	worker.session =
+	    channel_new(fd, &pop3d_session_client, &session_handlers, NULL, on_session_gone);
 	connections_each(connection_on_session_channel);
 }
 

@@ -89,6 +89,6 @@ bool map_seal_is_whole(int fd)
 	off_t size = st.st_size - SEAL_SIZE;
 	/* The cheap look first. */
 	return read_exactly(fd, found, SEAL_SIZE, size) &&
-	    memcmp(found + 4, MAGIC.p, MAGIC.n) == 0 && make_seal(fd, size, seal) &&
-	    memcmp(found, seal, SEAL_SIZE) == 0;
+	       memcmp(found + 4, MAGIC.p, MAGIC.n) == 0 && make_seal(fd, size, seal) &&
+	       memcmp(found, seal, SEAL_SIZE) == 0;
 }

@@ -60,7 +60,7 @@ bool map_identify(int dirfd, enum table_id table, struct map_identity *out)
 bool map_identity_eq(const struct map_identity *a, const struct map_identity *b)
 {
 	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	    a->mtime == b->mtime;
+	       a->mtime == b->mtime;
 }
 
 const struct map_facts *map_get_facts(const struct map *m)
@@ -167,10 +167,11 @@ static int open_file(int dirfd, enum table_id table, struct stat *st, const char
 	map_file_name(table, name);
 	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
-		*why = errno == ENOENT  ? "is missing"
-		    : errno == EACCES ? "cannot be read: its group must be the one directory runs in"
-		    : errno == ELOOP  ? "is a symbolic link, which is not followed"
-				      : "cannot be opened";
+		*why = errno == ENOENT ? "is missing"
+		       : errno == EACCES
+			   ? "cannot be read: its group must be the one directory runs in"
+		       : errno == ELOOP ? "is a symbolic link, which is not followed"
+					: "cannot be opened";
 		return -1;
 	}
 	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
@@ -189,8 +190,8 @@ static int hold(int fd, const struct stat *st, bool *in_memory, const char **why
 		return fd;
 	int image = map_image_copy(fd, st->st_size);
 	bool changed = fstat(fd, &after) < 0 || after.st_size != st->st_size ||
-	    after.st_mtim.tv_sec != st->st_mtim.tv_sec ||
-	    after.st_mtim.tv_nsec != st->st_mtim.tv_nsec;
+		       after.st_mtim.tv_sec != st->st_mtim.tv_sec ||
+		       after.st_mtim.tv_nsec != st->st_mtim.tv_nsec;
 	close(fd);
 	if (image >= 0 && !changed)
 		return image;

@@ -15,18 +15,18 @@
 
 #include <sys/types.h>
 
-#define MAP_IMAGE_MAX	 ((off_t)64 * 1024 * 1024)
-#define MAP_FORMAT	 1 /* of keys and values (lookup.h, alias.h); another is refused */
-#define MAP_VALUE_MAX	 ((size_t)1024 * 1024)
+#define MAP_IMAGE_MAX ((off_t)64 * 1024 * 1024)
+#define MAP_FORMAT    1 /* of keys and values (lookup.h, alias.h); another is refused */
+#define MAP_VALUE_MAX ((size_t)1024 * 1024)
 
 /* What the map says of itself, under a key that no table has, written last. */
 struct map_facts {
 	uint32_t format;
 	enum table_id table;
-	uint64_t count;	    /* records, this one not counted */
-	uint64_t built;	    /* ms since the epoch */
-	uint64_t set;	    /* random; the same in all tables of one build */
-	uint64_t text_size; /* of the text table it was made from; both 0: there was none */
+	uint64_t count;	     /* records, this one not counted */
+	uint64_t built;	     /* ms since the epoch */
+	uint64_t set;	     /* random; the same in all tables of one build */
+	uint64_t text_size;  /* of the text table it was made from; both 0: there was none */
 	uint64_t text_mtime; /* ns since the epoch */
 };
 

@@ -132,8 +132,8 @@ static void too_late(void *ctx)
 	ck_abort_msg("nothing came in time");
 }
 
-#define UNTIL(condition) \
-	while (!(condition)) \
+#define UNTIL(condition)                                                                           \
+	while (!(condition))                                                                       \
 	event_base_loop(loop_base(), EVLOOP_ONCE)
 
 static int half(enum edge_id edge, unsigned instance)
@@ -197,9 +197,10 @@ static void write_example(const char *more_users)
 	    fixture_quick_hash(), more_users);
 	fixture_write(dir, "domains", "example.org\nmünchen.example\n");
 	fixture_write(dir, "users", users);
-	fixture_write(dir, "aliases", "team@example.org: ann, friend@elsewhere.example\n"
-				      "gone@example.org: refuse: has left\n"
-				      "void@example.org: discard:\n");
+	fixture_write(dir, "aliases",
+	    "team@example.org: ann, friend@elsewhere.example\n"
+	    "gone@example.org: refuse: has left\n"
+	    "void@example.org: discard:\n");
 	free(users);
 }
 
@@ -218,8 +219,8 @@ static void setup(void)
 	dir = fixture_directory();
 	conf = (struct conf){.tables = dir,
 	    .workers = 2,
-	    .postmaster = (char *)(uintptr_t)"root@example.org",
-	    .recipient_delimiter = (char *)(uintptr_t)"+"};
+	    .postmaster = (char *)(uintptr_t) "root@example.org",
+	    .recipient_delimiter = (char *)(uintptr_t) "+"};
 	write_example("");
 	ck_assert_int_eq(fixture_build(dir), 0);
 }
@@ -254,7 +255,8 @@ START_TEST(rcpt_answers)
 	struct channel *smtpd = as_smtpd(0);
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
 		ask(smtpd, queries[i].address);
-		ck_assert_msg(rcpt.verdict == queries[i].verdict, "%s: %d", queries[i].address, rcpt.verdict);
+		ck_assert_msg(
+		    rcpt.verdict == queries[i].verdict, "%s: %d", queries[i].address, rcpt.verdict);
 		ck_assert_str_eq(rcpt.targets, queries[i].targets);
 		ck_assert_str_eq(rcpt.text, queries[i].text);
 		ck_assert_uint_eq(rcpt.generation, generation);
@@ -275,10 +277,11 @@ START_TEST(logins)
 	ck_assert(memcmp(granted.ticket, login.ticket, TICKET_SIZE) == 0);
 	static const struct {
 		const char *user, *password;
-	} bad[] = {{"ann@example.org", "Secret"}, {"ann@example.org", ""}, {"eve@example.org", "secret"},
-	    {"locked@example.org", "secret"}, {"locked@example.org", "*"}, {"locked@example.org", ""},
-	    {"ann", "secret"}, {"", "secret"}, {"team@example.org", "secret"},
-	    {"ann+x@example.org", "secret"}, {"@example.org", "x"}, {"\x01\x02@example.org", "x"}};
+	} bad[] = {{"ann@example.org", "Secret"}, {"ann@example.org", ""},
+	    {"eve@example.org", "secret"}, {"locked@example.org", "secret"},
+	    {"locked@example.org", "*"}, {"locked@example.org", ""}, {"ann", "secret"},
+	    {"", "secret"}, {"team@example.org", "secret"}, {"ann+x@example.org", "secret"},
+	    {"@example.org", "x"}, {"\x01\x02@example.org", "x"}};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_int_eq(try_login(pop3d, bad[i].user, bad[i].password), LOGIN_BAD);
 		ck_assert_str_eq(login.address, "");
@@ -336,7 +339,7 @@ START_TEST(new_tables_are_picked_up)
 	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
 	ck_assert_uint_eq(rcpt.generation, generation);
 	/* A reload counts as a change, too: the postmaster may be another one. */
-	conf.postmaster = (char *)(uintptr_t)"new@example.org";
+	conf.postmaster = (char *)(uintptr_t) "new@example.org";
 	server_reload(&conf);
 	UNTIL(generations == 6);
 	ask(other, "postmaster");

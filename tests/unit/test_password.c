@@ -73,9 +73,12 @@ static const struct {
 	enum hash_verdict verdict;
 } foreign[] = {
     {"$2b$04$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui", "$2b$04$", HASH_OK},
-    {"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7", "$y$j9T$", HASH_OK},
-    {"$6$rounds=5000$saltstring$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-     "aaaaaaaaa", "$6$rounds=5000$", HASH_OK},
+    {"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7", "$y$j9T$",
+	HASH_OK},
+    {"$6$rounds=5000$saltstring$"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaa",
+	"$6$rounds=5000$", HASH_OK},
     {"$1$saltstri$aaaaaaaaaaaaaaaaaaaaaa", "$1$", HASH_WEAK},
     {"*", "", HASH_OK},
     {"", "", HASH_BAD},

@@ -29,8 +29,9 @@ static struct command_context ctx;
 static void setup(void)
 {
 	dir = fixture_directory();
-	conf = (struct conf){.tables = dir, .recipient_delimiter = (char *)(uintptr_t)"+",
-	    .postmaster = (char *)(uintptr_t)"ann@example.org"};
+	conf = (struct conf){.tables = dir,
+	    .recipient_delimiter = (char *)(uintptr_t) "+",
+	    .postmaster = (char *)(uintptr_t) "ann@example.org"};
 	ctx = (struct command_context){.conf_path = "postern.conf", .conf = &conf};
 }
 
@@ -84,9 +85,9 @@ static int run(const char *input, const char *line)
 	int err = to_file(STDERR_FILENO, "err");
 	ck_assert_int_eq(write(STDIN_FILENO, input, strlen(input)), (ssize_t)strlen(input));
 	ck_assert_int_eq(lseek(STDIN_FILENO, 0, SEEK_SET), 0);
-	command_fn *fn = strcmp(argv[0], "user") == 0 ? cmd_user
-	    : strcmp(argv[0], "domain") == 0	      ? cmd_domain
-						      : cmd_table;
+	command_fn *fn = strcmp(argv[0], "user") == 0	  ? cmd_user
+			 : strcmp(argv[0], "domain") == 0 ? cmd_domain
+							  : cmd_table;
 	int status = fn(&ctx, argc, argv);
 	fflush(stdout);
 	back(STDIN_FILENO, in);
@@ -169,7 +170,8 @@ START_TEST(comments_order_mode_and_owner_stay)
 	ck_assert_str_eq(text_of("users"),
 	    "# people\nzoe@example.org:*\n\n# more\nann@example.org:*\nbob@example.net:*\n");
 	MUST("", "user remove ZOE@example.org");
-	ck_assert_str_eq(text_of("users"), "# people\n\n# more\nann@example.org:*\nbob@example.net:*\n");
+	ck_assert_str_eq(
+	    text_of("users"), "# people\n\n# more\nann@example.org:*\nbob@example.net:*\n");
 	/* Never readable by everybody, else as it was. */
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0660);
@@ -177,7 +179,8 @@ START_TEST(comments_order_mode_and_owner_stay)
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0640);
 	MUST("other\n", "user passwd ann@example.org");
-	ck_assert_int_eq(strncmp(text_of("users"), "# people\n\n# more\nann@example.org:$y$", 35), 0);
+	ck_assert_int_eq(
+	    strncmp(text_of("users"), "# people\n\n# more\nann@example.org:$y$", 35), 0);
 	ck_assert_int_eq(check(), EX_OK);
 }
 END_TEST
@@ -192,7 +195,8 @@ static const struct {
     {"user add ANN@example.org", "pw\n", EX_CANTCREAT, "there already"},
     {"user add eve@example.org", "", EX_NOINPUT, "no password was given"},
     {"user add eve@example.org", "\n", EX_NOINPUT, "no password was given"},
-    {"user add eve@elsewhere.example", "pw\n", EX_DATAERR, "users:3: elsewhere.example is not in domains"},
+    {"user add eve@elsewhere.example", "pw\n", EX_DATAERR,
+	"users:3: elsewhere.example is not in domains"},
     {"user add eve", "pw\n", EX_DATAERR, "is no mail address"},
     {"user add eve@", "pw\n", EX_DATAERR, "is no mail address"},
     {"user add eve@example.org --hash secret", "", EX_DATAERR, "no method"},
@@ -226,8 +230,8 @@ static void set_example(void)
 
 START_TEST(refused_commands_change_nothing)
 {
-	static const char *const files[] = {"domains", "users", "aliases", "domains.db", "users.db",
-	    "aliases.db"};
+	static const char *const files[] = {
+	    "domains", "users", "aliases", "domains.db", "users.db", "aliases.db"};
 	char *before[6];
 	size_t sizes[6];
 	set_example();
@@ -265,7 +269,8 @@ START_TEST(lists)
 	MUST("", "user list --json");
 	ck_assert_str_eq(said,
 	    "[\n  {\"address\": \"ann@example.org\", \"login\": false, \"method\": \"none\"},\n"
-	    "  {\"address\": \"bob@example.org\", \"login\": true, \"method\": \"sha256crypt\"}\n]\n");
+	    "  {\"address\": \"bob@example.org\", \"login\": true, \"method\": "
+	    "\"sha256crypt\"}\n]\n");
 	MUST("", "domain list");
 	ck_assert_str_eq(said, "example.net\nexample.org\n");
 	ctx.json = true;
@@ -294,7 +299,8 @@ START_TEST(faults_keep_the_old_set)
 	ck_assert_int_eq(run("pw\n", "user add eve@example.org"), EX_DATAERR);
 	ck_assert_ptr_nonnull(strstr(said, "nothing was changed"));
 	ck_assert_int_eq(check(), EX_DATAERR);
-	ck_assert_ptr_nonnull(strstr(said, "aliases: was changed since it was compiled: run `postern table build`"));
+	ck_assert_ptr_nonnull(
+	    strstr(said, "aliases: was changed since it was compiled: run `postern table build`"));
 }
 END_TEST
 
@@ -303,7 +309,8 @@ START_TEST(check_sees_what_is_wrong_with_compiled_tables)
 	char a[256], b[256];
 	set_example();
 	ck_assert_int_eq(check(), EX_DATAERR);
-	ck_assert_ptr_nonnull(strstr(said, "users: the compiled table beside it is missing: run `postern table build`"));
+	ck_assert_ptr_nonnull(strstr(
+	    said, "users: the compiled table beside it is missing: run `postern table build`"));
 	MUST("", "table build");
 	ck_assert_int_eq(check(), EX_OK);
 	fixture_write(dir, "users.db", "junk");
@@ -354,7 +361,7 @@ START_TEST(links_and_missing_directories)
 	ck_assert_int_eq(run("", "table build"), EX_NOINPUT);
 	ck_assert_ptr_nonnull(strstr(said, "symbolic link"));
 	ck_assert_ptr_null(strstr(said, "root"));
-	conf.tables = (char *)(uintptr_t)"/nonexistent/tables";
+	conf.tables = (char *)(uintptr_t) "/nonexistent/tables";
 	ck_assert_int_eq(run("", "table build"), EX_NOINPUT);
 	ck_assert_ptr_nonnull(strstr(said, "make the directory"));
 }
@@ -400,8 +407,8 @@ START_TEST(editors_wait_for_each_other)
 			continue;
 		char address[64];
 		snprintf(address, sizeof(address), "u%d@example.org", i);
-		char *argv[] = {(char *)(uintptr_t)"user", (char *)(uintptr_t)"add", address,
-		    (char *)(uintptr_t)"--hash", (char *)(uintptr_t)"*", NULL};
+		char *argv[] = {(char *)(uintptr_t) "user", (char *)(uintptr_t) "add", address,
+		    (char *)(uintptr_t) "--hash", (char *)(uintptr_t) "*", NULL};
 		_exit(cmd_user(&ctx, 5, argv));
 	}
 	for (int i = 0; i < 4; i++) {

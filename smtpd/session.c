@@ -46,8 +46,8 @@ static uint64_t too_slow_at(const struct session *s)
 {
 	if (s->policy->data_rate_min == 0)
 		return UINT64_MAX;
-	return s->content_ms + RATE_GRACE_MS +
-	       content_received(s) * 1000 / s->policy->data_rate_min;
+	uint64_t grace_ms = min(RATE_GRACE_MS, s->policy->data_timeout_ms);
+	return s->content_ms + grace_ms + content_received(s) * 1000 / s->policy->data_rate_min;
 }
 
 static uint64_t session_end_at(const struct session *s)

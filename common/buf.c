@@ -88,9 +88,10 @@ bool buf_printf(struct buf *b, const char *format, ...)
 	va_end(ap);
 	if (n < 0)
 		return false;
-	char *to = (char *)buf_reserve(b, (size_t)n + 1);
-	if (to == NULL)
+	if ((size_t)n > b->max - buf_len(b))
 		return false;
+	make_room(b, (size_t)n + 1); /* vsnprintf's NUL is no part of the text */
+	char *to = (char *)b->p + b->end;
 	va_start(ap, format);
 	vsnprintf(to, (size_t)n + 1, format, ap);
 	va_end(ap);

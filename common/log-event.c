@@ -20,10 +20,14 @@ enum {
 	LOG_ID_MAX = 64,
 };
 
+static size_t room(const struct log_event *ev)
+{
+	return ev->n < LOG_LINE_MAX - TAIL ? LOG_LINE_MAX - TAIL - ev->n : 0;
+}
+
 static void put(struct log_event *ev, struct str s)
 {
-	size_t room = LOG_LINE_MAX - TAIL - ev->n;
-	size_t n = s.n < room ? s.n : room;
+	size_t n = s.n < room(ev) ? s.n : room(ev);
 	if (n > 0)
 		memcpy(ev->text + ev->n, s.p, n);
 	ev->n += n;
@@ -113,11 +117,6 @@ static size_t plain_run(struct str s, size_t i)
 	    n < s.n && ascii_is_print(s.p[n]) && s.p[n] != '\\' && s.p[n] != '"' && s.p[n] != ' ')
 		n++;
 	return n - i;
-}
-
-static size_t room(const struct log_event *ev)
-{
-	return LOG_LINE_MAX - TAIL - ev->n;
 }
 
 /* Callers have checked that DOTS fit. */
@@ -332,8 +331,7 @@ void log_end(struct log_event *ev)
 	log_put_line(ev->text, ev->n);
 }
 
-__attribute__((format(printf, 2, 0))) static void message(
-    int level, const char *format, va_list ap)
+__attribute__((format(printf, 2, 0))) static void message(int level, const char *format, va_list ap)
 {
 	struct log_event ev;
 	char text[LOG_LINE_MAX];

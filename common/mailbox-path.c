@@ -116,6 +116,8 @@ static bool put_placeholder(struct buf *out, char kind, const struct names *name
 {
 	if (kind == 'd')
 		return put_escaped(out, names->domain);
+	if (kind != 'n' && kind != 'u')
+		return false;
 	if (!put_escaped(out, names->local_part))
 		return false;
 	return kind != 'u' || (buf_append_u8(out, '@') && put_escaped(out, names->domain));

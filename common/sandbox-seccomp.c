@@ -39,7 +39,7 @@ static const int accept_calls[] = {CALL(accept4), CALL(setsockopt), END};
 
 static const int read_calls[] = {CALL(pread64), CALL(preadv), CALL(getdents64), CALL(newfstatat),
     CALL(stat), CALL(lstat), CALL(statx), CALL(fstatfs), CALL(statfs), CALL(fadvise64), CALL(flock),
-    CALL(readlink), CALL(readlinkat), CALL(getcwd), END};
+    CALL(readlink), CALL(readlinkat), CALL(getcwd), CALL(memfd_create), END};
 
 static const int write_calls[] = {CALL(open), CALL(openat), CALL(openat2), CALL(mkdir), CALL(mkdirat),
     CALL(unlink), CALL(unlinkat), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),

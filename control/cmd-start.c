@@ -28,13 +28,15 @@ static int become_control(const struct command_context *ctx, int ready_fd)
 	char *argv[] = {"control", "-c", (char *)(uintptr_t)ctx->conf_path, "-l",
 	    (char *)(uintptr_t)ctx->libexec, ready_fd < 0 ? NULL : "-r", number, NULL};
 	execv(path, argv);
-	fprintf(stderr, "postern: %s cannot be executed: %s: is it installed, and --libexec right?\n",
-	    path, strerror(errno));
+	fprintf(stderr,
+	    "postern: %s cannot be executed: %s: is it installed, and --libexec right?\n", path,
+	    strerror(errno));
 	free(path);
 	return EX_OSFILE;
 }
 
-__attribute__((noreturn)) static void detached(const struct command_context *ctx, const int pipe_ends[2])
+__attribute__((noreturn)) static void detached(
+    const struct command_context *ctx, const int pipe_ends[2])
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	setsid();
@@ -77,7 +79,8 @@ static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd
 	}
 	if (word < 0) {
 		fprintf(stderr,
-		    "postern: process %d runs, but not every program is ready yet: see `postern status`\n",
+		    "postern: process %d runs, but not every program is ready yet: see `postern "
+		    "status`\n",
 		    (int)pid);
 		return EX_TEMPFAIL;
 	}

@@ -35,8 +35,8 @@ static void print_row(void *ctx, const struct msg_program_status *row)
 	char since[TIME_SIZE] = "-", pid[16] = "-";
 	bool *headed = ctx;
 	if (!*headed)
-		printf("%-14s %8s %8s  %-9s  %-19s %9s\n", "PROGRAM", "INSTANCE", "PID", "STATE", "SINCE",
-		    "RESTARTS");
+		printf("%-14s %8s %8s  %-9s  %-19s %9s\n", "PROGRAM", "INSTANCE", "PID", "STATE",
+		    "SINCE", "RESTARTS");
 	*headed = true;
 	if (row->pid != 0) {
 		format_time(row->since, false, since);
@@ -52,9 +52,9 @@ static void add_row(void *ctx, const struct msg_program_status *row)
 	char since[TIME_SIZE];
 	format_time(row->since, true, since);
 	json_array_append_new(list,
-	    json_pack("{s:s%, s:i, s:i, s:b, s:s?, s:i}", "name", row->name.p, row->name.n, "instance",
-		(int)row->instance, "pid", (int)row->pid, "ready", (int)row->ready, "since",
-		row->pid == 0 ? NULL : since, "restarts", (int)row->restarts));
+	    json_pack("{s:s%, s:i, s:i, s:b, s:s?, s:i}", "name", row->name.p, row->name.n,
+		"instance", (int)row->instance, "pid", (int)row->pid, "ready", (int)row->ready,
+		"since", row->pid == 0 ? NULL : since, "restarts", (int)row->restarts));
 }
 
 static int print_table(const struct command_context *ctx)

@@ -28,7 +28,8 @@ static int wait_until_gone(const char *run)
 	while ((owner = run_dir_owner(run)) != 0) {
 		if (loop_now_ms() > deadline) {
 			fprintf(stderr,
-			    "postern: process %d is still stopping; no mail is lost when it is killed\n",
+			    "postern: process %d is still stopping; no mail is lost when it is "
+			    "killed\n",
 			    (int)owner);
 			return EX_TEMPFAIL;
 		}

@@ -13,11 +13,13 @@ int command_connect(const struct command_context *ctx, const char *name)
 	if (fd >= 0)
 		return fd;
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		fprintf(stderr, "postern: the suite is not running (%s): start it with `postern start`\n",
+		fprintf(stderr,
+		    "postern: the suite is not running (%s): start it with `postern start`\n",
 		    ctx->conf->run);
 	else if (errno == EACCES || errno == EPERM)
 		fprintf(stderr,
-		    "postern: %s/%s is not for you: run this as root or as the user that the suite runs "
+		    "postern: %s/%s is not for you: run this as root or as the user that the suite "
+		    "runs "
 		    "as\n",
 		    ctx->conf->run, name);
 	else

@@ -21,7 +21,8 @@ static bool complain_errno(struct buf *faults, const char *path)
 {
 	if (errno == ENOENT)
 		return complain(faults, path,
-		    "there is no such file: write one (see postern.conf(5)) or name yours with -c FILE");
+		    "there is no such file: write one (see postern.conf(5)) or name yours with -c "
+		    "FILE");
 	if (errno == EACCES)
 		return complain(faults, path,
 		    "you may not read it: run this as the user that the file belongs to");
@@ -104,7 +105,8 @@ static struct conf *parse(const char *path, struct str text, struct buf *faults)
 		if (list.list[i].line == 0)
 			buf_printf(faults, "%s: %s\n", path, list.list[i].text);
 		else
-			buf_printf(faults, "%s:%u: %s\n", path, list.list[i].line, list.list[i].text);
+			buf_printf(
+			    faults, "%s:%u: %s\n", path, list.list[i].line, list.list[i].text);
 	}
 	conf_faults_free(&list);
 	return conf;

@@ -96,7 +96,8 @@ static int open_inet(const struct listener *want)
 	if (fd < 0)
 		return -1;
 	if (set_option(fd, SOL_SOCKET, SO_REUSEADDR) == 0 &&
-	    (want->address.ss_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
+	    (want->address.ss_family != AF_INET6 ||
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
 	    bind(fd, (const struct sockaddr *)&want->address, want->address_len) == 0 &&
 	    listen(fd, SOMAXCONN) == 0)
 		return fd;
@@ -139,13 +140,14 @@ static void put_remedy(struct buf *out, const struct sockaddr_storage *a, int er
 		    "socket, or write a higher port, for example %u\n",
 		    port < 100 ? port * 101 : port + 2000);
 	else if (error == EADDRNOTAVAIL)
-		buf_append_str(out, STR("this machine has no such address: write one of its own, or *\n"));
+		buf_append_str(
+		    out, STR("this machine has no such address: write one of its own, or *\n"));
 	else
 		buf_printf(out, "it cannot be listened on: %s\n", strerror(error));
 }
 
-static void complain(struct opening *o, const struct conf_listener *l,
-    const struct sockaddr_storage *a, int error)
+static void complain(
+    struct opening *o, const struct conf_listener *l, const struct sockaddr_storage *a, int error)
 {
 	char address[80];
 	format_address(a, address, sizeof(address));
@@ -216,7 +218,8 @@ static void open_unix(struct opening *o, const struct unix_listener *u)
 	struct sockaddr_un *to = (struct sockaddr_un *)&want.address;
 	want.address_len = sizeof(*to);
 	if (!unix_socket_address(o->conf->run, u->name, to)) {
-		buf_printf(o->faults, "%s: run = \"%s\" is too long for a socket: write a shorter one\n",
+		buf_printf(o->faults,
+		    "%s: run = \"%s\" is too long for a socket: write a shorter one\n",
 		    o->conf_path, o->conf->run);
 		return;
 	}
@@ -226,8 +229,8 @@ static void open_unix(struct opening *o, const struct unix_listener *u)
 	if (want.fd >= 0)
 		add(o, &want, borrowed);
 	else
-		buf_printf(o->faults, "%s/%s: the socket cannot be made: %s\n", o->conf->run, u->name,
-		    strerror(errno));
+		buf_printf(o->faults, "%s/%s: the socket cannot be made: %s\n", o->conf->run,
+		    u->name, strerror(errno));
 }
 
 /* What was taken over belongs to `out` from now on. */

@@ -15,7 +15,8 @@ enum { LISTENER_UNNUMBERED = UINT16_MAX };
 struct listener {
 	int fd;
 	enum listener_kind kind;
-	uint16_t number; /* place in the configuration's list; LISTENER_UNNUMBERED: not from there */
+	uint16_t
+	    number; /* place in the configuration's list; LISTENER_UNNUMBERED: not from there */
 	struct sockaddr_storage address;
 	socklen_t address_len;
 };
@@ -27,7 +28,8 @@ struct listeners {
 
 /* Opens everything the configuration wants, with sockets of `old` where they fit. Each fault is a
  * line "FILE:LINE: text". When there is one, false: `old` is as it was. Else `out` has all, and
- * `old` owns only what is wanted no more. `patience_ms`: how long an address may be in use still. */
+ * `old` owns only what is wanted no more. `patience_ms`: how long an address may be in use still.
+ */
 bool listen_open(const struct conf *conf, const char *conf_path, unsigned patience_ms,
     struct listeners *old, struct listeners *out, struct buf *faults);
 void listen_close(struct listeners *l);

@@ -226,8 +226,8 @@ static void start(const struct conf_file *file, struct listeners *inherited)
 	int log = open_log(conf, &faults);
 	if (!run_dir_claim(conf->run, &control.run, &faults))
 		refuse(EX_UNAVAILABLE, &faults);
-	if (!listen_open(conf, control.conf_path, control.run.crashed_before ? CRASH_PATIENCE_MS : 0,
-		inherited, &listeners, &faults))
+	if (!listen_open(conf, control.conf_path,
+		control.run.crashed_before ? CRASH_PATIENCE_MS : 0, inherited, &listeners, &faults))
 		refuse(EX_UNAVAILABLE, &faults);
 	listen_close(inherited);
 	privilege_reduce();

@@ -37,9 +37,9 @@ static bool is_port(struct str address, uint16_t port)
 bool port_owner_parse_line(struct str line, uint16_t port, uint64_t *inode, uint64_t *uid)
 {
 	return is_port(field(line, FIELD_LOCAL), port) &&
-	    str_eq(field(line, FIELD_STATE), STATE_LISTEN) &&
-	    str_parse_u64(field(line, FIELD_UID), UINT32_MAX, uid) &&
-	    str_parse_u64(field(line, FIELD_INODE), UINT64_MAX, inode);
+	       str_eq(field(line, FIELD_STATE), STATE_LISTEN) &&
+	       str_parse_u64(field(line, FIELD_UID), UINT32_MAX, uid) &&
+	       str_parse_u64(field(line, FIELD_INODE), UINT64_MAX, inode);
 }
 
 static bool find_socket(const char *path, uint16_t port, uint64_t *inode, uint64_t *uid)
@@ -112,5 +112,5 @@ bool port_owner(uint16_t port, struct buf *out)
 	    !find_socket("/proc/net/tcp6", port, &inode, &uid))
 		return false;
 	return put_holder(out, inode) ||
-	    buf_printf(out, "a program of user %llu", (unsigned long long)uid);
+	       buf_printf(out, "a program of user %llu", (unsigned long long)uid);
 }

@@ -21,7 +21,7 @@ static const struct command {
 	const char *synopsis;
 	const char *help;
 } commands[] = {
-#define COMMAND(name, function, needs_conf, synopsis, help) \
+#define COMMAND(name, function, needs_conf, synopsis, help)                                        \
 	{name, function, needs_conf, synopsis, help},
 #include "control/commands.def"
 #undef COMMAND
@@ -41,10 +41,13 @@ static void print_usage(FILE *out)
 {
 	fprintf(out, "usage: postern [-c FILE] [--libexec DIR] [--json] COMMAND ...\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-7s %-45s %s\n", commands[i].name, commands[i].synopsis, commands[i].help);
-	fprintf(out, "  %-7s %-45s %s\n", "help", "[COMMAND]", "this list, or what one command takes");
-	fprintf(out, "\nThe configuration is " POSTERN_SYSCONFDIR "/postern.conf unless -c names another;\n"
-		     "see postern(8) and postern.conf(5).\n");
+		fprintf(out, "  %-7s %-45s %s\n", commands[i].name, commands[i].synopsis,
+		    commands[i].help);
+	fprintf(
+	    out, "  %-7s %-45s %s\n", "help", "[COMMAND]", "this list, or what one command takes");
+	fprintf(out,
+	    "\nThe configuration is " POSTERN_SYSCONFDIR "/postern.conf unless -c names another;\n"
+	    "see postern(8) and postern.conf(5).\n");
 }
 
 static void print_command_usage(FILE *out, const struct command *c)
@@ -57,7 +60,8 @@ static int help(int argc, char **argv)
 {
 	const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
 	if (argc > 1 && c == NULL) {
-		fprintf(stderr, "postern: there is no command \"%s\": see `postern help`\n", argv[1]);
+		fprintf(
+		    stderr, "postern: there is no command \"%s\": see `postern help`\n", argv[1]);
 		return EX_USAGE;
 	}
 	if (c == NULL)
@@ -85,7 +89,8 @@ static bool take_word(int *argc, char **argv, const char *word)
 	return found;
 }
 
-static int run_with_conf(struct command_context *ctx, const struct command *c, int argc, char **argv)
+static int run_with_conf(
+    struct command_context *ctx, const struct command *c, int argc, char **argv)
 {
 	struct conf_file file;
 	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
@@ -106,7 +111,8 @@ static int run_command(struct command_context *ctx, int argc, char **argv)
 		return help(argc, argv);
 	const struct command *c = find_command(argv[0]);
 	if (c == NULL) {
-		fprintf(stderr, "postern: there is no command \"%s\": see `postern help`\n", argv[0]);
+		fprintf(
+		    stderr, "postern: there is no command \"%s\": see `postern help`\n", argv[0]);
 		return EX_USAGE;
 	}
 	if (take_word(&argc, argv, "--help") || take_word(&argc, argv, "-h")) {

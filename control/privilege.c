@@ -46,7 +46,8 @@ static void raise_file_limit(void)
 		return;
 	const struct rlimit more = {.rlim_cur = limit.rlim_cur, .rlim_max = FILES_WANTED};
 	if (setrlimit(RLIMIT_NOFILE, &more) < 0)
-		log_debug("the limit of open files stays at %llu", (unsigned long long)limit.rlim_max);
+		log_debug(
+		    "the limit of open files stays at %llu", (unsigned long long)limit.rlim_max);
 }
 
 static void drop_from_bounding_set(void)

@@ -67,7 +67,8 @@ void program_table_fill(struct program_table *t, unsigned workers)
 struct program *program_find(struct program_table *t, struct wiring_end end)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (t->list[i].self.program == end.program && t->list[i].self.instance == end.instance)
+		if (t->list[i].self.program == end.program &&
+		    t->list[i].self.instance == end.instance)
 			return &t->list[i];
 	return NULL;
 }
@@ -165,8 +166,8 @@ static void log_end_of(const struct program *p, int status)
 	char how[96];
 	bool in_order = p->state == PROGRAM_STOPPING && status == 0;
 	exit_status_describe(status, how, sizeof(how));
-	log_message(in_order ? LOG_INFO : LOG_WARNING, "program %s[%d] ended: %s%s%s", p->wiring->file,
-	    (int)p->pid, how, p->killed_why == NULL ? "" : ": ",
+	log_message(in_order ? LOG_INFO : LOG_WARNING, "program %s[%d] ended: %s%s%s",
+	    p->wiring->file, (int)p->pid, how, p->killed_why == NULL ? "" : ": ",
 	    p->killed_why == NULL ? "" : p->killed_why);
 }
 

@@ -29,17 +29,20 @@ static int open_own_directory(const char *path, struct buf *faults)
 	struct stat st;
 	if (mkdir(path, 0755) < 0 && errno != EEXIST) {
 		buf_printf(faults,
-		    "%s: the run directory cannot be made: %s: write run = \"DIR\" with a directory of "
+		    "%s: the run directory cannot be made: %s: write run = \"DIR\" with a "
+		    "directory of "
 		    "your own\n",
 		    path, strerror(errno));
 		return -1;
 	}
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		buf_printf(faults, "%s: the run directory cannot be opened: %s\n", path, strerror(errno));
+		buf_printf(
+		    faults, "%s: the run directory cannot be opened: %s\n", path, strerror(errno));
 	} else if (st.st_uid != geteuid()) {
 		complain(faults, path,
-		    "the run directory belongs to another user: write run = \"DIR\" with a directory of "
+		    "the run directory belongs to another user: write run = \"DIR\" with a "
+		    "directory of "
 		    "your own, or start the suite as that user");
 	} else if (st.st_mode & S_IWOTH) {
 		complain(faults, path,
@@ -84,14 +87,17 @@ static bool lock_pid_file(int dir, const char *path, struct run_dir *out, struct
 {
 	int fd = openat(dir, PID_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
-		buf_printf(faults, "%s/" PID_FILE ": it cannot be opened: %s\n", path, strerror(errno));
+		buf_printf(
+		    faults, "%s/" PID_FILE ": it cannot be opened: %s\n", path, strerror(errno));
 		return false;
 	}
 	pid_t before = read_pid(fd);
 	if (!lock_patiently(fd)) {
-		buf_printf(faults, "%s: the suite is running already, as process %d\n", path, (int)before);
+		buf_printf(
+		    faults, "%s: the suite is running already, as process %d\n", path, (int)before);
 	} else if (!write_pid(fd)) {
-		buf_printf(faults, "%s/" PID_FILE ": it cannot be written: %s\n", path, strerror(errno));
+		buf_printf(
+		    faults, "%s/" PID_FILE ": it cannot be written: %s\n", path, strerror(errno));
 	} else {
 		*out = (struct run_dir){.lock = fd, .crashed_before = before != 0};
 		return true;
@@ -132,7 +138,8 @@ void run_dir_leave(const char *path, struct run_dir *dir)
 	static const char *const sockets[] = {"control.sock", "queue.sock", "sendmail.sock"};
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; fd >= 0 && i < sizeof(sockets) / sizeof(sockets[0]); i++)
-		(void)!unlinkat(fd, sockets[i], 0); /* one that is left is replaced by the next start */
+		(void)!unlinkat(
+		    fd, sockets[i], 0); /* one that is left is replaced by the next start */
 	if (fd >= 0)
 		close(fd);
 	(void)!ftruncate(dir->lock, 0);

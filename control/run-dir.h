@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 struct run_dir {
-	int lock; /* the pid file, locked as long as it is open */
+	int lock;	     /* the pid file, locked as long as it is open */
 	bool crashed_before; /* the last suite here did not stop in order */
 };
 

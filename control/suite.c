@@ -35,7 +35,7 @@ static struct {
 	int null;
 	int log;
 	uint32_t generation;
-	bool was_ready;	 /* all programs at once, at least once */
+	bool was_ready; /* all programs at once, at least once */
 	bool stopping;
 	int status;
 	uint64_t stop_deadline;
@@ -77,7 +77,8 @@ static void wire(void *ctx, const struct wiring_pair *pair)
 	if (!program_is_reachable(client) || !program_is_reachable(server))
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
-		log_message(LOG_ERR, "no socket for the edge %s: %m", wiring_edge(pair->edge)->name);
+		log_message(
+		    LOG_ERR, "no socket for the edge %s: %m", wiring_edge(pair->edge)->name);
 		program_kill(client, "it could not be wired");
 		return;
 	}
@@ -99,8 +100,8 @@ static void send_listeners(struct program *p)
 
 static void send_admission(struct program *p)
 {
-	const struct msg_admission_table m = {.worker = (uint16_t)p->self.instance,
-	    .workers = (uint16_t)suite.file.conf->workers};
+	const struct msg_admission_table m = {
+	    .worker = (uint16_t)p->self.instance, .workers = (uint16_t)suite.file.conf->workers};
 	if (p->wiring->admission)
 		msg_admission_table_send(p->channel, &m, &suite.admission[p->self.program]);
 }
@@ -144,7 +145,8 @@ static void start_again(struct program *p)
 		wiring_each_pair_of(p->self, suite.file.conf->workers, wire, NULL);
 		equip(p);
 	} else {
-		program_start_later(p, backoff_next(&p->backoff, loop_now_ms(), 0, false) + BACKOFF_FIRST_MS);
+		program_start_later(
+		    p, backoff_next(&p->backoff, loop_now_ms(), 0, false) + BACKOFF_FIRST_MS);
 	}
 }
 
@@ -185,7 +187,8 @@ static uint64_t patience(void)
 static bool stage_lives(void)
 {
 	for (size_t i = 0; i < suite.programs.count; i++)
-		if (suite.programs.list[i].self.program == suite.stage && suite.programs.list[i].pid != 0)
+		if (suite.programs.list[i].self.program == suite.stage &&
+		    suite.programs.list[i].pid != 0)
 			return true;
 	return false;
 }
@@ -331,7 +334,8 @@ bool suite_reopen_log(struct buf *faults)
 	const struct conf *conf = suite.file.conf;
 	int fd = child_raise_fd(log_open(conf->log_sink, conf->log_path));
 	if (fd < 0) {
-		buf_printf(faults, "the log cannot be opened again: %s: it goes where it went before\n",
+		buf_printf(faults,
+		    "the log cannot be opened again: %s: it goes where it went before\n",
 		    strerror(errno));
 		return false;
 	}
@@ -342,6 +346,7 @@ bool suite_reopen_log(struct buf *faults)
 	suite.log = fd;
 	for (size_t i = 0; i < suite.programs.count; i++)
 		if (program_is_reachable(&suite.programs.list[i]))
-			msg_log_to_send(suite.programs.list[i].channel, &(struct msg_log_to){}, &fd);
+			msg_log_to_send(
+			    suite.programs.list[i].channel, &(struct msg_log_to){}, &fd);
 	return true;
 }

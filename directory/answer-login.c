@@ -72,7 +72,7 @@ static bool grant(const struct login_job *j, struct str ticket)
 	const struct msg_session_grant m = {
 	    .ticket = ticket, .address = str_from(j->address, j->address_length)};
 	return session != NULL && msg_session_grant_send(session->channel, &m, NULL) &&
-	    channel_backlog(session->channel) == 0;
+	       channel_backlog(session->channel) == 0;
 }
 
 static void admit(struct peer *p, const struct login_job *j)
@@ -109,8 +109,9 @@ static void done_login(struct work_job *job)
 		if (j->right) {
 			admit(p, j);
 		} else {
-			log_login(j, j->known ? "login refused: wrong password"
-					      : "login refused: no such user, or one without a password");
+			log_login(
+			    j, j->known ? "login refused: wrong password"
+					: "login refused: no such user, or one without a password");
 			answer(p, j->cookie, LOGIN_BAD, "");
 		}
 	}
@@ -122,7 +123,8 @@ static void set_address(struct login_job *j, struct str user, struct pool *pool)
 {
 	struct str canonical, key;
 	const char *why;
-	if (!table_read_address(user, pool, &canonical, &why) || !key_address(canonical, pool, &key))
+	if (!table_read_address(user, pool, &canonical, &why) ||
+	    !key_address(canonical, pool, &key))
 		key = str_head(user, ADDRESS_MAX);
 	memcpy(j->address, key.p == NULL ? "" : key.p, key.n);
 	j->address_length = key.n;
@@ -132,8 +134,8 @@ static enum lookup_result find_hash(struct login_job *j, struct pool *pool)
 {
 	const struct lookup lookup = live_lookup(server_live());
 	struct str hash;
-	enum lookup_result found = lookup_get(
-	    &lookup, TABLE_USERS, str_from(j->address, j->address_length), pool, &hash);
+	enum lookup_result found =
+	    lookup_get(&lookup, TABLE_USERS, str_from(j->address, j->address_length), pool, &hash);
 	j->known = found == LOOKUP_FOUND && !hash_is_locked(hash) && hash.n <= HASH_MAX;
 	if (j->known)
 		memcpy(j->hash, hash.p, hash.n);

@@ -59,12 +59,11 @@ bool answer_rcpt_query(void *ctx, const struct msg_rcpt_query *m, int *fds)
 		return false; /* smtpd's parser lets nothing like this through */
 	if (pool == NULL)
 		pool = pool_new(EXPAND_POOL_MAX);
-	bool usable = live_is_usable(server_live());
-	if (usable) {
-		const struct lookup lookup = live_lookup(server_live());
+	const struct lookup lookup = live_lookup(server_live());
+	if (live_is_usable(server_live()))
 		expand(&lookup, server_rules(), m->address, pool, &x);
-	}
-	if (usable && rows[x.status].complaint != NULL)
+	/* Tables that cannot be used were reported when that began. */
+	if (live_is_usable(server_live()) && rows[x.status].complaint != NULL)
 		complain(m->address, &x);
 	const struct msg_rcpt_answer answer = {.cookie = m->cookie,
 	    .generation = server_generation(),

@@ -68,8 +68,7 @@ static int apply(struct tables *t, const struct edit *e)
 	return ok ? EX_OK : EX_DATAERR;
 }
 
-static int check_and_write(
-    struct tables *t, const struct expand_rules *rules, enum table_id edited)
+static int check_and_write(struct tables *t, const struct expand_rules *rules, enum table_id edited)
 {
 	tables_load(t, rules);
 	if (edit_report(t, false)) {

@@ -49,8 +49,11 @@ static int build(const struct command_context *ctx, int argc, char **argv)
 
 static void print_target(const struct alias_target *t)
 {
-	static const char *const prefixes[] = {[ALIAS_ADDRESS] = "", [ALIAS_LOCAL_PART] = "",
-	    [ALIAS_DOMAIN] = "@", [ALIAS_DISCARD] = "discard:", [ALIAS_REFUSE] = "refuse: "};
+	static const char *const prefixes[] = {[ALIAS_ADDRESS] = "",
+	    [ALIAS_LOCAL_PART] = "",
+	    [ALIAS_DOMAIN] = "@",
+	    [ALIAS_DISCARD] = "discard:",
+	    [ALIAS_REFUSE] = "refuse: "};
 	printf("%s%.*s", prefixes[t->kind], STR_ARG(t->text));
 }
 

@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#define SYNOPSIS \
-	"user add ADDRESS [--hash HASH] | passwd ADDRESS [--hash HASH] | remove ADDRESS | " \
+#define SYNOPSIS                                                                                   \
+	"user add ADDRESS [--hash HASH] | passwd ADDRESS [--hash HASH] | remove ADDRESS | "        \
 	"list [ADDRESS] [--json]"
 
 enum { CMD_POOL_MAX = 16 * 1024 };
@@ -29,7 +29,9 @@ static int make_hash(char out[HASH_MAX + 1])
 	if (password_read(password, &n)) {
 		status = password_hash(str_from(password, n), out) ? EX_OK : EX_OSERR;
 		if (status != EX_OK)
-			fprintf(stderr, "the password cannot be hashed: %s\n", strerror(errno));
+			fprintf(stderr, "the password cannot be hashed: %s\n",
+			    errno == ERANGE ? "libcrypt takes at most 511 octets"
+					    : strerror(errno));
 	}
 	password_wipe(password, sizeof(password));
 	return status;

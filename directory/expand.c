@@ -57,8 +57,8 @@ static bool add_target(
 	x->octets += 4 + address.n + 4 + nexthop.n + 1;
 	if (known->count == EXPANSION_MAX || x->octets > EXPAND_OCTETS_MAX)
 		return too_many(x);
-	struct target *list = pool_grow(
-	    x->pool, x->out->targets, known->count, &x->targets_cap, sizeof(*list));
+	struct target *list =
+	    pool_grow(x->pool, x->out->targets, known->count, &x->targets_cap, sizeof(*list));
 	if (list == NULL || !address_set_add(known, address))
 		return too_many(x);
 	x->out->targets = list;

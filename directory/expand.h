@@ -18,8 +18,8 @@
 #include "directory/lookup.h"
 
 enum {
-	EXPAND_DEPTH_MAX = 32,		      /* aliases of aliases */
-	EXPAND_NODES_MAX = 2 * EXPANSION_MAX, /* addresses looked at for one RCPT */
+	EXPAND_DEPTH_MAX = 32,			   /* aliases of aliases */
+	EXPAND_NODES_MAX = 2 * EXPANSION_MAX,	   /* addresses looked at for one RCPT */
 	EXPAND_OCTETS_MAX = PACKET_MAX - 8 * 1024, /* of all targets in an answer */
 };
 /* What a pool needs for the largest expansion. */

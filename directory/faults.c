@@ -36,9 +36,8 @@ void faults_warn(struct faults *f, const char *file, unsigned line, const char *
 {
 	va_list ap;
 	va_start(ap, format);
-	add(f,
-	    (struct fault){
-		.file = file, .line = line, .warning = true, .text = format_text(format, ap)});
+	add(f, (struct fault){
+		   .file = file, .line = line, .warning = true, .text = format_text(format, ap)});
 	va_end(ap);
 }
 

@@ -64,7 +64,7 @@ static bool setting_is_valid(struct str hash)
 	c[hash.n] = '\0';
 	int verdict = crypt_checksalt(c);
 	return strlen(c) == hash.n && verdict != CRYPT_SALT_INVALID &&
-	    verdict != CRYPT_SALT_METHOD_DISABLED;
+	       verdict != CRYPT_SALT_METHOD_DISABLED;
 }
 
 enum hash_verdict hash_format_check(struct str hash, const char **why)
@@ -83,7 +83,8 @@ enum hash_verdict hash_format_check(struct str hash, const char **why)
 	}
 	const struct method *m = hash.n > HASH_MAX ? NULL : find_method(hash);
 	if (m != NULL && !has_right_length(m, hash)) {
-		*why = "is cut short or has something after it: copy it whole, or set the password anew "
+		*why = "is cut short or has something after it: copy it whole, or set the password "
+		       "anew "
 		       "with `postern user passwd ADDRESS`";
 		return HASH_BAD;
 	}

@@ -29,7 +29,8 @@ static bool to_a_labels(struct str domain, struct pool *pool, struct str *out)
 	uint8_t *ascii = NULL;
 	if (c == NULL || strlen(c) != domain.n)
 		return false;
-	if (idn2_lookup_u8((const uint8_t *)c, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+	if (idn2_lookup_u8((const uint8_t *)c, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) !=
+	    IDN2_OK)
 		return false;
 	bool ok = key_lower(str_from_cstr((const char *)ascii), pool, out);
 	idn2_free(ascii);
@@ -74,5 +75,6 @@ bool key_address(struct str canonical, struct pool *pool, struct str *out)
 		return key_lower(canonical, pool, out);
 	key_split(canonical, &local_part, &domain);
 	return key_lower(local_part, pool, &local_part) && key_domain(domain, pool, &domain) &&
-	    local_part.n + 1 + domain.n <= ADDRESS_MAX && key_join(local_part, domain, pool, out);
+	       local_part.n + 1 + domain.n <= ADDRESS_MAX &&
+	       key_join(local_part, domain, pool, out);
 }

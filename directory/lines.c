@@ -6,7 +6,8 @@ void lines_init(struct lines *l, struct str text, const char *file, struct fault
 	const struct str bom = STR("\xef\xbb\xbf");
 	*l = (struct lines){.rest = text, .file = file, .faults = faults};
 	if (str_has_prefix(text, bom)) {
-		faults_add(faults, file, 1, "begins with a byte order mark: save it as plain UTF-8 without one");
+		faults_add(faults, file, 1,
+		    "begins with a byte order mark: save it as plain UTF-8 without one");
 		l->rest = str_skip(text, bom.n);
 	}
 }
@@ -31,8 +32,8 @@ static bool check_bytes(struct lines *l, struct str *line)
 	}
 	if (!has_control(*line))
 		return true;
-	faults_add(l->faults, l->file, l->number,
-	    "has a control character (%s): remove it", fault_text(*line).s);
+	faults_add(l->faults, l->file, l->number, "has a control character (%s): remove it",
+	    fault_text(*line).s);
 	return false;
 }
 

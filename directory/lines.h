@@ -17,8 +17,8 @@ struct lines {
 };
 
 struct line {
-	struct str text;  /* without blanks at its ends */
-	bool indented;	  /* it began with a blank or tab */
+	struct str text; /* without blanks at its ends */
+	bool indented;	 /* it began with a blank or tab */
 	unsigned number;
 };
 

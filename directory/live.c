@@ -48,8 +48,8 @@ static void run_load(struct work_job *job)
 
 static const char *what_answers(const struct live *l)
 {
-	return l->set == NULL ? "every answer is \"not now\" until then"
-			      : "the old tables stay in use";
+	return live_is_usable(l) ? "the old tables stay in use"
+				 : "every answer is \"not now\" until then";
 }
 
 static void report(const struct live *l, const struct table_set_fault *fault)
@@ -57,8 +57,8 @@ static void report(const struct live *l, const struct table_set_fault *fault)
 	char name[MAP_NAME_SIZE] = "the compiled tables";
 	if (fault->table != TABLE_COUNT)
 		map_file_name(fault->table, name);
-	log_message(l->set == NULL ? LOG_ERR : LOG_WARNING, "%s %s: run `postern table build`; %s",
-	    name, fault->why, what_answers(l));
+	log_message(live_is_usable(l) ? LOG_WARNING : LOG_ERR,
+	    "%s %s: run `postern table build`; %s", name, fault->why, what_answers(l));
 }
 
 static void use_set(struct live *l, struct table_set *set)
@@ -186,8 +186,8 @@ void live_free(struct live *l)
 	free(l);
 }
 
-static enum lookup_result get(void *ctx, enum table_id table, struct str key, struct pool *pool,
-    struct str *value)
+static enum lookup_result get(
+    void *ctx, enum table_id table, struct str key, struct pool *pool, struct str *value)
 {
 	struct live *l = ctx;
 	if (!live_is_usable(l))

@@ -28,8 +28,8 @@ enum lookup_result {
 
 struct lookup {
 	/* `value` (NULL: not wanted) lives in the pool or as long as the tables do. */
-	enum lookup_result (*get)(void *ctx, enum table_id table, struct str key,
-	    struct pool *pool, struct str *value);
+	enum lookup_result (*get)(
+	    void *ctx, enum table_id table, struct str key, struct pool *pool, struct str *value);
 	void *ctx;
 };
 

@@ -21,7 +21,8 @@ static void before_jail(struct service *self, const struct conf *conf)
 	sandbox_allow(&self->sandbox, conf->tables, SANDBOX_READ);
 	tables_fd = open(conf->tables, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tables_fd < 0)
-		log_fatal(EX_NOINPUT, "%s: %m: make the directory, or set \"tables\"", conf->tables);
+		log_fatal(
+		    EX_NOINPUT, "%s: %m: make the directory, or set \"tables\"", conf->tables);
 }
 
 static void in_jail(const struct conf *conf)
@@ -32,7 +33,9 @@ static void in_jail(const struct conf *conf)
 static struct service directory = {
     .name = "directory",
     .user = "postern-dir",
-    .sandbox = {.calls = SANDBOX_FILES_READ | SANDBOX_THREADS, .files_max = 512, .processes_max = 8},
+    .sandbox = {.calls = SANDBOX_FILES_READ | SANDBOX_THREADS,
+	.files_max = 512,
+	.processes_max = 8},
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = server_peer,

@@ -25,7 +25,7 @@
 
 enum {
 	PAGE_SIZE = 4096,
-	CACHE_IMAGE = 512 * 1024,      /* the file is in memory already */
+	CACHE_IMAGE = 512 * 1024, /* the file is in memory already */
 	CACHE_IN_PLACE = 8 * 1024 * 1024,
 	CACHE_MAKER = 32 * 1024 * 1024,
 };

@@ -7,6 +7,7 @@
 #include "directory/map-build.h"
 #include "common/mem.h"
 #include "directory/map-backend.h"
+#include "directory/map-seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,12 +76,12 @@ static bool set_owner(int fd, const struct map_owner *o)
 	return fchmod(fd, o->mode) == 0;
 }
 
-static bool sync_file(struct map_build *b)
+static bool seal_and_sync(struct map_build *b)
 {
-	int fd = openat(b->dirfd, b->fresh, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(b->dirfd, b->fresh, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	bool ok = set_owner(fd, &b->owner) && fsync(fd) == 0;
+	bool ok = map_seal_put(fd) && set_owner(fd, &b->owner) && fsync(fd) == 0;
 	int saved = errno;
 	close(fd);
 	errno = saved;
@@ -93,7 +94,7 @@ bool map_build_finish(struct map_build *b, const struct map_facts *facts)
 		return false;
 	void *handle = b->handle;
 	b->handle = NULL;
-	return b->maker->finish(handle) && sync_file(b);
+	return b->maker->finish(handle) && seal_and_sync(b);
 }
 
 bool map_build_install(struct map_build *b)

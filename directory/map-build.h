@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Making a compiled table: NAME.db.new is written, its facts last, and synced;
+ * Making a compiled table: NAME.db.new is written, its facts last, sealed and synced;
  * when all tables of a set are that far, each is renamed over NAME.db and the
  * directory is synced. Until then the old file is untouched.
  */
@@ -23,7 +23,7 @@ struct map_build *map_build_new(
     int dirfd, const char *dir, enum table_id table, const struct map_owner *owner);
 /* In the order of the keys, none twice; false with errno. */
 bool map_build_put(struct map_build *b, struct str key, struct str value);
-/* Writes the facts (count and table are filled in here) and syncs the file; false with errno. */
+/* Writes the facts (count and table are filled in here), seals and syncs; false with errno. */
 bool map_build_finish(struct map_build *b, const struct map_facts *facts);
 /* Renames a finished file into its place; false with errno. The caller syncs the directory. */
 bool map_build_install(struct map_build *b);

@@ -27,7 +27,8 @@ static bool copy(int from, int to, off_t size)
 	uint8_t chunk[64 * 1024];
 	off_t at = 0;
 	while (at < size) {
-		size_t want = size - at < (off_t)sizeof(chunk) ? (size_t)(size - at) : sizeof(chunk);
+		size_t want =
+		    size - at < (off_t)sizeof(chunk) ? (size_t)(size - at) : sizeof(chunk);
 		ssize_t n = pread(from, chunk, want, at);
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -8,6 +8,7 @@
 #include "common/wire.h"
 #include "directory/map-backend.h"
 #include "directory/map-image.h"
+#include "directory/map-seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,13 @@ struct map {
 	struct map_identity identity;
 	struct map_facts facts;
 };
+
+static off_t image_max = MAP_IMAGE_MAX;
+
+void map_set_image_max(off_t max)
+{
+	image_max = max;
+}
 
 void map_file_name(enum table_id table, char out[MAP_NAME_SIZE])
 {
@@ -52,7 +60,7 @@ bool map_identify(int dirfd, enum table_id table, struct map_identity *out)
 bool map_identity_eq(const struct map_identity *a, const struct map_identity *b)
 {
 	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	    a->mtime == b->mtime;
+	       a->mtime == b->mtime;
 }
 
 const struct map_facts *map_get_facts(const struct map *m)
@@ -136,7 +144,7 @@ static const char *check_facts(struct map *m, enum table_id table)
 	bool ok = found == LOOKUP_FOUND && map_facts_get(value, &m->facts);
 	pool_free(pool);
 	if (!ok)
-		return "is half written, or was not made by `postern table build`";
+		return "does not say what it is";
 	if (m->facts.format != MAP_FORMAT)
 		return "was made by another version of Postern";
 	return m->facts.table == table ? NULL : "is another table under this name";
@@ -149,7 +157,7 @@ static const char *check(struct map *m, enum table_id table)
 	if (why != NULL)
 		return why;
 	if (!m->backend->each(m->handle, pass_on, &e))
-		return "is damaged: a page's checksum is wrong, or pages are missing";
+		return "is damaged";
 	return e.count == m->facts.count ? NULL : "lacks records that it should have";
 }
 
@@ -159,10 +167,11 @@ static int open_file(int dirfd, enum table_id table, struct stat *st, const char
 	map_file_name(table, name);
 	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
-		*why = errno == ENOENT  ? "is missing"
-		    : errno == EACCES ? "cannot be read: its group must be the one directory runs in"
-		    : errno == ELOOP  ? "is a symbolic link, which is not followed"
-				      : "cannot be opened";
+		*why = errno == ENOENT ? "is missing"
+		       : errno == EACCES
+			   ? "cannot be read: its group must be the one directory runs in"
+		       : errno == ELOOP ? "is a symbolic link, which is not followed"
+					: "cannot be opened";
 		return -1;
 	}
 	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode))
@@ -176,13 +185,13 @@ static int open_file(int dirfd, enum table_id table, struct stat *st, const char
 static int hold(int fd, const struct stat *st, bool *in_memory, const char **why)
 {
 	struct stat after;
-	*in_memory = st->st_size <= MAP_IMAGE_MAX;
+	*in_memory = st->st_size <= image_max;
 	if (!*in_memory)
 		return fd;
 	int image = map_image_copy(fd, st->st_size);
 	bool changed = fstat(fd, &after) < 0 || after.st_size != st->st_size ||
-	    after.st_mtim.tv_sec != st->st_mtim.tv_sec ||
-	    after.st_mtim.tv_nsec != st->st_mtim.tv_nsec;
+		       after.st_mtim.tv_sec != st->st_mtim.tv_sec ||
+		       after.st_mtim.tv_nsec != st->st_mtim.tv_nsec;
 	close(fd);
 	if (image >= 0 && !changed)
 		return image;
@@ -190,6 +199,14 @@ static int hold(int fd, const struct stat *st, bool *in_memory, const char **why
 	if (image >= 0)
 		close(image);
 	return -1;
+}
+
+static const char *open_held(struct map *m, enum table_id table)
+{
+	if (!map_seal_is_whole(m->fd))
+		return "is half written or damaged, or was not made by `postern table build`";
+	m->handle = m->backend->open(m->fd, m->in_memory);
+	return m->handle == NULL ? "is of another format" : check(m, table);
 }
 
 struct map *map_open(
@@ -206,8 +223,7 @@ struct map *map_open(
 	if (identity != NULL)
 		*identity = m->identity;
 	if (m->fd >= 0) {
-		m->handle = m->backend->open(m->fd, m->in_memory);
-		*why = m->handle == NULL ? "is half written, or no table at all" : check(m, table);
+		*why = open_held(m, table);
 		if (*why == NULL)
 			return m;
 	}

@@ -15,18 +15,18 @@
 
 #include <sys/types.h>
 
-#define MAP_IMAGE_MAX	 ((off_t)64 * 1024 * 1024)
-#define MAP_FORMAT	 1 /* of keys and values (lookup.h, alias.h); another is refused */
-#define MAP_VALUE_MAX	 ((size_t)1024 * 1024)
+#define MAP_IMAGE_MAX ((off_t)64 * 1024 * 1024)
+#define MAP_FORMAT    1 /* of keys and values (lookup.h, alias.h); another is refused */
+#define MAP_VALUE_MAX ((size_t)1024 * 1024)
 
 /* What the map says of itself, under a key that no table has, written last. */
 struct map_facts {
 	uint32_t format;
 	enum table_id table;
-	uint64_t count;	    /* records, this one not counted */
-	uint64_t built;	    /* ms since the epoch */
-	uint64_t set;	    /* random; the same in all tables of one build */
-	uint64_t text_size; /* of the text table it was made from; both 0: there was none */
+	uint64_t count;	     /* records, this one not counted */
+	uint64_t built;	     /* ms since the epoch */
+	uint64_t set;	     /* random; the same in all tables of one build */
+	uint64_t text_size;  /* of the text table it was made from; both 0: there was none */
 	uint64_t text_mtime; /* ns since the epoch */
 };
 
@@ -40,6 +40,9 @@ struct map_identity {
 
 struct map;
 
+/* Another limit than MAP_IMAGE_MAX, for the tests. */
+void map_set_image_max(off_t max);
+
 /* NAME with the back end's suffix, e.g. "users.db". `out` of MAP_NAME_SIZE. */
 #define MAP_NAME_SIZE 32
 void map_file_name(enum table_id table, char out[MAP_NAME_SIZE]);
@@ -48,7 +51,7 @@ void map_file_name(enum table_id table, char out[MAP_NAME_SIZE]);
 bool map_identify(int dirfd, enum table_id table, struct map_identity *out);
 bool map_identity_eq(const struct map_identity *a, const struct map_identity *b);
 
-/* Opens, reads and checks the whole file: every page, the number of records and their order. NULL
+/* Opens, reads and checks the whole file: its seal, every page, the number of records. NULL
  * after `why` (static text) was set: what is wrong, to follow the file's name. `identity` may be
  * NULL. */
 struct map *map_open(

@@ -83,7 +83,7 @@ static bool read_twice(char out[PASSWORD_MAX + 1], size_t *n)
 	char again[PASSWORD_MAX + 1];
 	size_t again_n = 0;
 	bool ok = say(read_hidden("New password", out, n)) &&
-	    say(read_hidden("The same again", again, &again_n));
+		  say(read_hidden("The same again", again, &again_n));
 	if (ok && !str_eq(str_from(out, *n), str_from(again, again_n))) {
 		fprintf(stderr, "the two are not the same; nothing was changed\n");
 		ok = false;

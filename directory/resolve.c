@@ -56,7 +56,8 @@ static bool find_exact(struct query *q, struct str local_part, struct str domain
 		return find_alias(q, local_part, name);
 	if (!key_join(local_part, domain, q->pool, &name))
 		return over(q, RESOLVED_FAILED, name);
-	return find_alias(q, name, name) || find_mailbox(q, name) || find_alias(q, local_part, name);
+	return find_alias(q, name, name) || find_mailbox(q, name) ||
+	       find_alias(q, local_part, name);
 }
 
 /* The local part up to its first delimiter; the whole when it has no extension. A quoted one has

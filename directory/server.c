@@ -133,7 +133,8 @@ void server_peer(enum edge_id edge, unsigned instance, int fd)
 	while (i < sizeof(edges) / sizeof(edges[0]) && edges[i].edge != edge)
 		i++;
 	if (i == sizeof(edges) / sizeof(edges[0])) {
-		log_message(LOG_ERR, "control sent an end of edge %d, which is not directory's", (int)edge);
+		log_message(
+		    LOG_ERR, "control sent an end of edge %d, which is not directory's", (int)edge);
 		evutil_closesocket(fd);
 		return;
 	}

@@ -20,12 +20,12 @@ struct draft {
 	struct table *table;
 	struct faults *faults;
 	struct pool *scratch;
-	bool open;	     /* there is one */
-	bool bad;	     /* a fault was found: it is not added */
-	bool comma;	     /* the last thing read was a comma */
+	bool open;  /* there is one */
+	bool bad;   /* a fault was found: it is not added */
+	bool comma; /* the last thing read was a comma */
 	bool catch_all;
-	unsigned line;	     /* of its name */
-	unsigned number;     /* of the line being read */
+	unsigned line;	 /* of its name */
+	unsigned number; /* of the line being read */
 	struct str key;
 	struct alias_target targets[EXPANSION_MAX];
 	unsigned lines[EXPANSION_MAX];
@@ -69,14 +69,16 @@ static bool put_target(struct draft *d, enum alias_kind kind, struct str text)
 {
 	if (d->count == EXPANSION_MAX) {
 		if (!d->bad)
-			fault(d, d->key, "has more than 1000 targets: make aliases of parts of the list");
+			fault(d, d->key,
+			    "has more than 1000 targets: make aliases of parts of the list");
 		return false;
 	}
 	bool alone = kind != ALIAS_ADDRESS && kind != ALIAS_LOCAL_PART;
 	bool had_alone = d->count > 0 && d->targets[0].kind != ALIAS_ADDRESS &&
-	    d->targets[0].kind != ALIAS_LOCAL_PART;
+			 d->targets[0].kind != ALIAS_LOCAL_PART;
 	if ((alone && d->count > 0) || had_alone) {
-		fault(d, text, "cannot stand beside discard:, refuse: or @domain: write that alone");
+		fault(
+		    d, text, "cannot stand beside discard:, refuse: or @domain: write that alone");
 		return false;
 	}
 	d->targets[d->count] = (struct alias_target){.kind = kind, .text = text};
@@ -89,8 +91,9 @@ static void read_domain_target(struct draft *d, struct str text)
 	struct str domain;
 	const char *why;
 	if (!d->catch_all)
-		fault(d, text, "names no mailbox; only a catch-all (\"@example.org: @example.net\") can "
-			       "stand for a whole domain");
+		fault(d, text,
+		    "names no mailbox; only a catch-all (\"@example.org: @example.net\") can "
+		    "stand for a whole domain");
 	else if (table_read_domain(str_skip(text, 1), d->scratch, &domain, &why))
 		put_target(d, ALIAS_DOMAIN, domain);
 	else
@@ -105,8 +108,9 @@ static void read_address_target(struct draft *d, struct str text)
 		if (read_local_part(d, text, &out))
 			put_target(d, ALIAS_LOCAL_PART, out);
 		else
-			fault(d, text, "is neither an address nor a local part; targets are separated by "
-				       "commas, comments stand on lines of their own");
+			fault(d, text,
+			    "is neither an address nor a local part; targets are separated by "
+			    "commas, comments stand on lines of their own");
 	} else if (table_read_address(text, d->scratch, &out, &why)) {
 		put_target(d, ALIAS_ADDRESS, out);
 	} else {
@@ -143,7 +147,8 @@ static void refuse_program(struct draft *d, struct str text)
 
 static void refuse_file(struct draft *d, struct str text)
 {
-	fault(d, text, "is a file: write \"discard:\" for /dev/null, else the address of a mailbox");
+	fault(
+	    d, text, "is a file: write \"discard:\" for /dev/null, else the address of a mailbox");
 }
 
 static void refuse_include(struct draft *d, struct str text)
@@ -153,8 +158,9 @@ static void refuse_include(struct draft *d, struct str text)
 
 static void refuse_backslash(struct draft *d, struct str text)
 {
-	fault(d, text, "begins with a backslash: write the mailbox's address; an alias that lists its own "
-		       "address keeps a copy in the mailbox");
+	fault(d, text,
+	    "begins with a backslash: write the mailbox's address; an alias that lists its own "
+	    "address keeps a copy in the mailbox");
 }
 
 /* What a target can begin with; the last row takes the rest. */
@@ -206,12 +212,12 @@ static bool read_name(struct draft *d, struct str text)
 	d->catch_all = text.n > 0 && text.p[0] == '@';
 	if (d->catch_all)
 		ok = table_read_domain(str_skip(text, 1), d->scratch, &domain, &why) &&
-		    key_join((struct str){NULL, 0}, domain, d->scratch, &d->key);
+		     key_join((struct str){NULL, 0}, domain, d->scratch, &d->key);
 	else if (find_unquoted(text, '@') == text.n)
 		ok = read_local_part(d, text, &d->key);
 	else
 		ok = table_read_address(text, d->scratch, &canonical, &why) &&
-		    key_address(canonical, d->scratch, &d->key);
+		     key_address(canonical, d->scratch, &d->key);
 	if (!ok)
 		fault(d, text, why);
 	return ok;
@@ -227,8 +233,9 @@ static void begin(struct draft *d, const struct line *line)
 	struct str name = str_trim(str_head(line->text, colon));
 	d->key = name;
 	if (colon == line->text.n) {
-		fault(d, name, "has no \":\": write NAME: TARGET, TARGET; a line that continues another "
-			       "begins with a blank");
+		fault(d, name,
+		    "has no \":\": write NAME: TARGET, TARGET; a line that continues another "
+		    "begins with a blank");
 		return;
 	}
 	if (read_name(d, name))

@@ -42,7 +42,8 @@ static bool count_user(void *ctx, struct str key, struct str value)
 	if (setting.n == 0 || value.n > HASH_MAX)
 		return true;
 	size_t i = 0;
-	while (i < c->count && !str_eq(str_from(c->rows[i].hash, c->rows[i].setting_length), setting))
+	while (
+	    i < c->count && !str_eq(str_from(c->rows[i].hash, c->rows[i].setting_length), setting))
 		i++;
 	if (i == SETTINGS_MAX)
 		return true;
@@ -75,8 +76,8 @@ static bool fail(struct table_set_fault *fault, enum table_id table, const char 
 	return false;
 }
 
-static bool open_maps(struct table_set *set, int dirfd, struct table_files *files,
-    struct table_set_fault *fault)
+static bool open_maps(
+    struct table_set *set, int dirfd, struct table_files *files, struct table_set_fault *fault)
 {
 	for (size_t i = 0; i < TABLE_COUNT; i++) {
 		const char *why;

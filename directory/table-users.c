@@ -63,7 +63,8 @@ static void read_user(
 	if (key_address(canonical, t->pool, &e.key))
 		table_add(t, e);
 	else
-		faults_add(f, t->file, line->number, "\"%s\" has no valid domain", fault_text(address).s);
+		faults_add(
+		    f, t->file, line->number, "\"%s\" has no valid domain", fault_text(address).s);
 }
 
 void table_parse_users(struct table *t, struct str text, struct faults *faults)

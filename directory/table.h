@@ -41,7 +41,8 @@ table_parser table_parse_users;
 table_parser table_parse_aliases;
 
 /* An address or a domain as operators write it; false after `why` (static text) was set. */
-bool table_read_address(struct str text, struct pool *pool, struct str *canonical, const char **why);
+bool table_read_address(
+    struct str text, struct pool *pool, struct str *canonical, const char **why);
 bool table_read_domain(struct str text, struct pool *pool, struct str *key, const char **why);
 
 #endif

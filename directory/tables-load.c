@@ -29,8 +29,8 @@ struct subject {
 	bool sound;
 };
 
-static void alias_fault(struct checker *c, struct subject *s, unsigned line, struct str what,
-    const char *why)
+static void alias_fault(
+    struct checker *c, struct subject *s, unsigned line, struct str what, const char *why)
 {
 	s->sound = false;
 	faults_add(&c->t->faults, c->t->tables[TABLE_ALIASES].file, line, "%s %s",
@@ -52,7 +52,8 @@ static void check_users(struct checker *c)
 		key_split(e->key, &local_part, &domain);
 		if (!is_our_domain(c, domain))
 			faults_add(&c->t->faults, users->file, e->line,
-			    "%s is not in domains: add it with `postern domain add`, or remove this "
+			    "%s is not in domains: add it with `postern domain add`, or remove "
+			    "this "
 			    "mailbox",
 			    fault_text(domain).s);
 	}
@@ -61,8 +62,7 @@ static void check_users(struct checker *c)
 		    "everybody can read the password hashes: chmod 640 %s", users->file);
 }
 
-static void check_target_exists(
-    struct checker *c, struct subject *s, size_t i, struct str address)
+static void check_target_exists(struct checker *c, struct subject *s, size_t i, struct str address)
 {
 	pool_reset(c->scratch);
 	if (expand_exists(&c->lookup, &c->rules, address, c->scratch) != LOOKUP_FOUND)
@@ -88,7 +88,7 @@ static bool is_reported(struct checker *c, const struct expansion *x)
 {
 	struct str text = x->text;
 	return x->status == EXPAND_DANGLING &&
-	    expand_exists(&c->lookup, &c->rules, text, c->scratch) == LOOKUP_NONE;
+	       expand_exists(&c->lookup, &c->rules, text, c->scratch) == LOOKUP_NONE;
 }
 
 /* What the whole alias comes to for one address. */
@@ -98,10 +98,13 @@ static void check_expansion(struct checker *c, struct subject *s, struct str add
 		enum expand_status status;
 		const char *why;
 	} rows[] = {
-	    {EXPAND_DANGLING, "leads to no mailbox: add one with `postern user add`, or change the alias"},
-	    {EXPAND_LOOP, "comes back to itself: name a mailbox, or list the alias's own address to keep "
-			  "a copy in the mailbox of that name"},
-	    {EXPAND_TOO_MANY, "stands for more than 1000 recipients, or for more than 150 KiB of them: make the lists smaller"},
+	    {EXPAND_DANGLING,
+		"leads to no mailbox: add one with `postern user add`, or change the alias"},
+	    {EXPAND_LOOP,
+		"comes back to itself: name a mailbox, or list the alias's own address to keep "
+		"a copy in the mailbox of that name"},
+	    {EXPAND_TOO_MANY, "stands for more than 1000 recipients, or for more than 150 KiB of "
+			      "them: make the lists smaller"},
 	    {EXPAND_TOO_DEEP, "is reached through more than 32 aliases: make the chain shorter"},
 	    {EXPAND_FAILED, "cannot be expanded: make the lists smaller"},
 	};
@@ -123,8 +126,7 @@ static void check_one_address(
 		return;
 	}
 	check_targets(c, s, domain, true);
-	if (s->sound &&
-	    key_join(local_part.n > 0 ? local_part : PROBE, domain, c->pool, &address))
+	if (s->sound && key_join(local_part.n > 0 ? local_part : PROBE, domain, c->pool, &address))
 		check_expansion(c, s, address);
 }
 
@@ -133,8 +135,8 @@ static bool applies_in(struct checker *c, struct str local_part, struct str doma
 {
 	struct str address;
 	return key_join(local_part, domain, c->pool, &address) &&
-	    table_find(&c->t->tables[TABLE_ALIASES], address) == NULL &&
-	    table_find(&c->t->tables[TABLE_USERS], address) == NULL;
+	       table_find(&c->t->tables[TABLE_ALIASES], address) == NULL &&
+	       table_find(&c->t->tables[TABLE_USERS], address) == NULL;
 }
 
 static void check_everywhere(struct checker *c, struct subject *s)
@@ -171,7 +173,8 @@ static void check_hidden_mailbox(struct checker *c, const struct subject *s)
 			return;
 	}
 	faults_warn(&c->t->faults, c->t->tables[TABLE_ALIASES].file, s->entry->line,
-	    "the mailbox %s gets nothing, since this alias takes its mail: list %s among the targets "
+	    "the mailbox %s gets nothing, since this alias takes its mail: list %s among the "
+	    "targets "
 	    "to keep a copy",
 	    fault_text(s->entry->key).s, fault_text(s->entry->key).s);
 }
@@ -206,11 +209,12 @@ static void check_postmaster(struct checker *c)
 		if (x.status == EXPAND_OK || x.status == EXPAND_REFUSED)
 			continue;
 		faults_warn(&c->t->faults, domains->file, domains->entries[i].line,
-		    x.status == EXPAND_NO_MAILBOX
-			? "mail to %s is refused, which RFC 5321 §4.5.1 forbids: set \"postmaster\" in "
-			  "the configuration"
-			: "mail to %s cannot be delivered: \"postmaster\" in the configuration names no "
-			  "mailbox",
+		    x.status == EXPAND_NO_MAILBOX ? "mail to %s is refused, which RFC 5321 §4.5.1 "
+						    "forbids: set \"postmaster\" in "
+						    "the configuration"
+						  : "mail to %s cannot be delivered: "
+						    "\"postmaster\" in the configuration names no "
+						    "mailbox",
 		    fault_text(address).s);
 		return;
 	}

@@ -112,8 +112,7 @@ static bool write_text(struct tables *t, enum table_id id)
 	text_new_name(id, name);
 	if (unlinkat(t->dirfd, name, 0) < 0 && errno != ENOENT)
 		return false;
-	int fd = openat(
-	    t->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(t->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
 	bool ok = fill_text(fd, &t->texts[id], id);

@@ -18,7 +18,8 @@ static const char *remedy_for_directory(const struct stat *st)
 		return NULL;
 	/* Root follows no path that somebody else can change. */
 	if (st->st_uid != 0)
-		return "it belongs to another user: run this command as that user, or chown it to root";
+		return "it belongs to another user: run this command as that user, or chown it to "
+		       "root";
 	return st->st_mode & S_IWGRP ? "a group can write to it: chmod g-w" : NULL;
 }
 

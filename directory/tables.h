@@ -19,7 +19,7 @@ struct table_text {
 	char *path;	/* for faults */
 	struct buf buf; /* the content; an edit may change it before tables_load */
 	bool exists;
-	uint64_t size; /* as found */
+	uint64_t size;	/* as found */
 	uint64_t mtime; /* ns */
 	uid_t uid;
 	gid_t gid;

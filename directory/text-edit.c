@@ -49,7 +49,7 @@ bool text_replace_line(struct buf *text, unsigned number, struct str line)
 {
 	struct buf with_end = BUF_INIT(line.n + 1);
 	bool ok = buf_append_str(&with_end, line) && buf_append_u8(&with_end, '\n') &&
-	    splice(text, number, buf_str(&with_end));
+		  splice(text, number, buf_str(&with_end));
 	buf_release(&with_end);
 	return ok;
 }

@@ -139,16 +139,25 @@ void active_on_moved(struct active *a, uint64_t id, const struct spool_place *pl
 struct snapshot {
 	const struct active *a;
 	struct moment now;
+	struct pool *pool;
 	struct spool_result *results;
 	size_t count;
+	bool full; /* the pool */
 };
 
 static void add_result(
     struct snapshot *s, const struct message *m, uint16_t number, enum spool_outcome outcome)
 {
-	struct str why = reasons_text(s->a->reasons, message_recipients(m)[number].reason);
-	s->results[s->count++] =
-	    (struct spool_result){.number = number, .outcome = (uint8_t)outcome, .text = why};
+	struct str why;
+	if (!pool_copy(
+		s->pool, reasons_text(s->a->reasons, message_recipients(m)[number].reason), &why)) {
+		s->full = true;
+		return;
+	}
+	struct spool_result *r = &s->results[s->count++];
+	r->number = number;
+	r->outcome = (uint8_t)outcome;
+	r->text = why;
 }
 
 static bool add_waiting(void *ctx, const struct message *m, uint16_t number, const struct job *job)
@@ -156,10 +165,10 @@ static bool add_waiting(void *ctx, const struct message *m, uint16_t number, con
 	struct snapshot *s = ctx;
 	if (job == NULL || job->attempts == 0)
 		return true;
+	s->results[s->count].attempts = job->attempts;
+	s->results[s->count].next_try = active_next_try(job, s->now);
 	add_result(s, m, number, SPOOL_DEFERRED);
-	s->results[s->count - 1].attempts = job->attempts;
-	s->results[s->count - 1].next_try = active_next_try(job, s->now);
-	return true;
+	return !s->full;
 }
 
 static const struct {
@@ -175,7 +184,7 @@ bool active_on_snapshot(const struct active *a, uint64_t id, struct pool *pool,
     struct spool_result **results, size_t *count, struct moment now)
 {
 	const struct message *m = index_find(&a->messages, id);
-	struct snapshot s = {.a = a, .now = now};
+	struct snapshot s = {.a = a, .now = now, .pool = pool};
 	*count = 0;
 	if (m == NULL)
 		return true;
@@ -190,5 +199,5 @@ bool active_on_snapshot(const struct active *a, uint64_t id, struct pool *pool,
 				add_result(&s, m, (uint16_t)i, kept[k].outcome);
 	*results = s.results;
 	*count = s.count;
-	return true;
+	return !s.full;
 }

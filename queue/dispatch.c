@@ -99,9 +99,10 @@ static size_t run_carrier(struct dispatch *d, const struct carrier *c, size_t ma
 	return n;
 }
 
-static void set_timer(struct dispatch *d, uint64_t now_ms)
+/* With more to do at once it is a timer too: loop_soon would come before the other events. */
+static void set_timer(struct dispatch *d, uint64_t now_ms, bool again)
 {
-	uint64_t next = scheduler_next_event(d->active->scheduler);
+	uint64_t next = again ? 0 : scheduler_next_event(d->active->scheduler);
 	uint64_t wait = next <= now_ms ? 0 : next - now_ms;
 	loop_timer_start(d->timer, wait < IDLE_CHECK_MS ? wait : IDLE_CHECK_MS);
 }
@@ -117,9 +118,7 @@ static void run(void *ctx)
 	for (size_t i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++)
 		again |= run_carrier(d, &carriers[i], RUN_MAX) == RUN_MAX;
 	local_check_stalled(d->local, now.ms);
-	if (again)
-		dispatch_soon(d);
-	set_timer(d, now.ms);
+	set_timer(d, now.ms, again);
 }
 
 void dispatch_soon(struct dispatch *d)

@@ -11,7 +11,7 @@
 #include "common/service.h"
 #include "queue/intake.h"
 #include "queue/operator.h"
-#include "queue/spool-directory.h"
+#include "queue/home.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -152,7 +152,7 @@ static void on_reload(const struct conf *conf)
 static void before_jail(struct service *self, const struct conf *conf)
 {
 	q.spool_path = str_dup(str_from_cstr(conf->spool));
-	q.spool_dir = spool_directory_open(conf->spool, self->user);
+	q.spool_dir = home_open(conf->spool, self->user);
 	sandbox_allow(&self->sandbox, conf->spool, SANDBOX_WRITE);
 }
 

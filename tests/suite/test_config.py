@@ -9,6 +9,7 @@ EX_OK, EX_CONFIG = 0, 78
 GOOD = """hostname = "mx.example.test"
 listen smtp { address = "127.0.0.1:2525" }
 mailboxes = "mail/%d/%n"
+tables = "tables"
 spool = "spool"
 run = "run"
 """

@@ -41,8 +41,8 @@ static void fill_users(struct tables *t, const char *text)
 	}
 }
 
-void fixture_tables(struct tables *t, const char *domains, const char *users,
-    const char *aliases, const struct expand_rules *rules)
+void fixture_tables(struct tables *t, const char *domains, const char *users, const char *aliases,
+    const struct expand_rules *rules)
 {
 	static const char *const files[TABLE_COUNT] = {"domains", "users", "aliases"};
 	*t = (struct tables){.dir = "", .dirfd = -1};

@@ -14,8 +14,8 @@ const char *fixture_quick_hash(void);
 
 /* Three texts, parsed and checked; t->faults has what was found. In users a line without ":" gets
  * ":*". tables_close frees. */
-void fixture_tables(struct tables *t, const char *domains, const char *users,
-    const char *aliases, const struct expand_rules *rules);
+void fixture_tables(struct tables *t, const char *domains, const char *users, const char *aliases,
+    const struct expand_rules *rules);
 /* All faults as one string; static. */
 const char *fixture_faults(struct tables *t);
 

@@ -69,6 +69,13 @@ void fake_spool_fail(struct spool *s, int large_create, int read)
 	s->fail_read = read;
 }
 
+/* Doubles the list when it is full. */
+static void *room_for(void *list, size_t count, size_t n)
+{
+	return (count & (count - 1)) != 0 ? list
+					  : xreallocarray(list, count == 0 ? 1 : count * 2, n);
+}
+
 static struct fake_record *find(const struct spool *s, uint64_t id)
 {
 	for (size_t i = s->record_count; i-- > 0;)
@@ -127,7 +134,7 @@ static void keep_recipient(struct pool *pool, struct recipient *r)
 
 void spool_submit(struct spool *s, uint64_t id, const struct spool_message *m, void *tag)
 {
-	s->records = xreallocarray(s->records, s->record_count + 1, sizeof(*s->records));
+	s->records = room_for(s->records, s->record_count, sizeof(*s->records));
 	struct fake_record *r = &s->records[s->record_count];
 	*r = (struct fake_record){.id = id,
 	    .envelope = *m->envelope,
@@ -148,7 +155,7 @@ void spool_submit(struct spool *s, uint64_t id, const struct spool_message *m, v
 	    .envelope_length = 50,
 	    .content_length = m->large ? m->large_size : m->content.n,
 	    .large = m->large};
-	s->pending = xreallocarray(s->pending, s->pending_count + 1, sizeof(*s->pending));
+	s->pending = room_for(s->pending, s->pending_count, sizeof(*s->pending));
 	s->pending[s->pending_count++] = (struct pending){tag, s->record_count++};
 	s->figures.submitted++;
 }
@@ -214,7 +221,7 @@ int spool_large_create(struct spool *s, uint64_t id)
 		errno = s->fail_large_create;
 		return -1;
 	}
-	s->files = xreallocarray(s->files, s->file_count + 1, sizeof(*s->files));
+	s->files = room_for(s->files, s->file_count, sizeof(*s->files));
 	int fd = memfd_create("large", MFD_CLOEXEC);
 	s->files[s->file_count++] = (struct file){id, fd};
 	s->figures.large_created++;
@@ -247,7 +254,7 @@ void spool_result(struct spool *s, uint64_t id, const struct spool_place *place,
 	const struct fake_record *r = find(s, id);
 	if (r == NULL || r->finished || r->place.offset != place->offset)
 		abort();
-	s->results = xreallocarray(s->results, s->result_count + 1, sizeof(*s->results));
+	s->results = room_for(s->results, s->result_count, sizeof(*s->results));
 	struct fake_result *kept = &s->results[s->result_count++];
 	*kept = (struct fake_result){.id = id, .result = *result};
 	kept->result.text = keep(s->pool, result->text);

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char domains[] = "example.org\nexample.net\nmünchen.example\nold.example\nloop.example\n"
-			      "pool.example\nall.example\n";
-static const char users[] = "ann@example.org\nbob@example.org\n\"john smith\"@example.org\n"
-			    "ann@example.net\nbox@münchen.example\nplus+sign@example.org\nroot@example.net\n"
-			    "postmaster@example.net\nd@example.org\nm@all.example\n";
+static const char domains[] =
+    "example.org\nexample.net\nmünchen.example\nold.example\nloop.example\n"
+    "pool.example\nall.example\n";
+static const char users[] =
+    "ann@example.org\nbob@example.org\n\"john smith\"@example.org\n"
+    "ann@example.net\nbox@münchen.example\nplus+sign@example.org\nroot@example.net\n"
+    "postmaster@example.net\nd@example.org\nm@all.example\n";
 static const char aliases[] =
     "team@example.org: ann@example.org, bob, ann, Carol@Elsewhere.Example\n"
     "keep@example.org: ann\n"
@@ -66,8 +68,9 @@ static const char *const status_names[] = {[EXPAND_OK] = "ok",
 static const char *describe(const struct expansion *x)
 {
 	static char out[4096];
-	static const char *const transports[] = {
-	    [TRANSPORT_LOCAL] = "", [TRANSPORT_REMOTE] = "remote:", [TRANSPORT_DISCARD] = "discard:"};
+	static const char *const transports[] = {[TRANSPORT_LOCAL] = "",
+	    [TRANSPORT_REMOTE] = "remote:",
+	    [TRANSPORT_DISCARD] = "discard:"};
 	size_t n = 0;
 	if (x->status != EXPAND_OK)
 		n = (size_t)snprintf(out, sizeof(out), "%s%s%.*s", status_names[x->status],
@@ -99,7 +102,8 @@ static const struct {
     {"box@MÜNCHEN.example", "box@xn--mnchen-3ya.example", NULL, NULL},
     /* Aliases: order kept, duplicates collapsed, the case of others' local parts kept. */
     {"team@example.org",
-	"remote:Carol@elsewhere.example>elsewhere.example ann@example.org bob@example.org", NULL, NULL},
+	"remote:Carol@elsewhere.example>elsewhere.example ann@example.org bob@example.org", NULL,
+	NULL},
     {"keep@example.org", "ann@example.org", NULL, NULL},
     {"bob@example.org", "bob@example.org ann@example.org", NULL, NULL},
     {"away@example.org", "remote:friend@elsewhere.example>elsewhere.example", NULL, NULL},
@@ -260,8 +264,8 @@ END_TEST
 static const char *member_line(unsigned i)
 {
 	static char line[64];
-	snprintf(line, sizeof(line), "%s m%u@elsewhere.example%s", i == 0 ? "a@example.org:" : "", i,
-	    i == EXPANSION_MAX - 1 ? "\n" : ",\n");
+	snprintf(line, sizeof(line), "%s m%u@elsewhere.example%s", i == 0 ? "a@example.org:" : "",
+	    i, i == EXPANSION_MAX - 1 ? "\n" : ",\n");
 	return line;
 }
 
@@ -286,7 +290,8 @@ START_TEST(targets_are_capped)
 	ck_assert_uint_eq(x.count, EXPANSION_MAX);
 	expand(&lookup, &rules, STR("both@example.org"), pool, &x);
 	ck_assert_str_eq(describe(&x), "too many");
-	ck_assert_ptr_nonnull(strstr(fixture_faults(&t), "both@example.org stands for more than 1000"));
+	ck_assert_ptr_nonnull(
+	    strstr(fixture_faults(&t), "both@example.org stands for more than 1000"));
 	ck_assert_uint_eq(t.faults.errors, 1);
 	tables_close(&t);
 	buf_release(&all);
@@ -298,8 +303,8 @@ END_TEST
 static const char *long_line(unsigned i)
 {
 	static char line[400];
-	snprintf(line, sizeof(line), "%s m%u@%.*s.%.*s.example%s", i == 0 ? "a@example.org:" : "", i, 60,
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 60,
+	snprintf(line, sizeof(line), "%s m%u@%.*s.%.*s.example%s", i == 0 ? "a@example.org:" : "",
+	    i, 60, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 60,
 	    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
 	    i == EXPANSION_MAX - 1 ? "\n" : ",\n");
 	return line;

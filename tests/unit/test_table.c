@@ -22,8 +22,10 @@ static const struct {
 	const char *faults; /* NULL: none */
 	size_t records;
 } rows[] = {
-    {TABLE_DOMAINS, "", "domains: warning: names no domain: no mail is accepted until `postern domain add "
-			"DOMAIN`\n", 0},
+    {TABLE_DOMAINS, "",
+	"domains: warning: names no domain: no mail is accepted until `postern domain add "
+	"DOMAIN`\n",
+	0},
     {TABLE_DOMAINS, "# comment\n\n  # another\nexample.org\n\texample.net  \n", NULL, 2},
     {TABLE_DOMAINS, "Example.ORG", NULL, 1},
     {TABLE_DOMAINS, "example.org\nEXAMPLE.org\n",
@@ -31,13 +33,17 @@ static const struct {
     {TABLE_DOMAINS, "münchen.example\nxn--mnchen-3ya.example\n",
 	"domains:2: xn--mnchen-3ya.example is there already, at line 1: keep one of the two\n", 1},
     {TABLE_DOMAINS, "exam ple\n@example.org\n-x\n",
-	"domains:1: \"exam ple\" is no domain: write it as in an address, after the @, e.g. example.org\n"
+	"domains:1: \"exam ple\" is no domain: write it as in an address, after the @, e.g. "
+	"example.org\n"
 	"domains:2: \"@example.org\" is no domain: write only what follows the @\n"
-	"domains:3: \"-x\" is no domain: write it as in an address, after the @, e.g. example.org\n",
+	"domains:3: \"-x\" is no domain: write it as in an address, after the @, e.g. "
+	"example.org\n",
 	0},
     {TABLE_DOMAINS, "example.org\r\nexample.net\r\n",
 	"domains:1: lines end in CR LF: convert the file, e.g. with `sed -i 's/\\r$//'`\n", 2},
-    {TABLE_DOMAINS, "\xef\xbb\xbf" "example.org\n",
+    {TABLE_DOMAINS,
+	"\xef\xbb\xbf"
+	"example.org\n",
 	"domains:1: begins with a byte order mark: save it as plain UTF-8 without one\n", 1},
     {TABLE_DOMAINS, "exa\001mple.org\n",
 	"domains:1: has a control character (exa\\x01mple.org): remove it\n", 0},
@@ -51,72 +57,105 @@ static const struct {
     {TABLE_USERS, "a..b@example.org:*\n",
 	"users:1: \"a..b@example.org\" is no mail address: write local-part@domain\n", 0},
     {TABLE_USERS, "ann@elsewhere.example:*\n",
-	"users:1: elsewhere.example is not in domains: add it with `postern domain add`, or remove this "
-	"mailbox\n", 1},
+	"users:1: elsewhere.example is not in domains: add it with `postern domain add`, or remove "
+	"this "
+	"mailbox\n",
+	1},
     {TABLE_USERS, "ann@example.org:\n",
-	"users:1: the password hash is missing: write one that `postern user passwd ADDRESS` makes, or * "
-	"for a mailbox without a login\n", 0},
+	"users:1: the password hash is missing: write one that `postern user passwd ADDRESS` "
+	"makes, or * "
+	"for a mailbox without a login\n",
+	0},
     {TABLE_USERS, "ann@example.org:secret\n",
 	"users:1: the password hash is of no method this system knows: set the password anew with "
-	"`postern user passwd ADDRESS`\n", 0},
+	"`postern user passwd ADDRESS`\n",
+	0},
     {TABLE_USERS, "ann@example.org:{SHA256-CRYPT}" HASH_SHA256 "\n",
-	"users:1: the password hash has a {SCHEME} in front: leave that away; what follows must be a hash "
-	"of crypt(5), i.e. begin with $\n", 0},
-    {TABLE_USERS, "ann@example.org:$5$rounds=1000$postern$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-	"users:1: the password hash is cut short or has something after it: copy it whole, or set the "
-	"password anew with `postern user passwd ADDRESS`\n", 0},
+	"users:1: the password hash has a {SCHEME} in front: leave that away; what follows must be "
+	"a hash "
+	"of crypt(5), i.e. begin with $\n",
+	0},
+    {TABLE_USERS,
+	"ann@example.org:$5$rounds=1000$postern$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+	"users:1: the password hash is cut short or has something after it: copy it whole, or set "
+	"the "
+	"password anew with `postern user passwd ADDRESS`\n",
+	0},
     {TABLE_USERS, "ann@example.org:" HASH_SHA256 ":1000:1000\n",
-	"users:1: the password hash is cut short or has something after it: copy it whole, or set the "
-	"password anew with `postern user passwd ADDRESS`\n", 0},
+	"users:1: the password hash is cut short or has something after it: copy it whole, or set "
+	"the "
+	"password anew with `postern user passwd ADDRESS`\n",
+	0},
     {TABLE_USERS, "ann@example.org:$1$postern$aaaaaaaaaaaaaaaaaaaaaa\n",
-	"users:1: warning: the password hash is of an old method that is easily searched: set the password "
-	"anew with `postern user passwd ADDRESS`\n", 1},
+	"users:1: warning: the password hash is of an old method that is easily searched: set the "
+	"password "
+	"anew with `postern user passwd ADDRESS`\n",
+	1},
 
     {TABLE_ALIASES, "team@example.org: ann@example.org, bob\n", NULL, 1},
-    {TABLE_ALIASES, "team: ann@example.org\n# a comment does not end the list\n\n  , bob@example.org\n",
-	NULL, 1},
+    {TABLE_ALIASES,
+	"team: ann@example.org\n# a comment does not end the list\n\n  , bob@example.org\n", NULL,
+	1},
     {TABLE_ALIASES, "team:\n\tann@example.org,\n\tbob@example.org\nroot: ann\n", NULL, 2},
     {TABLE_ALIASES, "@example.net: ann\n", NULL, 1},
     {TABLE_ALIASES, "@example.net: @example.org\n", NULL, 1},
     {TABLE_ALIASES, "x: discard:\ny: refuse: no, thanks\nz: refuse:\n", NULL, 3},
     {TABLE_ALIASES, "\"x:y, z\"@example.org: ann\n", NULL, 1},
     {TABLE_ALIASES, "x@example.org ann\n",
-	"aliases:1: \"x@example.org ann\" has no \":\": write NAME: TARGET, TARGET; a line that continues "
-	"another begins with a blank\n", 0},
+	"aliases:1: \"x@example.org ann\" has no \":\": write NAME: TARGET, TARGET; a line that "
+	"continues "
+	"another begins with a blank\n",
+	0},
     {TABLE_ALIASES, "  ann@example.org\n",
-	"aliases:1: \"ann@example.org\" begins with a blank but continues nothing: remove the blank\n", 0},
+	"aliases:1: \"ann@example.org\" begins with a blank but continues nothing: remove the "
+	"blank\n",
+	0},
     {TABLE_ALIASES, "x:\n",
 	"aliases:1: \"x\" has no target: write one after the \":\", or \"discard:\"\n", 0},
     {TABLE_ALIASES, "x: ann@example.org,\n",
 	"aliases:1: \"x\" ends in a comma: remove it, or add the target that is missing\n", 0},
     {TABLE_ALIASES, "x: ann@example.org,, bob@example.org\ny: , ann@example.org\n",
 	"aliases:1: \"x\" has a comma with no target before it: remove it\n"
-	"aliases:2: \"y\" has a comma with no target before it: remove it\n", 0},
+	"aliases:2: \"y\" has a comma with no target before it: remove it\n",
+	0},
     {TABLE_ALIASES, "x: ann@example.org\n bob@example.org\n",
 	"aliases:2: \"bob@example.org\" has no comma before it: end the line above with one\n", 0},
     {TABLE_ALIASES, "x: ann@example.org # the boss\n",
-	"aliases:1: \"ann@example.org # the boss\" is no mail address: write local-part@domain\n", 0},
+	"aliases:1: \"ann@example.org # the boss\" is no mail address: write local-part@domain\n",
+	0},
     {TABLE_ALIASES, "x: ann bob\n",
-	"aliases:1: \"ann bob\" is neither an address nor a local part; targets are separated by commas, "
-	"comments stand on lines of their own\n", 0},
-    {TABLE_ALIASES, "x: |/bin/sh\ny: \"|/bin/sh -c x\"\nz: /dev/null\nv: :include:/etc/list\nw: \\ann\n",
+	"aliases:1: \"ann bob\" is neither an address nor a local part; targets are separated by "
+	"commas, "
+	"comments stand on lines of their own\n",
+	0},
+    {TABLE_ALIASES,
+	"x: |/bin/sh\ny: \"|/bin/sh -c x\"\nz: /dev/null\nv: :include:/etc/list\nw: \\ann\n",
 	"aliases:1: \"|/bin/sh\" would run a program, which aliases never do: deliver to a mailbox "
 	"instead\n"
-	"aliases:2: \"\"|/bin/sh -c x\"\" would run a program, which aliases never do: deliver to a mailbox "
+	"aliases:2: \"\"|/bin/sh -c x\"\" would run a program, which aliases never do: deliver to "
+	"a mailbox "
 	"instead\n"
-	"aliases:3: \"/dev/null\" is a file: write \"discard:\" for /dev/null, else the address of a "
+	"aliases:3: \"/dev/null\" is a file: write \"discard:\" for /dev/null, else the address of "
+	"a "
 	"mailbox\n"
-	"aliases:4: \":include:/etc/list\" is not read: put the addresses here, over several lines if need "
+	"aliases:4: \":include:/etc/list\" is not read: put the addresses here, over several lines "
+	"if need "
 	"be\n"
-	"aliases:5: \"\\ann\" begins with a backslash: write the mailbox's address; an alias that lists "
-	"its own address keeps a copy in the mailbox\n", 0},
+	"aliases:5: \"\\ann\" begins with a backslash: write the mailbox's address; an alias that "
+	"lists "
+	"its own address keeps a copy in the mailbox\n",
+	0},
     {TABLE_ALIASES, "x: @example.org\n",
-	"aliases:1: \"@example.org\" names no mailbox; only a catch-all (\"@example.org: @example.net\") "
-	"can stand for a whole domain\n", 0},
+	"aliases:1: \"@example.org\" names no mailbox; only a catch-all (\"@example.org: "
+	"@example.net\") "
+	"can stand for a whole domain\n",
+	0},
     {TABLE_ALIASES, "@example.net: @example.org, ann\nx: discard:, ann@example.org\n",
 	"aliases:1: \"ann\" cannot stand beside discard:, refuse: or @domain: write that alone\n"
-	"aliases:2: \"ann@example.org\" cannot stand beside discard:, refuse: or @domain: write that "
-	"alone\n", 0},
+	"aliases:2: \"ann@example.org\" cannot stand beside discard:, refuse: or @domain: write "
+	"that "
+	"alone\n",
+	0},
     {TABLE_ALIASES, "x: ann@example.org, discard:\n",
 	"aliases:1: \"\" cannot stand beside discard:, refuse: or @domain: write that alone\n", 0},
     {TABLE_ALIASES, "x: discard: ann\n",
@@ -124,49 +163,70 @@ static const struct {
     {TABLE_ALIASES, "x: refuse: gone\n  for good\n",
 	"aliases:2: \"for good\" cannot continue \"refuse:\": its text stands on one line\n", 0},
     {TABLE_ALIASES, "x: refuse: tschüß\n",
-	"aliases:1: \"refuse: tschüß\" has other than printable ASCII in the text for the sender\n", 0},
+	"aliases:1: \"refuse: tschüß\" has other than printable ASCII in the text for the sender\n",
+	0},
     {TABLE_ALIASES, "x@example.org: ann\nX@example.org: bob\n",
 	"aliases:2: x@example.org is there already, at line 1: keep one of the two\n", 1},
     /* What the tables promise each other. */
     {TABLE_ALIASES, "x@elsewhere.example: ann@example.org\n@elsewhere.example: ann@example.org\n",
-	"aliases:1: elsewhere.example is not in domains: add it with `postern domain add`, or remove this "
+	"aliases:1: elsewhere.example is not in domains: add it with `postern domain add`, or "
+	"remove this "
 	"alias\n"
-	"aliases:2: elsewhere.example is not in domains: add it with `postern domain add`, or remove this "
-	"alias\n", 2},
+	"aliases:2: elsewhere.example is not in domains: add it with `postern domain add`, or "
+	"remove this "
+	"alias\n",
+	2},
     {TABLE_ALIASES, "x@example.org: ann,\n\n  eve,\n  eve@elsewhere.example,\n  adam@example.net\n",
-	"aliases:3: eve@example.org does not exist: add it with `postern user add`, or take it off the "
+	"aliases:3: eve@example.org does not exist: add it with `postern user add`, or take it off "
+	"the "
 	"list\n"
-	"aliases:5: adam@example.net does not exist: add it with `postern user add`, or take it off the "
-	"list\n", 1},
+	"aliases:5: adam@example.net does not exist: add it with `postern user add`, or take it "
+	"off the "
+	"list\n",
+	1},
     {TABLE_ALIASES, "root: bob\n",
-	"aliases:1: bob@example.net does not exist: add it with `postern user add`, or take it off the "
-	"list\n", 1},
+	"aliases:1: bob@example.net does not exist: add it with `postern user add`, or take it off "
+	"the "
+	"list\n",
+	1},
     {TABLE_ALIASES, "root: bob\nroot@example.net: ann\n", NULL, 2},
     {TABLE_ALIASES, "root: ann\n", NULL, 1},
     {TABLE_ALIASES, "a@example.org: b\nb@example.org: a\n",
-	"aliases:1: a@example.org comes back to itself: name a mailbox, or list the alias's own address to "
+	"aliases:1: a@example.org comes back to itself: name a mailbox, or list the alias's own "
+	"address to "
 	"keep a copy in the mailbox of that name\n"
-	"aliases:2: b@example.org comes back to itself: name a mailbox, or list the alias's own address to "
-	"keep a copy in the mailbox of that name\n", 2},
+	"aliases:2: b@example.org comes back to itself: name a mailbox, or list the alias's own "
+	"address to "
+	"keep a copy in the mailbox of that name\n",
+	2},
     {TABLE_ALIASES, "ann@example.org: ann, bob\nbob@example.org: bob, ann\n", NULL, 2},
     {TABLE_ALIASES, "x@example.org: x\n",
-	"aliases:1: x@example.org leads to no mailbox: add one with `postern user add`, or change the "
-	"alias\n", 1},
+	"aliases:1: x@example.org leads to no mailbox: add one with `postern user add`, or change "
+	"the "
+	"alias\n",
+	1},
     {TABLE_ALIASES, "ann@example.org: bob\n",
-	"aliases:1: warning: the mailbox ann@example.org gets nothing, since this alias takes its mail: "
-	"list ann@example.org among the targets to keep a copy\n", 1},
+	"aliases:1: warning: the mailbox ann@example.org gets nothing, since this alias takes its "
+	"mail: "
+	"list ann@example.org among the targets to keep a copy\n",
+	1},
     {TABLE_ALIASES, "@example.org: @example.net\n@example.net: @example.org\n",
-	"aliases:1: postern-check-no-such-mailbox@example.org comes back to itself: name a mailbox, or list "
+	"aliases:1: postern-check-no-such-mailbox@example.org comes back to itself: name a "
+	"mailbox, or list "
 	"the alias's own address to keep a copy in the mailbox of that name\n"
-	"aliases:2: postern-check-no-such-mailbox@example.net comes back to itself: name a mailbox, or list "
-	"the alias's own address to keep a copy in the mailbox of that name\n", 2},
+	"aliases:2: postern-check-no-such-mailbox@example.net comes back to itself: name a "
+	"mailbox, or list "
+	"the alias's own address to keep a copy in the mailbox of that name\n",
+	2},
     {TABLE_ALIASES, "x@example.org: ann+news\n", NULL, 1},
 };
 
 static void load(struct tables *t, enum table_id table, const char *text)
 {
 	fixture_tables(t, table == TABLE_DOMAINS ? text : domains,
-	    table == TABLE_USERS ? text : table == TABLE_ALIASES ? users : "",
+	    table == TABLE_USERS     ? text
+	    : table == TABLE_ALIASES ? users
+				     : "",
 	    table == TABLE_ALIASES ? text : "", NULL);
 }
 
@@ -205,7 +265,8 @@ START_TEST(postmaster_is_looked_for)
 	const struct expand_rules some = {.postmaster = STR("ann@example.org")};
 	const struct expand_rules wrong = {.postmaster = STR("nobody@example.org")};
 	fixture_tables(&t, domains, users, "", &none);
-	ck_assert_ptr_nonnull(strstr(fixture_faults(&t), "warning: mail to postmaster@example.net is refused"));
+	ck_assert_ptr_nonnull(
+	    strstr(fixture_faults(&t), "warning: mail to postmaster@example.net is refused"));
 	tables_close(&t);
 	fixture_tables(&t, domains, users, "", &some);
 	ck_assert_str_eq(fixture_faults(&t), "");
@@ -237,8 +298,8 @@ END_TEST
 
 static const struct {
 	const char *before;
-	unsigned line; /* 0: append */
-	const char *with; /* NULL: remove */
+	unsigned line;	   /* 0: append */
+	const char *with;  /* NULL: remove */
 	const char *after; /* NULL: refused */
 } edits[] = {
     {"", 0, "a", "a\n"},
@@ -259,7 +320,7 @@ START_TEST(text_edits)
 	const struct str with = str_from_cstr(edits[_i].with);
 	ck_assert(buf_append(&b, edits[_i].before, strlen(edits[_i].before)));
 	bool ok = edits[_i].line == 0 ? text_append_line(&b, with)
-	    : with.p != NULL	      ? text_replace_line(&b, edits[_i].line, with)
+		  : with.p != NULL    ? text_replace_line(&b, edits[_i].line, with)
 				      : text_remove_line(&b, edits[_i].line);
 	const char *expect = edits[_i].after != NULL ? edits[_i].after : edits[_i].before;
 	ck_assert_int_eq(ok, edits[_i].after != NULL);
@@ -290,12 +351,12 @@ static const struct {
     {"\0\2\2\0\0\0\1a\1\0\0\0\3b@c", 16, true},
     {"", 0, false},
     {"\0\0", 2, false},
-    {"\0\1\0\0\0\0\0", 7, false},	  /* kind 0 */
-    {"\0\1\6\0\0\0\0", 7, false},	  /* kind 6 */
-    {"\0\1\1\0\0\0\0", 7, false},	  /* empty address */
-    {"\0\1\4\0\0\0\0x", 8, false},	  /* left over */
+    {"\0\1\0\0\0\0\0", 7, false},	     /* kind 0 */
+    {"\0\1\6\0\0\0\0", 7, false},	     /* kind 6 */
+    {"\0\1\1\0\0\0\0", 7, false},	     /* empty address */
+    {"\0\1\4\0\0\0\0x", 8, false},	     /* left over */
     {"\0\2\4\0\0\0\0\4\0\0\0\0", 12, false}, /* not alone */
-    {"\0\1\2\0\0\0\2a", 8, false},	  /* cut */
+    {"\0\1\2\0\0\0\2a", 8, false},	     /* cut */
     {"\xff\xff\4\0\0\0\0", 7, false},
 };
 

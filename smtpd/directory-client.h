@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Questions to directory. While directory is away they wait, and are asked again
+ * on its fresh channel; what has no answer after DIRECTORY_TIMEOUT_MS is answered
+ * RCPT_TEMPORARY.
+ */
+#ifndef POSTERN_SMTPD_DIRECTORY_CLIENT_H
+#define POSTERN_SMTPD_DIRECTORY_CLIENT_H
+
+#include "smtpd/smtp-server.h"
+
+#include <sys/queue.h>
+
+enum { DIRECTORY_TIMEOUT_MS = 30 * 1000 };
+
+/* One question; embedded in who asks. All zero: none. */
+struct directory_query {
+	TAILQ_ENTRY(directory_query) link;
+	uint32_t cookie;    /* 0: none */
+	struct str address; /* lives until the answer or directory_client_forget */
+	uint64_t until_ms;
+};
+
+typedef void directory_answer_fn(
+    struct directory_query *query, const struct smtp_rcpt_answer *answer);
+
+/* `answer` is called from the event loop, after the query was disarmed. */
+void directory_client_init(directory_answer_fn *answer);
+/* A fresh channel to directory; takes fd. */
+void directory_client_connect(int fd);
+/* True: *answer is known already (valid until the next call of anything here). */
+bool directory_client_ask(
+    struct directory_query *query, struct str address, struct smtp_rcpt_answer *answer);
+/* The answer is not wanted any more; nothing happens when there was no question. */
+void directory_client_forget(struct directory_query *query);
+/* To be called about once a second. */
+void directory_client_tick(uint64_t now_ms);
+void directory_client_free(void);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+#include "smtpd/listener.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/service.h"
+#include "smtpd/crowd.h"
+#include "smtpd/session-log.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { UNSENT_TIMEOUT_MS = 120 * 1000, REPLY_ROOM = 1024 };
+
+struct listener {
+	SLIST_ENTRY(listener) link;
+	enum listener_kind kind;
+	int fd;
+	struct event *readable;
+};
+
+static SLIST_HEAD(, listener) listeners = SLIST_HEAD_INITIALIZER(listeners);
+static struct policy *policy;
+static unsigned connections_max;
+static struct event *resume_timer;
+
+void listener_set_policy(struct policy *fresh, unsigned connections_limit)
+{
+	policy_release(policy);
+	policy = fresh;
+	connections_max = fresh->connections_max;
+	if (connections_max > connections_limit) {
+		connections_max = connections_limit;
+		log_message(LOG_WARNING,
+		    "only %u connections: the limit of open files (%s) does not suffice for %u",
+		    connections_max, "LimitNOFILE, ulimit -n", fresh->connections_max);
+	}
+}
+
+static void turn_away(int fd, const union client_address *address, enum smtp_status status)
+{
+	char client[CLIENT_ADDRESS_MAX + 1];
+	struct buf out = BUF_INIT(REPLY_ROOM);
+	reply_status(&out, status, policy->smtp.hostname);
+	if (send(fd, out.p, out.end, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_debug("a client that is turned away does not hear it: %m");
+	buf_release(&out);
+	close(fd);
+	session_client_format(address, 0, client);
+	session_log_turned_away(str_from_cstr(client), status);
+}
+
+/* An IPv4 client of a socket for both is an IPv4 client. */
+static void unmap(union client_address *a)
+{
+	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return;
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = a->in6.sin6_port};
+	memcpy(&in.sin_addr, &a->in6.sin6_addr.s6_addr[12], 4);
+	a->in = in;
+}
+
+static bool has_room(void)
+{
+	return crowd_count() < connections_max || crowd_give_way();
+}
+
+static void take_client(int fd, union client_address *address)
+{
+	unmap(address);
+	bool own = conf_is_own_network(service_conf(), &address->any);
+	if (!crowd_admit(&address->any, own ? 0 : policy->connections_per_address)) {
+		turn_away(fd, address, STATUS_ADDRESS_BUSY);
+	} else if (!has_room()) {
+		crowd_dismiss(&address->any);
+		turn_away(fd, address, STATUS_NO_SLOTS);
+	} else {
+		session_start(fd, address, 0, own, policy);
+	}
+}
+
+static void take_local_program(int fd)
+{
+	struct ucred who;
+	socklen_t n = sizeof(who);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || !has_room()) {
+		close(fd);
+		return;
+	}
+	session_start(fd, NULL, who.uid, true, policy);
+}
+
+static void on_resume(void *ctx)
+{
+	struct listener *l;
+	(void)ctx;
+	SLIST_FOREACH(l, &listeners, link)
+	event_add(l->readable, NULL);
+}
+
+/* Out of descriptors or memory: clients wait in the kernel's queue until somebody has left. */
+static void pause_all(void)
+{
+	struct listener *l;
+	log_message(LOG_WARNING, "clients have to wait: %m");
+	crowd_give_way();
+	SLIST_FOREACH(l, &listeners, link)
+	event_del(l->readable);
+	loop_timer_start(resume_timer, LISTENER_PAUSE_MS);
+}
+
+static bool accept_one(struct listener *l)
+{
+	union client_address address = {0};
+	socklen_t n = sizeof(address);
+	int fd = accept4(l->fd, &address.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		/* What is wrong with one client (RFC 1122 errors of a half-made connection) is no
+		 * reason to stop. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_all();
+		else
+			return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
+		return false;
+	}
+	if (l->kind == LISTENER_SENDMAIL)
+		take_local_program(fd);
+	else
+		take_client(fd, &address);
+	return true;
+}
+
+static void on_connection(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < LISTENER_BATCH && accept_one(arg); i++)
+		;
+}
+
+/* Sockets accepted from it inherit these: replies are written whole, so nothing is gained by
+ * waiting; a client that acknowledges nothing is gone. */
+static void set_options(const struct listener *l)
+{
+	const int on = 1, timeout = UNSENT_TIMEOUT_MS;
+	if (l->kind == LISTENER_SENDMAIL)
+		return;
+	if (setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+	    setsockopt(l->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout)) < 0)
+		log_message(LOG_WARNING, "options of a listener cannot be set: %m");
+}
+
+void listener_open(enum listener_kind kind, int fd)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+	if (resume_timer == NULL)
+		resume_timer = loop_timer(on_resume, NULL);
+	l->kind = kind;
+	l->fd = fd;
+	set_options(l);
+	l->readable = loop_watch(fd, EV_READ, on_connection, l);
+	SLIST_INSERT_HEAD(&listeners, l, link);
+}
+
+void listener_close_all(void)
+{
+	struct listener *l;
+	if (resume_timer != NULL)
+		loop_timer_stop(resume_timer);
+	while ((l = SLIST_FIRST(&listeners)) != NULL) {
+		SLIST_REMOVE_HEAD(&listeners, link);
+		event_free(l->readable);
+		close(l->fd);
+		free(l);
+	}
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Everything that a client chose goes through log_note and log_str, which escape.
+ */
+#include "smtpd/session-log.h"
+#include "common/log.h"
+
+/* "unknown[192.0.2.1]", as nobody asked DNS for the name; "local[uid 1000]". */
+static void put_client(struct buf *b, struct str client)
+{
+	static const struct str ipv6 = {"[IPv6:", 6}, local = {"local uid ", 10};
+	if (str_has_prefix(client, local)) {
+		buf_append_str(b, STR("local[uid "));
+		buf_append_str(b, str_skip(client, local.n));
+		buf_append_str(b, STR("]"));
+		return;
+	}
+	buf_append_str(b, STR("unknown["));
+	buf_append_str(b, str_skip(client, str_has_prefix(client, ipv6) ? ipv6.n : 1));
+}
+
+/* One line is built at a time. */
+static struct buf *begin(void)
+{
+	static struct buf text = BUF_INIT(LOG_LINE_MAX);
+	buf_reset(&text);
+	return &text;
+}
+
+static void write_note(struct str id, const struct buf *text)
+{
+	struct log_event ev;
+	log_begin(&ev, LOG_INFO, id);
+	log_note(&ev, buf_str(text));
+	log_end(&ev);
+}
+
+void session_log_connect(const struct session *s)
+{
+	struct buf *b = begin();
+	buf_append_str(b, STR("connect from "));
+	put_client(b, s->smtp.client);
+	write_note((struct str){NULL, 0}, b);
+}
+
+static void put_counts(struct buf *b, const char *name, const struct smtp_counts *c)
+{
+	char lower[VERB_NAME_MAX + 1];
+	size_t n = 0;
+	while (n < VERB_NAME_MAX && name[n] != '\0') {
+		lower[n] = ascii_lower(name[n]);
+		n++;
+	}
+	lower[n] = '\0';
+	if (c->ok == c->all)
+		buf_printf(b, " %s=%u", lower, c->all);
+	else
+		buf_printf(b, " %s=%u/%u", lower, c->ok, c->all);
+}
+
+void session_log_disconnect(const struct session *s)
+{
+	unsigned ok = 0, all = s->smtp.unknown;
+	struct buf *b = begin();
+	buf_append_str(b, STR("disconnect from "));
+	put_client(b, s->smtp.client);
+	for (size_t i = 0; i < verb_count && (verbs[i].flags & VERB_LISTED); i++) {
+		const struct smtp_counts *c = &s->smtp.counts[i];
+		if (c->all > 0)
+			put_counts(b, verbs[i].name, c);
+		ok += c->ok;
+		all += c->all;
+	}
+	if (s->smtp.unknown > 0)
+		buf_printf(b, " unknown=0/%u", s->smtp.unknown);
+	if (ok == all)
+		buf_printf(b, " commands=%u", all);
+	else
+		buf_printf(b, " commands=%u/%u", ok, all);
+	write_note((struct str){NULL, 0}, b);
+}
+
+static const char *verb_name(const struct session *s)
+{
+	if (s->smtp.phase == PHASE_DATA)
+		return "DATA";
+	return s->smtp.verb == NULL ? (s->smtp.helo == NULL ? "CONNECT" : "UNKNOWN")
+				    : s->smtp.verb->name;
+}
+
+void session_log_event(const struct session *s, const char *what)
+{
+	struct buf *b = begin();
+	buf_printf(b, "%s after %s from ", what, verb_name(s));
+	put_client(b, s->smtp.client);
+	write_note((struct str){NULL, 0}, b);
+}
+
+/* Mail that was refused, and sessions that were ended; not each command that was mistyped. */
+static bool is_worth_a_line(const struct smtp_refusal *r)
+{
+	static const char *const mail[] = {"MAIL", "RCPT", "DATA", "BDAT"};
+	if (r->reply.flag == REPLY_ENDS)
+		return true;
+	for (size_t i = 0; i < sizeof(mail) / sizeof(mail[0]); i++)
+		if (strcmp(r->verb, mail[i]) == 0)
+			return r->reply.code != 503;
+	return false;
+}
+
+void session_log_refusal(const struct session *s, const struct smtp_refusal *r)
+{
+	const struct envelope *e = &s->smtp.txn.envelope;
+	struct buf *b = begin();
+	if (!is_worth_a_line(r))
+		return;
+	buf_printf(b, "reject: %s from ", *r->verb == '\0' ? "UNKNOWN" : r->verb);
+	put_client(b, s->smtp.client);
+	buf_printf(b, ": %u %.*s ", r->reply.code, STR_ARG(r->reply.enhanced));
+	if (r->recipient.n > 0) {
+		buf_append_str(b, STR("<"));
+		buf_append_str(b, r->recipient);
+		buf_append_str(b, STR(">: "));
+	}
+	buf_append_str(b, r->reply.text);
+	buf_append_str(b, STR("; from=<"));
+	buf_append_str(b, e->reverse_path);
+	if (r->recipient.n > 0) {
+		buf_append_str(b, STR("> to=<"));
+		buf_append_str(b, r->recipient);
+	}
+	buf_printf(b, "> proto=%s helo=<%s>", smtp_server_protocol(&s->smtp),
+	    s->smtp.helo == NULL ? "" : s->smtp.helo);
+	write_note(STR("NOQUEUE"), b);
+}
+
+void session_log_stored(const struct session *s, struct str queue_id)
+{
+	struct log_event ev;
+	struct buf *b = begin();
+	put_client(b, s->smtp.client);
+	log_begin(&ev, LOG_INFO, queue_id);
+	log_str(&ev, "client", buf_str(b));
+	log_str(&ev, "session", s->smtp.id);
+	log_end(&ev);
+}
+
+void session_log_turned_away(struct str client, enum smtp_status status)
+{
+	const struct reply *reply = reply_of(status);
+	struct buf *b = begin();
+	buf_append_str(b, STR("reject: CONNECT from "));
+	put_client(b, client);
+	buf_printf(
+	    b, ": %u %.*s %.*s", reply->code, STR_ARG(reply->enhanced), STR_ARG(reply->text));
+	write_note(STR("NOQUEUE"), b);
+}

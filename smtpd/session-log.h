@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the log says about a session, in the words that tools for Postfix's log
+ * know: connect, disconnect, client=, NOQUEUE: reject, lost connection, timeout.
+ */
+#ifndef POSTERN_SMTPD_SESSION_LOG_H
+#define POSTERN_SMTPD_SESSION_LOG_H
+
+#include "smtpd/session.h"
+
+void session_log_connect(const struct session *s);
+/* With how many of each command succeeded (of how many). */
+void session_log_disconnect(const struct session *s);
+/* "WHAT after VERB from CLIENT" */
+void session_log_event(const struct session *s, const char *what);
+void session_log_refusal(const struct session *s, const struct smtp_refusal *refusal);
+/* The message that is stored now is this one. */
+void session_log_stored(const struct session *s, struct str queue_id);
+/* A client that was not let in. */
+void session_log_turned_away(struct str client, enum smtp_status status);
+
+#endif

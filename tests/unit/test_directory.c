@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory's server over real sockets, with the test as smtpd, pop3d and
+ * pop3d-session: answers, tables that change under it, peers that misbehave.
+ */
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/msg-directory-session.h"
+#include "common/msg-pop3d-directory.h"
+#include "directory/live.h"
+#include "directory/map.h"
+#include "directory/server.h"
+#include "tests/unit/directory-fixture.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char *dir;
+static struct conf conf;
+static struct event *deadline;
+
+/* What came back on the last question. */
+static struct {
+	unsigned answers;
+	uint32_t cookie, generation;
+	uint8_t verdict;
+	char text[REASON_MAX + 1];
+	char targets[1024];
+} rcpt;
+static struct {
+	unsigned answers, temporary;
+	uint32_t cookie;
+	uint8_t verdict;
+	char address[ADDRESS_MAX + 1];
+	char ticket[TICKET_SIZE];
+	size_t ticket_length;
+} login;
+static struct {
+	unsigned grants;
+	char address[ADDRESS_MAX + 1];
+	char ticket[TICKET_SIZE];
+	unsigned answers_before; /* login answers that had come when the grant came */
+} granted;
+static uint32_t generation;
+static unsigned generations, closed;
+
+static void copy(char *to, size_t size, struct str s)
+{
+	ck_assert_uint_lt(s.n, size);
+	if (s.n > 0)
+		memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+}
+
+static bool on_rcpt_answer(void *ctx, const struct msg_rcpt_answer *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	rcpt.answers++;
+	rcpt.cookie = m->cookie;
+	rcpt.generation = m->generation;
+	rcpt.verdict = m->verdict;
+	copy(rcpt.text, sizeof(rcpt.text), m->text);
+	size_t n = 0;
+	rcpt.targets[0] = '\0';
+	for (size_t i = 0; i < m->targets_count; i++)
+		n += (size_t)snprintf(rcpt.targets + n, sizeof(rcpt.targets) - n, "%s%.*s/%d",
+		    i > 0 ? " " : "", STR_ARG(m->targets[i].address), m->targets[i].transport);
+	return true;
+}
+
+static bool on_generation(void *ctx, const struct msg_directory_generation *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	generations++;
+	generation = m->generation;
+	return true;
+}
+
+static bool on_login_answer(void *ctx, const struct msg_login_answer *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	login.answers++;
+	login.temporary += m->verdict == LOGIN_TEMPORARY;
+	login.cookie = m->cookie;
+	login.verdict = m->verdict;
+	copy(login.address, sizeof(login.address), m->address);
+	ck_assert_uint_le(m->ticket.n, TICKET_SIZE);
+	if (m->ticket.n > 0)
+		memcpy(login.ticket, m->ticket.p, m->ticket.n);
+	login.ticket_length = m->ticket.n;
+	return true;
+}
+
+static bool on_grant(void *ctx, const struct msg_session_grant *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	granted.grants++;
+	granted.answers_before = login.answers;
+	copy(granted.address, sizeof(granted.address), m->address);
+	ck_assert_uint_eq(m->ticket.n, TICKET_SIZE);
+	memcpy(granted.ticket, m->ticket.p, TICKET_SIZE);
+	return true;
+}
+
+static const struct smtpd_directory_client_handlers smtpd_handlers = {
+    .rcpt_answer = on_rcpt_answer, .directory_generation = on_generation};
+static const struct pop3d_directory_client_handlers pop3d_handlers = {
+    .login_answer = on_login_answer};
+static const struct directory_session_server_handlers session_handlers = {
+    .session_grant = on_grant};
+
+static void on_closed(void *ctx, struct channel *ch, const char *why)
+{
+	(void)ctx;
+	(void)ch;
+	(void)why;
+	closed++;
+}
+
+static void too_late(void *ctx)
+{
+	(void)ctx;
+	ck_abort_msg("nothing came in time");
+}
+
+#define UNTIL(condition)                                                                           \
+	while (!(condition))                                                                       \
+	event_base_loop(loop_base(), EVLOOP_ONCE)
+
+static int half(enum edge_id edge, unsigned instance)
+{
+	int pair[2];
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	server_peer(edge, instance, pair[0]);
+	return pair[1];
+}
+
+static struct channel *as_smtpd(unsigned instance)
+{
+	return channel_new(half(EDGE_smtpd_directory, instance), &smtpd_directory_client,
+	    &smtpd_handlers, NULL, on_closed);
+}
+
+static struct channel *as_pop3d(unsigned instance)
+{
+	return channel_new(half(EDGE_pop3d_directory, instance), &pop3d_directory_client,
+	    &pop3d_handlers, NULL, on_closed);
+}
+
+static struct channel *as_session(void)
+{
+	return channel_new(half(EDGE_directory_session, 0), &directory_session_server,
+	    &session_handlers, NULL, on_closed);
+}
+
+static void ask(struct channel *smtpd, const char *address)
+{
+	const struct msg_rcpt_query m = {.cookie = 7, .address = str_from_cstr(address)};
+	unsigned before = rcpt.answers;
+	ck_assert(msg_rcpt_query_send(smtpd, &m, NULL));
+	UNTIL(rcpt.answers > before);
+	ck_assert_uint_eq(rcpt.cookie, 7);
+}
+
+static void send_login(struct channel *pop3d, const char *user, const char *password)
+{
+	const struct msg_login_query m = {.cookie = 9,
+	    .user = str_from_cstr(user),
+	    .password = str_from_cstr(password),
+	    .client = STR("192.0.2.1"),
+	    .session = STR("s1")};
+	ck_assert(msg_login_query_send(pop3d, &m, NULL));
+}
+
+static uint8_t try_login(struct channel *pop3d, const char *user, const char *password)
+{
+	unsigned before = login.answers;
+	send_login(pop3d, user, password);
+	UNTIL(login.answers > before);
+	ck_assert_uint_eq(login.cookie, 9);
+	return login.verdict;
+}
+
+static void write_example(const char *more_users)
+{
+	char *users = xasprintf("ann@example.org:%s\nlocked@example.org:*\nroot@example.org:*\n%s",
+	    fixture_quick_hash(), more_users);
+	fixture_write(dir, "domains", "example.org\nmünchen.example\n");
+	fixture_write(dir, "users", users);
+	fixture_write(dir, "aliases",
+	    "team@example.org: ann, friend@elsewhere.example\n"
+	    "gone@example.org: refuse: has left\n"
+	    "void@example.org: discard:\n");
+	free(users);
+}
+
+static void start(void)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
+	deadline = loop_timer(too_late, NULL);
+	loop_timer_start(deadline, 60000);
+	server_start(&conf, fd);
+}
+
+static void setup(void)
+{
+	dir = fixture_directory();
+	conf = (struct conf){.tables = dir,
+	    .workers = 2,
+	    .postmaster = (char *)(uintptr_t) "root@example.org",
+	    .recipient_delimiter = (char *)(uintptr_t) "+"};
+	write_example("");
+	ck_assert_int_eq(fixture_build(dir), 0);
+}
+
+static void teardown(void)
+{
+	map_set_image_max(MAP_IMAGE_MAX);
+	server_end();
+	event_free(deadline);
+	fixture_remove(dir);
+}
+
+static const struct {
+	const char *address;
+	uint8_t verdict;
+	const char *targets, *text;
+} queries[] = {
+    {"ann@example.org", RCPT_LOCAL, "ann@example.org/1", ""},
+    {"Ann+x@example.org", RCPT_LOCAL, "ann@example.org/1", ""},
+    {"team@example.org", RCPT_LOCAL, "friend@elsewhere.example/2 ann@example.org/1", ""},
+    {"void@example.org", RCPT_LOCAL, "void@example.org/3", ""},
+    {"gone@example.org", RCPT_REFUSED, "", "has left"},
+    {"eve@example.org", RCPT_NO_MAILBOX, "", ""},
+    {"ann@elsewhere.example", RCPT_NOT_OURS, "", ""},
+    {"postmaster@xn--mnchen-3ya.example", RCPT_LOCAL, "root@example.org/1", ""},
+    {"Postmaster", RCPT_LOCAL, "root@example.org/1", ""},
+};
+
+START_TEST(rcpt_answers)
+{
+	start();
+	struct channel *smtpd = as_smtpd(0);
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+		ask(smtpd, queries[i].address);
+		ck_assert_msg(
+		    rcpt.verdict == queries[i].verdict, "%s: %d", queries[i].address, rcpt.verdict);
+		ck_assert_str_eq(rcpt.targets, queries[i].targets);
+		ck_assert_str_eq(rcpt.text, queries[i].text);
+		ck_assert_uint_eq(rcpt.generation, generation);
+	}
+	channel_free(smtpd);
+}
+END_TEST
+
+START_TEST(logins)
+{
+	start();
+	struct channel *pop3d = as_pop3d(0), *session = as_session();
+	ck_assert_int_eq(try_login(pop3d, "Ann@Example.ORG", "secret"), LOGIN_OK);
+	ck_assert_str_eq(login.address, "ann@example.org");
+	ck_assert_uint_eq(login.ticket_length, TICKET_SIZE);
+	UNTIL(granted.grants == 1);
+	ck_assert_str_eq(granted.address, "ann@example.org");
+	ck_assert(memcmp(granted.ticket, login.ticket, TICKET_SIZE) == 0);
+	static const struct {
+		const char *user, *password;
+	} bad[] = {{"ann@example.org", "Secret"}, {"ann@example.org", ""},
+	    {"eve@example.org", "secret"}, {"locked@example.org", "secret"},
+	    {"locked@example.org", "*"}, {"locked@example.org", ""}, {"ann", "secret"},
+	    {"", "secret"}, {"team@example.org", "secret"}, {"ann+x@example.org", "secret"},
+	    {"@example.org", "x"}, {"\x01\x02@example.org", "x"}};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_int_eq(try_login(pop3d, bad[i].user, bad[i].password), LOGIN_BAD);
+		ck_assert_str_eq(login.address, "");
+		ck_assert_uint_eq(login.ticket_length, 0);
+	}
+	ck_assert_uint_eq(granted.grants, 1);
+	/* Another login, another ticket. */
+	char first[TICKET_SIZE];
+	memcpy(first, login.ticket, TICKET_SIZE);
+	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_OK);
+	ck_assert(memcmp(first, login.ticket, TICKET_SIZE) != 0);
+	channel_free(pop3d);
+	channel_free(session);
+}
+END_TEST
+
+/* No session program: "not now", and no ticket that nobody else knows. */
+START_TEST(logins_without_a_session_program)
+{
+	start();
+	struct channel *pop3d = as_pop3d(0);
+	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_TEMPORARY);
+	ck_assert_uint_eq(login.ticket_length, 0);
+	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "wrong"), LOGIN_BAD);
+	struct channel *session = as_session();
+	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_OK);
+	channel_free(session);
+	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_TEMPORARY);
+	channel_free(pop3d);
+}
+END_TEST
+
+static void rebuild(const char *more_users)
+{
+	uint32_t before = server_generation();
+	write_example(more_users);
+	ck_assert_int_eq(fixture_build(dir), 0);
+	UNTIL(server_generation() != before);
+}
+
+START_TEST(new_tables_are_picked_up)
+{
+	start();
+	struct channel *smtpd = as_smtpd(0), *other = as_smtpd(1);
+	UNTIL(generations == 2);
+	uint32_t before = generation;
+	ask(smtpd, "new@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_NO_MAILBOX);
+	rebuild("new@example.org:*\n");
+	UNTIL(generations == 4); /* both were told */
+	ck_assert_uint_gt(generation, before);
+	ask(smtpd, "new@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+	ck_assert_uint_eq(rcpt.generation, generation);
+	/* A reload counts as a change, too: the postmaster may be another one. */
+	conf.postmaster = (char *)(uintptr_t) "new@example.org";
+	server_reload(&conf);
+	UNTIL(generations == 6);
+	ask(other, "postmaster");
+	ck_assert_str_eq(rcpt.targets, "new@example.org/1");
+	channel_free(smtpd);
+	channel_free(other);
+}
+END_TEST
+
+static void overwrite(const char *name, const char *p, size_t n)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, p, n), (ssize_t)n);
+	close(fd);
+}
+
+/* Looks as often as it takes to try a changed set and give it up, and waits for that. */
+static void look_again_and_again(void)
+{
+	for (int i = 0; i < 3; i++) {
+		live_look(server_live());
+		for (int rounds = 0; rounds < 20; rounds++) {
+			event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+			usleep(1000);
+		}
+	}
+}
+
+static const char *const compiled[] = {"domains.db", "users.db", "aliases.db"};
+
+/* However the files are spoilt, the set in use answers on. */
+START_TEST(spoilt_tables_change_nothing)
+{
+	char *good[3], path[256];
+	size_t sizes[3];
+	char junk[20000];
+	start();
+	memset(junk, 'j', sizeof(junk));
+	struct channel *smtpd = as_smtpd(0), *pop3d = as_pop3d(0), *session = as_session();
+	for (size_t i = 0; i < 3; i++)
+		good[i] = fixture_read(dir, compiled[i], &sizes[i]);
+	for (int way = 0; way < 5; way++) {
+		uint32_t before = server_generation();
+		for (size_t i = 0; i < 3; i++) {
+			snprintf(path, sizeof(path), "%s/%s", dir, compiled[i]);
+			if (way == 0)
+				overwrite(compiled[i], junk, sizeof(junk));
+			else if (way == 1)
+				overwrite(compiled[i], good[i], sizes[i] / 2);
+			else if (way == 2)
+				overwrite(compiled[i], "", 0);
+			else if (way == 3)
+				overwrite(compiled[i], good[(i + 1) % 3], sizes[(i + 1) % 3]);
+			else
+				ck_assert_int_eq(unlink(path), 0);
+		}
+		look_again_and_again();
+		ck_assert_uint_eq(server_generation(), before);
+		ask(smtpd, "ann@example.org");
+		ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+		ask(smtpd, "eve@example.org");
+		ck_assert_int_eq(rcpt.verdict, RCPT_NO_MAILBOX);
+		ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_OK);
+	}
+	rebuild("new@example.org:*\n");
+	ask(smtpd, "new@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+	for (size_t i = 0; i < 3; i++)
+		free(good[i]);
+	channel_free(smtpd);
+	channel_free(pop3d);
+	channel_free(session);
+}
+END_TEST
+
+/* One file of another build: sets are taken whole or not at all. */
+START_TEST(mixed_sets_are_not_taken)
+{
+	size_t n;
+	start();
+	struct channel *smtpd = as_smtpd(0);
+	uint32_t before = server_generation();
+	char *old = fixture_read(dir, "users.db", &n);
+	write_example("new@example.org:*\n");
+	ck_assert_int_eq(fixture_build(dir), 0);
+	overwrite("users.db", old, n);
+	look_again_and_again();
+	ck_assert_uint_eq(server_generation(), before);
+	ask(smtpd, "new@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_NO_MAILBOX);
+	rebuild("new@example.org:*\n");
+	ask(smtpd, "new@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+	free(old);
+	channel_free(smtpd);
+}
+END_TEST
+
+START_TEST(no_tables_at_all)
+{
+	char path[256];
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, compiled[i]);
+		if (_i == 0)
+			ck_assert_int_eq(unlink(path), 0);
+		else
+			overwrite(compiled[i], "junk", 4);
+	}
+	start();
+	struct channel *smtpd = as_smtpd(0), *pop3d = as_pop3d(0), *session = as_session();
+	ask(smtpd, "ann@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_TEMPORARY);
+	ask(smtpd, "ann@elsewhere.example");
+	ck_assert_int_eq(rcpt.verdict, RCPT_TEMPORARY);
+	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_TEMPORARY);
+	rebuild("");
+	ask(smtpd, "ann@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_OK);
+	channel_free(smtpd);
+	channel_free(pop3d);
+	channel_free(session);
+}
+END_TEST
+
+/* Files too large for a copy: overwritten in place, they give no answer at all, even though what
+ * is there now is a sound table of other users. */
+START_TEST(large_tables_overwritten_in_place)
+{
+	size_t n;
+	map_set_image_max(0);
+	start();
+	struct channel *smtpd = as_smtpd(0), *pop3d = as_pop3d(0), *session = as_session();
+	char *old = fixture_read(dir, "users.db", &n);
+	ask(smtpd, "ann@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+	rebuild("new@example.org:*\n");
+	overwrite("users.db", old, n);
+	for (int i = 0; i < 2; i++) {
+		ask(smtpd, "ann@example.org");
+		ck_assert_int_eq(rcpt.verdict, RCPT_TEMPORARY);
+		ask(smtpd, "nobody@example.org");
+		ck_assert_int_eq(rcpt.verdict, RCPT_TEMPORARY);
+		ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_TEMPORARY);
+		look_again_and_again();
+	}
+	rebuild("new@example.org:*\n");
+	ask(smtpd, "new@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+	free(old);
+	channel_free(smtpd);
+	channel_free(pop3d);
+	channel_free(session);
+}
+END_TEST
+
+/* --- Peers that misbehave ------------------------------------------------------------------ */
+
+static void still_serves(struct channel *smtpd)
+{
+	ask(smtpd, "ann@example.org");
+	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
+}
+
+START_TEST(an_address_that_no_parser_lets_through)
+{
+	static const struct str hostile[] = {{"", 0}, {"\0postern", 8}, {"x@\0postern", 10},
+	    {"a\nb@example.org", 15}, {"a\177@example.org", 14}};
+	start();
+	struct channel *good = as_smtpd(0);
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		struct channel *bad = as_smtpd(1);
+		const struct msg_rcpt_query m = {.address = hostile[i]};
+		unsigned before = closed;
+		ck_assert(msg_rcpt_query_send(bad, &m, NULL));
+		UNTIL(closed > before);
+		channel_free(bad);
+		still_serves(good);
+	}
+	channel_free(good);
+}
+END_TEST
+
+/* Every byte string up to a few octets, and every prefix of a good message, as first and as
+ * later packet, on every edge. */
+START_TEST(packets_of_junk)
+{
+	static const enum edge_id edges[] = {
+	    EDGE_smtpd_directory, EDGE_pop3d_directory, EDGE_directory_session};
+	start();
+	struct channel *good = as_smtpd(0);
+	unsigned seed = 1;
+	for (unsigned round = 0; round < 600; round++) {
+		int fd = half(edges[round % 3], 5);
+		for (unsigned k = 0; k < 4; k++) {
+			uint8_t packet[64];
+			size_t n = 1 + (size_t)rand_r(&seed) % sizeof(packet);
+			for (size_t i = 0; i < n; i++)
+				packet[i] = (uint8_t)rand_r(&seed);
+			packet[0] = 0;
+			if (send(fd, packet, n, MSG_NOSIGNAL) < 0)
+				break;
+			event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+		}
+		close(fd);
+	}
+	still_serves(good);
+	channel_free(good);
+}
+END_TEST
+
+/* A message of an edge that goes the other way. */
+START_TEST(messages_in_the_wrong_direction)
+{
+	start();
+	struct channel *good = as_smtpd(0), *bad = as_smtpd(1), *pop3d = as_pop3d(1);
+	const struct msg_directory_generation g = {.generation = 1};
+	const struct msg_login_answer a = {.verdict = LOGIN_OK};
+	ck_assert(msg_directory_generation_send(bad, &g, NULL));
+	ck_assert(msg_login_answer_send(pop3d, &a, NULL));
+	UNTIL(closed == 2);
+	still_serves(good);
+	channel_free(good);
+	channel_free(bad);
+	channel_free(pop3d);
+}
+END_TEST
+
+/* One worker asks far more than its share: it is told "not now", the other gets its answer. */
+START_TEST(a_flood_of_logins)
+{
+	enum { FLOOD = 600 };
+	start();
+	struct channel *greedy = as_pop3d(0), *modest = as_pop3d(1), *session = as_session();
+	for (unsigned i = 0; i < FLOOD; i++)
+		send_login(greedy, "eve@example.org", "secret");
+	UNTIL(login.temporary > 0);
+	unsigned refused = login.temporary;
+	send_login(modest, "ann@example.org", "secret");
+	UNTIL(granted.grants == 1);
+	UNTIL(login.answers == FLOOD + 1);
+	ck_assert_uint_gt(refused, 0);
+	channel_free(greedy);
+	channel_free(modest);
+	channel_free(session);
+}
+END_TEST
+
+/* A worker dies while its logins are checked: nobody gets the answers, nothing breaks. */
+START_TEST(a_worker_that_dies)
+{
+	start();
+	struct channel *smtpd = as_smtpd(0), *session = as_session();
+	for (unsigned round = 0; round < 20; round++) {
+		struct channel *pop3d = as_pop3d(0);
+		for (unsigned i = 0; i < 20; i++)
+			send_login(pop3d, "ann@example.org", "secret");
+		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+		channel_free(pop3d);
+		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+	}
+	struct channel *pop3d = as_pop3d(0);
+	login.answers = 0;
+	uint8_t verdict;
+	do
+		verdict = try_login(pop3d, "ann@example.org", "secret");
+	while (verdict == LOGIN_TEMPORARY);
+	ck_assert_int_eq(verdict, LOGIN_OK);
+	still_serves(smtpd);
+	channel_free(smtpd);
+	channel_free(pop3d);
+	channel_free(session);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("directory");
+	TCase *c = tcase_create("all");
+	tcase_set_timeout(c, 120);
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, rcpt_answers);
+	tcase_add_test(c, logins);
+	tcase_add_test(c, logins_without_a_session_program);
+	tcase_add_test(c, new_tables_are_picked_up);
+	tcase_add_test(c, spoilt_tables_change_nothing);
+	tcase_add_test(c, mixed_sets_are_not_taken);
+	tcase_add_loop_test(c, no_tables_at_all, 0, 2);
+	tcase_add_test(c, large_tables_overwritten_in_place);
+	tcase_add_test(c, an_address_that_no_parser_lets_through);
+	tcase_add_test(c, packets_of_junk);
+	tcase_add_test(c, messages_in_the_wrong_direction);
+	tcase_add_test(c, a_flood_of_logins);
+	tcase_add_test(c, a_worker_that_dies);
+	suite_add_tcase(s, c);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

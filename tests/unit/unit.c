@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+#include "tests/unit/unit.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
+
+int unit_run(const char *name, const TTest *const tests[], size_t count)
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create(name);
+	tcase_set_timeout(tcase, 120);
+	for (size_t i = 0; i < count; i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+struct str unit_copy(struct str s)
+{
+	char *p = xmalloc(s.n);
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return (struct str){p, s.n};
+}
+
+void unit_free(struct str s)
+{
+	free((void *)(uintptr_t)s.p);
+}
+
+void unit_assert_str(struct str a, struct str b, const char *file, int line)
+{
+	if (str_eq(a, b))
+		return;
+	ck_abort_msg("%s:%d: \"%.*s\" is not \"%.*s\"", file, line, STR_ARG(a), STR_ARG(b));
+}

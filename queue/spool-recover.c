@@ -98,6 +98,7 @@ static void on_record(void *ctx, const struct spool_found *f, const struct spool
 {
 	struct recovery *v = ctx;
 	bool ok = true;
+	if (getenv("SPOOL_DUMP")) fprintf(stderr, "DUMP slot %u seq %llu sealed %d limit %lld tail %llu type %d flags %d batch %llu id %llu off %u\n", f->slot, (unsigned long long)f->sequence, f->sealed, (long long)f->limit, (unsigned long long)v->survey.tail, r->type, r->flags, (unsigned long long)r->batch, (unsigned long long)r->id, offset);
 	if (r->id > v->replay.last_id)
 		v->replay.last_id = r->id;
 	if (r->type == SPOOL_RECORD_MESSAGE)

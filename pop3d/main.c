@@ -191,7 +191,7 @@ static void on_stop(void)
 }
 
 static struct service pop3d = {
-    .name = "postern/pop3d",
+    .name = "pop3d",
     .user = "postern-pop3d",
     .sandbox = {.calls = SANDBOX_ACCEPT},
     .before_jail = before_jail,

@@ -166,7 +166,7 @@ static void on_reload(const struct conf *conf)
 }
 
 static struct service pop3d_session = {
-    .name = "postern/pop3d-session",
+    .name = "pop3d-session",
     .user = "postern-mail",
     .sandbox = {.calls =
 		    SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_FORK | SANDBOX_RESTRICT},

@@ -230,7 +230,9 @@ class Instance:
     # --- Life -----------------------------------------------------------------
 
     def start(self):
-        self.postern("start", "--detach", check=True)
+        done = self.postern("start", "--detach")
+        if done.returncode != 0:
+            raise AssertionError(f"postern start: status {done.returncode}: {done.err}{self.log()[-3000:]}")
         self.wait_ready()
         return self
 
@@ -335,8 +337,12 @@ class Instance:
                 found += sorted(directory.iterdir())
         return found
 
+    def queue(self):
+        """The rows of `postern queue list --json`."""
+        return json.loads(self.postern("queue", "list", "--json", check=True).out)
+
     def queue_length(self):
-        return len(json.loads(self.postern("queue", "list", "--json", check=True).out or "[]"))
+        return int(json.loads(self.postern("queue", "stats", "--json", check=True).out)["messages"])
 
     def wait_queue_empty(self, seconds=60):
         wait_for("the queue is empty", seconds, lambda: self.queue_length() == 0, 0.2)

@@ -24,40 +24,50 @@ def unescape(text):
     return ESCAPE.sub(replace, text) + end
 
 
-class Group:
-    """What is sent at a time, and the lines that must come of it."""
-
-    def __init__(self):
-        self.send, self.expect, self.line = b"", [], 0
-
-
 class Dialog:
+    """`steps` in order: ("send", octets), ("expect", line number, text), ("do", words) for an X line
+    and ("files", names) for an F line; `files` are those of "@ file", `settings` the other ones."""
+
     def __init__(self, path):
-        self.path, self.settings = path, {}
-        self.groups = [Group()]
+        self.path, self.settings, self.files, self.steps = path, {}, [], []
         for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
             self.take(number, line)
 
     def take(self, number, line):
         kind, rest = line[:2], line[3:]
         if kind == b"@ ":
-            name, _, value = line[2:].decode().partition(" ")
-            self.settings[name] = value.strip()
+            self.set(line[2:])
+        elif kind == b"C:" and self.steps and self.steps[-1][0] == "send":
+            self.steps[-1] = "send", self.steps[-1][1] + unescape(rest)
         elif kind == b"C:":
-            if self.groups[-1].expect or not self.groups[-1].send and len(self.groups) == 1:
-                self.groups.append(Group())
-            self.groups[-1].send += unescape(rest)
+            self.steps.append(("send", unescape(rest)))
         elif kind == b"S:":
-            self.groups[-1].expect.append((number, rest))
+            self.steps.append(("expect", number, rest))
+        elif kind == b"X:":
+            self.steps.append(("do", rest))
+        elif kind == b"F:":
+            self.steps.append(("files", {unescape(name + b"\\c") for name in rest.split()}))
 
-    def run(self, stream, pieces=1):
-        """Fails with file and line at the first difference. `pieces` 1 sends octet by octet."""
-        for group in self.groups:
-            self.send(stream, group.send, pieces)
-            for number, wanted in group.expect:
-                self.compare(stream, number, wanted)
-        if not self.groups[-1].expect or self.groups[-1].expect[-1][1] != b"<closed>":
-            assert not stream.buffer, f"{self.path}: the server said more: {bytes(stream.buffer)!r}"
+    def set(self, text):
+        name, _, value = text.partition(b" ")
+        if name == b"file":
+            self.files.append(file_words(value))
+        else:
+            self.settings[name.decode()] = value.decode().strip()
+
+    def run(self, stream, pieces=1, box=None):
+        """Fails with file and line at the first difference. `pieces` 1 sends octet by octet, 0 all at
+        once. `box` does what X lines say and has the files that F lines name."""
+        for step in self.steps:
+            if step[0] == "send":
+                self.send(stream, step[1], pieces)
+            elif step[0] == "expect":
+                self.compare(stream, *step[1:])
+            elif step[0] == "do":
+                box.do(step[1])
+            else:
+                box.check(step[1], self.path)
+        assert not stream.buffer, f"{self.path}: the server said more: {bytes(stream.buffer)!r}"
 
     @staticmethod
     def send(stream, data, pieces):
@@ -83,4 +93,10 @@ class Dialog:
         if wanted.endswith(b"..."):
             assert got.startswith(wanted[:-3]), f"{where}: expected {wanted!r}, got {got!r}"
         else:
-            assert got == wanted, f"{where}: expected {wanted!r}, got {got!r}"
+            assert got == unescape(wanted + b"\\c"), f"{where}: expected {wanted!r}, got {got!r}"
+
+
+def file_words(value):
+    """Path and content of "file PATH TEXT"."""
+    path, _, text = value.partition(b" ")
+    return unescape(path + b"\\c"), unescape(text + b"\\c")

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
  * Between the parts of the configuration's reader:
- *   conf-scan.c     the file as tokens and settings; every fault of form
+ *   conf-token.c    the file as tokens
+ *   conf-scan.c     the tokens as settings; every fault of form
  *   conf-options.c  the table of options, defaults, "did you mean"
  *   conf-value.c    text to typed values
  *   conf-listen.c   listeners and networks
- *   conf.c          all of it in order, and what must hold between options
+ *   conf-check.c    what must hold of values, and between them
+ *   conf.c          all of it in order
  */
 #ifndef POSTERN_CONF_INTERNAL_H
 #define POSTERN_CONF_INTERNAL_H
@@ -78,6 +80,30 @@ void conf_unknown_option(
     struct conf_faults *faults, unsigned line, enum conf_section section, struct str name);
 void conf_unknown_section(struct conf_faults *faults, unsigned line, struct str name);
 
+/* --- The file as tokens --- */
+enum conf_token_kind {
+	CONF_TOKEN_WORD,
+	CONF_TOKEN_STRING,
+	CONF_TOKEN_SIGN,
+	CONF_TOKEN_BAD, /* reported already */
+	CONF_TOKEN_END,
+};
+
+struct conf_token {
+	enum conf_token_kind kind;
+	char sign;	 /* { } = , */
+	struct str text; /* without quotes, escapes as they are */
+	unsigned line;
+	size_t start, end; /* in the text */
+};
+
+/* Returns how many there are, the last one an END; the caller frees the list. Blanks the comments
+ * in `clean`, a copy of the text. */
+size_t conf_tokens(
+    struct str text, char *clean, struct conf_token **tokens, struct conf_faults *faults);
+/* Makes blanks of all but line ends. */
+void conf_blank(char *clean, size_t start, size_t end);
+
 /* --- The file as settings --- */
 struct conf_setting {
 	const struct conf_option *option;
@@ -104,6 +130,9 @@ struct conf_scan {
 
 void conf_scan(const char *text, size_t n, struct conf_scan *scan, struct conf_faults *faults);
 void conf_scan_free(struct conf_scan *scan);
+/* The line of a setting, 0 when the file does not have it. `title` as in the file. */
+unsigned conf_line(
+    const struct conf_scan *scan, enum conf_section section, const char *name, struct str title);
 
 /* --- Values --- */
 struct conf_source {
@@ -116,6 +145,11 @@ void conf_set(struct conf *conf, const struct conf_option *option, struct conf_s
     const char *value, struct conf_faults *faults);
 /* Absolute, without "." components; heap. */
 char *conf_absolute(const char *file, const char *path);
+
+/* --- What must hold --- */
+/* `hostname` is what the machine calls itself. */
+void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hostname,
+    struct conf_faults *faults);
 
 /* --- Listeners and networks --- */
 void conf_add_network(

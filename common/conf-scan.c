@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: ISC
  *
  * Reads the file for its form alone, so that every fault can be reported and not
- * just the first that libconfuse stops at. It is stricter than libconfuse: what
- * that would expand (environment variables), guess (stray characters are skipped
- * in silence) or run (functions) is a fault here, and only what passed is left in
- * the clean text.
+ * just the first that libconfuse stops at. Only what passed is left in the clean
+ * text.
  */
 #include "common/conf-internal.h"
 #include "common/mem.h"
-#include "common/utf8.h"
 
 #include <stdlib.h>
 
-enum token_kind { WORD, STRING, SIGN, BAD, END };
-
-struct token {
-	enum token_kind kind;
-	char sign;	 /* { } = , */
-	struct str text; /* without quotes */
-	unsigned line;
-	size_t start, end; /* in the text */
-};
-
 struct scanner {
-	struct str text;
-	size_t at;
-	unsigned line;
-	unsigned bad_line; /* the last one with a word that was reported; once is enough */
-	struct token *tokens;
+	struct conf_token *tokens;
 	size_t token_count;
 	size_t next; /* token to be read */
 	struct conf_scan *scan;
@@ -40,211 +23,45 @@ struct scanner {
 	bool section_bad; /* it will be blanked when it ends */
 };
 
-/* --- Tokens --- */
-
-static char peek(const struct scanner *s, size_t ahead)
-{
-	return s->at + ahead < s->text.n ? s->text.p[s->at + ahead] : '\0';
-}
-
-static void blank(struct scanner *s, size_t start, size_t end)
-{
-	for (size_t i = start; i < end; i++)
-		if (s->scan->clean[i] != '\n')
-			s->scan->clean[i] = ' ';
-}
-
-static bool is_comment(const struct scanner *s)
-{
-	return peek(s, 0) == '#' || (peek(s, 0) == '/' && (peek(s, 1) == '/' || peek(s, 1) == '*'));
-}
-
-static void skip_comment(struct scanner *s)
-{
-	size_t start = s->at;
-	unsigned line = s->line;
-	struct str rest = str_skip(s->text, s->at);
-	if (peek(s, 0) == '#' || peek(s, 1) == '/') {
-		s->at += str_find(rest, '\n');
-	} else {
-		const char *end = rest.n < 4 ? NULL : memmem(rest.p + 2, rest.n - 2, "*/", 2);
-		if (end == NULL)
-			conf_fault(s->faults, line, "the comment has no end; write */ after it");
-		size_t stop = end == NULL ? s->text.n : (size_t)(end - s->text.p) + 2;
-		for (; s->at < stop; s->at++)
-			s->line += s->text.p[s->at] == '\n';
-	}
-	blank(s, start, s->at);
-}
-
-static void skip_blanks(struct scanner *s)
-{
-	while (s->at < s->text.n) {
-		char c = peek(s, 0);
-		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-			s->line += c == '\n';
-			s->at++;
-		} else if (is_comment(s)) {
-			skip_comment(s);
-		} else {
-			return;
-		}
-	}
-}
-
-/* What is wrong in the text between quotes, or NULL. */
-static const char *string_fault(struct str in)
-{
-	for (size_t i = 0; i < in.n;) {
-		uint32_t code;
-		size_t n = utf8_decode(str_skip(in, i), &code);
-		if (n == 0)
-			return "the text in quotes is not valid UTF-8";
-		if (utf8_is_control(code))
-			return "there is a control character in the quotes; take it out";
-		if (code == '$' && i + 1 < in.n && in.p[i + 1] == '{')
-			return "the environment is not looked up here; write the value itself "
-			       "instead of ${...}";
-		if (code == '\\') {
-			if (i + 1 == in.n || strchr("\\\"'", in.p[i + 1]) == NULL)
-				return "a backslash only stands before a quote or another "
-				       "backslash; "
-				       "write \\\\ for one";
-			n++;
-		}
-		i += n;
-	}
-	return NULL;
-}
-
-static void scan_string(struct scanner *s, struct token *t)
-{
-	char quote = peek(s, 0);
-	s->at++;
-	size_t start = s->at;
-	while (s->at < s->text.n && peek(s, 0) != quote && peek(s, 0) != '\n')
-		s->at += peek(s, 0) == '\\' && peek(s, 1) != '\n' && peek(s, 1) != '\0' ? 2 : 1;
-	t->kind = STRING;
-	t->text = str_from(s->text.p + start, s->at - start);
-	const char *fault = string_fault(t->text);
-	if (peek(s, 0) != quote)
-		fault = "the quotes are not closed on this line";
-	else
-		s->at++;
-	if (fault != NULL) {
-		t->kind = BAD;
-		conf_fault(s->faults, t->line, "%s", fault);
-	}
-}
-
-static bool is_word(char c)
-{
-	return ascii_is_alnum(c) || (c != '\0' && strchr("_.:%@/[]-", c) != NULL);
-}
-
-static void scan_word(struct scanner *s, struct token *t)
-{
-	size_t start = s->at;
-	bool bad = false;
-	while (s->at < s->text.n && strchr(" \t\r\n{}=,#\"'", peek(s, 0)) == NULL) {
-		bad = bad || !is_word(peek(s, 0)) ||
-		      (peek(s, 0) == '/' && (peek(s, 1) == '/' || peek(s, 1) == '*'));
-		s->at++;
-	}
-	t->text = str_from(s->text.p + start, s->at - start);
-	t->kind = bad ? BAD : WORD;
-	if (!bad || s->bad_line == s->line)
-		return;
-	s->bad_line = s->line;
-	if (str_eq(t->text, STR("+")))
-		conf_fault(s->faults, t->line,
-		    "there is no +=; write all values into one list: = { \"a\", \"b\" }");
-	else if (str_find(t->text, '(') < t->text.n)
-		conf_fault(s->faults, t->line,
-		    "there are no functions and no include; write the settings here");
-	else if (utf8_is_valid(t->text))
-		conf_fault(s->faults, t->line,
-		    "put quotes around a value with such characters: \"%.*s\"",
-		    STR_ARG(str_head(t->text, 80)));
-	else
-		conf_fault(
-		    s->faults, t->line, "there are bytes that are not valid UTF-8; take them out");
-}
-
-static void scan_token(struct scanner *s)
-{
-	skip_blanks(s);
-	struct token t = {.kind = END, .line = s->line, .start = s->at};
-	char c = peek(s, 0);
-	if (s->at < s->text.n) {
-		if (strchr("{}=,", c) != NULL) {
-			t.kind = SIGN;
-			t.sign = c;
-			s->at++;
-		} else if (c == '"' || c == '\'') {
-			scan_string(s, &t);
-		} else {
-			scan_word(s, &t);
-		}
-	}
-	t.end = s->at;
-	s->tokens[s->token_count++] = t;
-}
-
-static void scan_tokens(struct scanner *s)
-{
-	s->tokens = xcalloc(CONF_TOKENS_MAX + 1, sizeof(*s->tokens));
-	do {
-		scan_token(s);
-	} while (s->tokens[s->token_count - 1].kind != END && s->token_count < CONF_TOKENS_MAX);
-	struct token *last = &s->tokens[s->token_count - 1];
-	if (last->kind != END) {
-		conf_fault(s->faults, s->line, "the file is too long; is this the right file?");
-		s->tokens[s->token_count++] =
-		    (struct token){.kind = END, .line = s->line, .start = s->at, .end = s->at};
-	}
-}
-
-/* --- Settings --- */
-
-static const struct token *token(const struct scanner *s, size_t ahead)
+static const struct conf_token *token(const struct scanner *s, size_t ahead)
 {
 	size_t i = s->next + ahead;
 	return &s->tokens[i < s->token_count ? i : s->token_count - 1];
 }
 
-static const struct token *take(struct scanner *s)
+static const struct conf_token *take(struct scanner *s)
 {
-	const struct token *t = token(s, 0);
-	if (t->kind != END)
+	const struct conf_token *t = token(s, 0);
+	if (t->kind != CONF_TOKEN_END)
 		s->next++;
 	return t;
 }
 
-static bool is_sign(const struct token *t, char sign)
+static bool is_sign(const struct conf_token *t, char sign)
 {
-	return t->kind == SIGN && t->sign == sign;
+	return t->kind == CONF_TOKEN_SIGN && t->sign == sign;
 }
 
-static bool is_text(const struct token *t)
+static bool is_text(const struct conf_token *t)
 {
-	return t->kind == WORD || t->kind == STRING;
+	return t->kind == CONF_TOKEN_WORD || t->kind == CONF_TOKEN_STRING;
 }
 
 /* Goes on after the line of `bad`, or at a brace that closes something. */
-static void resume(struct scanner *s, const struct token *start, const struct token *bad)
+static void resume(struct scanner *s, const struct conf_token *start, const struct conf_token *bad)
 {
 	unsigned line = bad->line;
-	while (token(s, 0)->kind != END && token(s, 0)->line <= line && !is_sign(token(s, 0), '}'))
+	while (token(s, 0)->kind != CONF_TOKEN_END && token(s, 0)->line <= line &&
+	       !is_sign(token(s, 0), '}'))
 		s->next++;
-	blank(s, start->start, token(s, 0)->start);
+	conf_blank(s->scan->clean, start->start, token(s, 0)->start);
 }
 
 static void skip_block(struct scanner *s)
 {
 	size_t depth = 1;
-	while (depth > 0 && token(s, 0)->kind != END) {
-		const struct token *t = take(s);
+	while (depth > 0 && token(s, 0)->kind != CONF_TOKEN_END) {
+		const struct conf_token *t = take(s);
 		depth += is_sign(t, '{');
 		depth -= is_sign(t, '}');
 	}
@@ -271,7 +88,7 @@ static bool scan_list(struct scanner *s)
 /* A faulty list: past its "}" if there is one before the next setting begins. */
 static void leave_list(struct scanner *s)
 {
-	while (token(s, 0)->kind != END && !is_sign(token(s, 0), '}')) {
+	while (token(s, 0)->kind != CONF_TOKEN_END && !is_sign(token(s, 0), '}')) {
 		if (is_text(token(s, 0)) &&
 		    (is_sign(token(s, 1), '=') || is_sign(token(s, 1), '{')))
 			return;
@@ -282,10 +99,10 @@ static void leave_list(struct scanner *s)
 }
 
 /* Two words where one value belongs: size-max = 50 MiB. */
-static bool has_loose_word(const struct scanner *s, const struct token *value)
+static bool has_loose_word(const struct scanner *s, const struct conf_token *value)
 {
-	const struct token *next = token(s, 0);
-	const struct token *after = token(s, 1);
+	const struct conf_token *next = token(s, 0);
+	const struct conf_token *after = token(s, 1);
 	if (!is_text(next) || next->line != value->line)
 		return false;
 	if (is_sign(after, '=') || is_sign(after, '{'))
@@ -294,7 +111,7 @@ static bool has_loose_word(const struct scanner *s, const struct token *value)
 }
 
 static void add_setting(
-    struct scanner *s, const struct token *name, const struct conf_option *option)
+    struct scanner *s, const struct conf_token *name, const struct conf_option *option)
 {
 	struct conf_scan *scan = s->scan;
 	if (scan->setting_count == CONF_SETTINGS_MAX) {
@@ -317,7 +134,7 @@ static const struct conf_setting *find_setting(
 }
 
 /* Whether the setting is to be kept; reports why not. */
-static bool check_setting(struct scanner *s, const struct token *name, bool is_list)
+static bool check_setting(struct scanner *s, const struct conf_token *name, bool is_list)
 {
 	const struct conf_option *option = conf_find_option(s->section, name->text);
 	if (option == NULL) {
@@ -341,27 +158,31 @@ static bool check_setting(struct scanner *s, const struct token *name, bool is_l
 }
 
 /* After NAME "=". */
-static void scan_setting(struct scanner *s, const struct token *name)
+static void scan_setting(struct scanner *s, const struct conf_token *name)
 {
-	const struct token *value = token(s, 0);
+	const struct conf_token *value = token(s, 0);
 	bool is_list = is_sign(value, '{');
-	if (value->kind == BAD || (!is_list && !is_text(value))) {
-		if (value->kind != BAD)
+	bool is_next =
+	    value->line != name->line && (is_sign(token(s, 1), '=') || is_sign(token(s, 1), '{'));
+	if (value->kind == CONF_TOKEN_BAD || (!is_list && !is_text(value)) ||
+	    (!is_list && is_next)) {
+		if (value->kind != CONF_TOKEN_BAD)
 			conf_fault(s->faults, name->line,
 			    "%.*s has no value; write one after the =",
 			    STR_ARG(str_head(name->text, 80)));
-		resume(s, name, name->line < value->line && value->kind != BAD ? name : value);
+		resume(s, name,
+		    name->line < value->line && value->kind != CONF_TOKEN_BAD ? name : value);
 		return;
 	}
 	take(s);
 	if (is_list && !scan_list(s)) {
-		const struct token *bad = token(s, 0);
-		if (bad->kind != BAD)
-			conf_fault(s->faults, bad->kind == END ? name->line : bad->line,
+		const struct conf_token *bad = token(s, 0);
+		if (bad->kind != CONF_TOKEN_BAD)
+			conf_fault(s->faults, bad->kind == CONF_TOKEN_END ? name->line : bad->line,
 			    "a list is written %.*s = { \"a\", \"b\" }",
 			    STR_ARG(str_head(name->text, 80)));
 		leave_list(s);
-		blank(s, name->start, token(s, 0)->start);
+		conf_blank(s->scan->clean, name->start, token(s, 0)->start);
 		return;
 	}
 	if (!is_list && has_loose_word(s, value)) {
@@ -372,7 +193,7 @@ static void scan_setting(struct scanner *s, const struct token *name)
 		return;
 	}
 	if (!check_setting(s, name, is_list))
-		blank(s, name->start, s->tokens[s->next - 1].end);
+		conf_blank(s->scan->clean, name->start, s->tokens[s->next - 1].end);
 }
 
 static bool is_title(struct str title)
@@ -394,7 +215,8 @@ static const struct conf_heading *find_heading(
 }
 
 /* Whether the section's settings count; reports why not. */
-static bool check_section(struct scanner *s, const struct token *name, const struct token *title)
+static bool check_section(
+    struct scanner *s, const struct conf_token *name, const struct conf_token *title)
 {
 	struct str t = title == NULL ? (struct str){NULL, 0} : title->text;
 	if (s->section == CONF_IN_listen && !is_title(t)) {
@@ -423,7 +245,8 @@ static bool check_section(struct scanner *s, const struct token *name, const str
 }
 
 /* After NAME [TITLE] "{". */
-static void open_section(struct scanner *s, const struct token *name, const struct token *title)
+static void open_section(
+    struct scanner *s, const struct conf_token *name, const struct conf_token *title)
 {
 	enum conf_section section;
 	if (s->section != CONF_IN_top || !conf_find_section(name->text, &section)) {
@@ -433,7 +256,7 @@ static void open_section(struct scanner *s, const struct token *name, const stru
 		else
 			conf_unknown_section(s->faults, name->line, name->text);
 		skip_block(s);
-		blank(s, name->start, token(s, 0)->start);
+		conf_blank(s->scan->clean, name->start, token(s, 0)->start);
 		return;
 	}
 	s->section = section;
@@ -450,7 +273,7 @@ static void open_section(struct scanner *s, const struct token *name, const stru
 static void close_section(struct scanner *s, size_t end)
 {
 	if (s->section_bad)
-		blank(s, s->section_start, end);
+		conf_blank(s->scan->clean, s->section_start, end);
 	s->section = CONF_IN_top;
 	s->section_bad = false;
 	s->title = (struct str){NULL, 0};
@@ -458,15 +281,15 @@ static void close_section(struct scanner *s, size_t end)
 
 static void scan_statement(struct scanner *s)
 {
-	const struct token *name = take(s);
-	const struct token *next = token(s, 0);
+	const struct conf_token *name = take(s);
+	const struct conf_token *next = token(s, 0);
 	if (is_sign(name, '}') && s->section != CONF_IN_top) {
 		close_section(s, name->end);
 	} else if (is_sign(name, '}')) {
 		conf_fault(s->faults, name->line, "this } closes nothing; remove it");
-		blank(s, name->start, name->end);
-	} else if (name->kind != WORD) {
-		if (name->kind != BAD)
+		conf_blank(s->scan->clean, name->start, name->end);
+	} else if (name->kind != CONF_TOKEN_WORD) {
+		if (name->kind != CONF_TOKEN_BAD)
 			conf_fault(
 			    s->faults, name->line, "the name of an option or section belongs here");
 		resume(s, name, name);
@@ -481,7 +304,7 @@ static void scan_statement(struct scanner *s)
 		take(s);
 		open_section(s, name, next);
 	} else {
-		if (next->kind != BAD || next->line != name->line)
+		if (next->kind != CONF_TOKEN_BAD || next->line != name->line)
 			conf_fault(s->faults, name->line,
 			    "after \"%.*s\" comes = and a value, or { and a section",
 			    STR_ARG(str_head(name->text, 80)));
@@ -491,8 +314,7 @@ static void scan_statement(struct scanner *s)
 
 void conf_scan(const char *text, size_t n, struct conf_scan *scan, struct conf_faults *faults)
 {
-	struct scanner s = {
-	    .text = {text, n}, .line = 1, .scan = scan, .faults = faults, .section = CONF_IN_top};
+	struct scanner s = {.scan = scan, .faults = faults, .section = CONF_IN_top};
 	*scan = (struct conf_scan){
 	    .settings = xcalloc(CONF_SETTINGS_MAX, sizeof(*scan->settings)),
 	    .headings = xcalloc(CONF_SETTINGS_MAX, sizeof(*scan->headings)),
@@ -500,8 +322,8 @@ void conf_scan(const char *text, size_t n, struct conf_scan *scan, struct conf_f
 	};
 	if (n > 0)
 		memcpy(scan->clean, text, n);
-	scan_tokens(&s);
-	while (token(&s, 0)->kind != END)
+	s.token_count = conf_tokens((struct str){text, n}, scan->clean, &s.tokens, faults);
+	while (token(&s, 0)->kind != CONF_TOKEN_END)
 		scan_statement(&s);
 	if (s.section != CONF_IN_top) {
 		conf_fault(faults, s.section_line, "the section %s is not closed; write } after it",
@@ -517,4 +339,16 @@ void conf_scan_free(struct conf_scan *scan)
 	free(scan->settings);
 	free(scan->headings);
 	free(scan->clean);
+}
+
+unsigned conf_line(
+    const struct conf_scan *scan, enum conf_section section, const char *name, struct str title)
+{
+	for (size_t i = 0; i < scan->setting_count; i++) {
+		const struct conf_setting *s = &scan->settings[i];
+		if (s->option->section == section && strcmp(s->option->name, name) == 0 &&
+		    str_eq(s->title, title))
+			return s->line;
+	}
+	return 0;
 }

@@ -2,14 +2,12 @@
  *
  * Reads a configuration in four steps, each of which reports all it finds: form
  * (conf-scan.c), values (libconfuse unquotes them, conf-value.c types them), lists
- * of addresses (conf-listen.c), and what must hold between options (here).
+ * of addresses (conf-listen.c), and what must hold between values (conf-check.c).
  *
  * A configuration can open, look up and run nothing: there is no include, no
  * function and no environment. It may be parsed inside the jail.
  */
 #include "common/conf-internal.h"
-#include "common/address.h"
-#include "common/mailbox-path.h"
 #include "common/mem.h"
 
 #include <confuse.h>
@@ -19,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WORKERS_DEFAULT_MAX = 8, RUN_PATH_MAX = 90, HOSTNAME_SIZE = 256 };
+enum { WORKERS_DEFAULT_MAX = 8, HOSTNAME_SIZE = 256 };
 
 /* --- Faults --- */
 
@@ -176,22 +174,9 @@ static void set_values(struct reader *r)
 	}
 }
 
-/* The line of a setting, 0 when the file does not have it. */
-static unsigned line_of(
-    const struct reader *r, enum conf_section section, const char *name, struct str title)
-{
-	for (size_t i = 0; i < r->scan->setting_count; i++) {
-		const struct conf_setting *s = &r->scan->settings[i];
-		if (s->option->section == section && strcmp(s->option->name, name) == 0 &&
-		    str_eq(s->title, title))
-			return s->line;
-	}
-	return 0;
-}
-
 static unsigned top_line(const struct reader *r, const char *name)
 {
-	return line_of(r, CONF_IN_top, name, (struct str){NULL, 0});
+	return conf_line(r->scan, CONF_IN_top, name, (struct str){NULL, 0});
 }
 
 static void set_networks(struct reader *r)
@@ -231,12 +216,12 @@ static void set_listener(struct reader *r, const struct conf_heading *heading)
 	if (!parse_protocol(word == NULL ? name : word, &protocol)) {
 		conf_fault(r->faults,
 		    word == NULL ? heading->line
-				 : line_of(r, CONF_IN_listen, "protocol", heading->title),
+				 : conf_line(r->scan, CONF_IN_listen, "protocol", heading->title),
 		    "listen %s: say which protocol it is: protocol = smtp or protocol = pop3",
 		    name);
 		return;
 	}
-	unsigned line = line_of(r, CONF_IN_listen, "address", heading->title);
+	unsigned line = conf_line(r->scan, CONF_IN_listen, "address", heading->title);
 	unsigned count = cfg_size(section, "address");
 	if (count == 0)
 		conf_fault(r->faults, line == 0 ? heading->line : line,
@@ -273,133 +258,6 @@ static void set_log(struct reader *r)
 	}
 }
 
-/* --- What must hold --- */
-
-static void check_hostname(struct reader *r)
-{
-	unsigned line = top_line(r, "hostname");
-	char **hostname = &r->conf->hostname;
-	if (*hostname == NULL)
-		*hostname = xstrdup(machine.hostname);
-	struct str name = str_from_cstr(*hostname);
-	bool usable = address_is_domain(name, false) && str_find(name, '.') < name.n;
-	if (usable)
-		return;
-	if (line == 0)
-		conf_fault(r->faults, 0,
-		    "this machine calls itself \"%.60s\", which is no full name; write hostname = "
-		    "\"mx.example.org\"",
-		    *hostname);
-	else
-		conf_fault(r->faults, line,
-		    "hostname = \"%.60s\" is no full name of a machine; write one such as "
-		    "\"mx.example.org\"",
-		    *hostname);
-}
-
-static void check_postmaster(struct reader *r)
-{
-	struct address address;
-	char *given = r->conf->postmaster;
-	if (given == NULL)
-		return;
-	if (address_parse(str_from_cstr(given), true, &address) != ADDRESS_OK) {
-		conf_fault(r->faults, top_line(r, "postmaster"),
-		    "postmaster = \"%.60s\" is no address; write one such as \"admin@example.org\"",
-		    given);
-		return;
-	}
-	struct pool *pool = pool_new(4096);
-	struct str canonical;
-	if (address_canonical(&address, pool, &canonical)) {
-		r->conf->postmaster = str_dup(canonical);
-		free(given);
-	}
-	pool_free(pool);
-}
-
-static void check_mailboxes(struct reader *r)
-{
-	if (r->conf->mailboxes == NULL) {
-		if (top_line(r, "mailboxes") == 0)
-			conf_fault(r->faults, 0,
-			    "mailboxes is missing; write mailboxes = \"/var/mail/%%d/%%n\"");
-		return;
-	}
-	const char *fault = mailbox_template_fault(r->conf->mailboxes);
-	if (fault != NULL)
-		conf_fault(r->faults, top_line(r, "mailboxes"),
-		    "mailboxes = \"%.200s\" %s; write one such as \"/var/mail/%%d/%%n\"",
-		    r->conf->mailboxes, fault);
-}
-
-static void check_delimiter(struct reader *r)
-{
-	const char *d = r->conf->recipient_delimiter;
-	if (d[0] == '\0' ||
-	    (d[1] == '\0' && strchr("!#$%&'*+-/=?^_`{|}~", d[0]) != NULL && d[0] != '/'))
-		return;
-	conf_fault(r->faults, top_line(r, "recipient-delimiter"),
-	    "recipient-delimiter = \"%.60s\": it can be one of + - = _ # ~ and the like, or empty",
-	    d);
-}
-
-static void check_run(struct reader *r)
-{
-	if (strlen(r->conf->run) > RUN_PATH_MAX)
-		conf_fault(r->faults, top_line(r, "run"),
-		    "run: the path is longer than %d octets, too long for the names of sockets in "
-		    "it",
-		    RUN_PATH_MAX);
-}
-
-/* One option that may not be larger than another; a default gives way. */
-static void check_order(struct reader *r, enum conf_section section, const char *small,
-    unsigned *small_value, const char *large, uint64_t large_value)
-{
-	unsigned a = line_of(r, section, small, (struct str){NULL, 0});
-	unsigned b = line_of(r, section, large, (struct str){NULL, 0});
-	if (*small_value <= large_value)
-		return;
-	if (a == 0)
-		*small_value = (unsigned)large_value;
-	else
-		conf_fault(r->faults, a > b ? a : b,
-		    "%s { %s } is more than %s; change one of them", conf_section_names[section],
-		    small, large);
-}
-
-static void check_orders(struct reader *r)
-{
-	struct conf *c = r->conf;
-	check_order(
-	    r, CONF_IN_smtp, "header-max", &c->smtp.header_max, "size-max", c->smtp.message_max);
-	check_order(r, CONF_IN_queue, "retry-first", &c->queue.retry_first, "retry-max",
-	    c->queue.retry_max);
-	if (c->queue.spool_max > 0 && c->queue.spool_max < 4 * MIB)
-		conf_fault(r->faults, line_of(r, CONF_IN_queue, "spool-max", (struct str){NULL, 0}),
-		    "spool-max: write 0 for the whole file system, or at least \"4 MiB\"");
-	else if (c->queue.spool_max > 0)
-		check_order(r, CONF_IN_queue, "segment-size", &c->queue.segment_size, "spool-max",
-		    c->queue.spool_max / 4);
-}
-
-static void check(struct reader *r)
-{
-	bool any = false;
-	for (size_t i = 0; i < r->scan->heading_count; i++)
-		any = any || r->scan->headings[i].section == CONF_IN_listen;
-	if (!any)
-		conf_fault(
-		    r->faults, 0, "nothing listens; write listen smtp { address = \"*:25\" }");
-	check_mailboxes(r);
-	check_postmaster(r);
-	check_delimiter(r);
-	check_run(r);
-	check_orders(r);
-	check_hostname(r);
-}
-
 /* --- All together --- */
 
 static void read_values(struct reader *r)
@@ -418,7 +276,7 @@ static void read_values(struct reader *r)
 	set_networks(r);
 	set_listeners(r);
 	set_log(r);
-	check(r);
+	conf_check(r->conf, r->scan, machine.hostname, r->faults);
 	cfg_free(r->cfg);
 }
 

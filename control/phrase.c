@@ -18,7 +18,7 @@ static enum look look_at(struct str name)
 		char c = name.p[i];
 		if ((uint8_t)c >= 0x80)
 			return LOOK_ENCODED;
-		if (!ascii_is_alnum(c) && strchr(" !#$%&'*+-/=?^_`{|}~", c) == NULL)
+		if (!ascii_is_alnum(c) && (c == '\0' || strchr(" !#$%&'*+-/=?^_`{|}~", c) == NULL))
 			look = LOOK_QUOTED;
 	}
 	/* Text that looks like an encoded word must not be taken for one. */

@@ -16,6 +16,7 @@
 enum {
 	REPLY_PATIENCE_MS = 5 * 60 * 1000,  /* RFC 5321 §4.5.3.2 */
 	FINAL_PATIENCE_MS = 10 * 60 * 1000, /* §4.5.3.2.6 */
+	QUIT_PATIENCE_MS = 5 * 1000,
 	RECEIVE_PIECE = 4096,
 	RECIPIENTS_DEFAULT = 100, /* §4.5.3.1.8: every server takes as many */
 };
@@ -223,8 +224,10 @@ int smtp_client_open(struct smtp_client *c, int fd, bool verbose)
 
 void smtp_client_close(struct smtp_client *c)
 {
-	/* What the server answers changes nothing any more. */
-	(void)!send(c->fd, "QUIT\r\n", 6, MSG_NOSIGNAL);
+	/* What the server answers changes nothing any more, but it is to be waited for (§4.1.1.10).
+	 */
+	if (send(c->fd, "QUIT\r\n", 6, MSG_NOSIGNAL) > 0)
+		wait_for(c, POLLIN, QUIT_PATIENCE_MS, NULL);
 	close(c->fd);
 	buf_release(&c->in);
 	buf_release(&c->out);

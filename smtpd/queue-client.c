@@ -305,7 +305,8 @@ static bool on_intake(void *ctx, const struct msg_intake *m, int *fds)
 		struct log_event ev;
 		log_begin(&ev, m->open ? LOG_NOTICE : LOG_WARNING, STR(""));
 		log_str(&ev, "intake", m->open ? STR("open") : STR("closed"));
-		log_note(&ev, m->text);
+		if (m->text.n > 0)
+			log_note(&ev, m->text);
 		log_end(&ev);
 	}
 	intake_closed = m->open == 0;

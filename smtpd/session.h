@@ -23,7 +23,8 @@ enum {
 	 * reply: a reset would destroy it. */
 	LINGER_MS = 2 * 1000,
 	LINGER_OCTETS = 1024 * 1024,
-	/* The least rate of content is not asked for in its first minute. */
+	/* The least rate of content is not asked for in its first minute, or shorter data-timeout.
+	 */
 	RATE_GRACE_MS = 60 * 1000,
 };
 

@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	struct service service = {
 	    .name = name,
 	    .user = "nobody",
-	    .sandbox = {.calls = SANDBOX_ACCEPT},
+	    .sandbox = {.calls = SANDBOX_ACCEPT, .root = "/"}, /* nothing is made for a test */
 	    .on_peer = on_peer,
 	    .on_listener = on_listener,
 	    .on_admission = on_admission,

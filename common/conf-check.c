@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What must hold of the values that have no bounds of their own, and between values.
+ */
+#include "common/address.h"
+#include "common/conf-internal.h"
+#include "common/mailbox-path.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
+
+enum { RUN_PATH_MAX = 90 /* and a name of a socket in it, in 108 */ };
+
+static const struct str untitled = {NULL, 0};
+
+struct checker {
+	struct conf *conf;
+	const struct conf_scan *scan;
+	const char *hostname;
+	struct conf_faults *faults;
+};
+
+static unsigned top_line(const struct checker *r, const char *name)
+{
+	return conf_line(r->scan, CONF_IN_top, name, untitled);
+}
+
+static void check_hostname(struct checker *r)
+{
+	unsigned line = top_line(r, "hostname");
+	char **hostname = &r->conf->hostname;
+	if (*hostname == NULL)
+		*hostname = xstrdup(r->hostname);
+	struct str name = str_from_cstr(*hostname);
+	bool usable = address_is_domain(name, false) && str_find(name, '.') < name.n;
+	if (usable)
+		return;
+	if (line == 0)
+		conf_fault(r->faults, 0,
+		    "this machine calls itself \"%.60s\", which is no full name; write hostname = "
+		    "\"mx.example.org\"",
+		    *hostname);
+	else
+		conf_fault(r->faults, line,
+		    "hostname = \"%.60s\" is no full name of a machine; write one such as "
+		    "\"mx.example.org\"",
+		    *hostname);
+}
+
+static void check_postmaster(struct checker *r)
+{
+	struct address address;
+	char *given = r->conf->postmaster;
+	if (given == NULL)
+		return;
+	if (address_parse(str_from_cstr(given), true, &address) != ADDRESS_OK) {
+		conf_fault(r->faults, top_line(r, "postmaster"),
+		    "postmaster = \"%.60s\" is no address; write one such as \"admin@example.org\"",
+		    given);
+		return;
+	}
+	struct pool *pool = pool_new(4096);
+	struct str canonical;
+	if (address_canonical(&address, pool, &canonical)) {
+		r->conf->postmaster = str_dup(canonical);
+		free(given);
+	}
+	pool_free(pool);
+}
+
+static void check_mailboxes(struct checker *r)
+{
+	if (r->conf->mailboxes == NULL) {
+		if (top_line(r, "mailboxes") == 0)
+			conf_fault(r->faults, 0,
+			    "mailboxes is missing; write mailboxes = \"/var/mail/%%d/%%n\"");
+		return;
+	}
+	const char *fault = mailbox_template_fault(r->conf->mailboxes);
+	if (fault != NULL)
+		conf_fault(r->faults, top_line(r, "mailboxes"),
+		    "mailboxes = \"%.200s\" %s; write one such as \"/var/mail/%%d/%%n\"",
+		    r->conf->mailboxes, fault);
+}
+
+static void check_delimiter(struct checker *r)
+{
+	const char *d = r->conf->recipient_delimiter;
+	if (d[0] == '\0' ||
+	    (d[1] == '\0' && strchr("!#$%&'*+-/=?^_`{|}~", d[0]) != NULL && d[0] != '/'))
+		return;
+	conf_fault(r->faults, top_line(r, "recipient-delimiter"),
+	    "recipient-delimiter = \"%.60s\": it can be one of + - = _ # ~ and the like, or empty",
+	    d);
+}
+
+static void check_run(struct checker *r)
+{
+	if (strlen(r->conf->run) > RUN_PATH_MAX)
+		conf_fault(r->faults, top_line(r, "run"),
+		    "run: the path is longer than %d octets, too long for the names of sockets in "
+		    "it",
+		    RUN_PATH_MAX);
+}
+
+/* One option that may not be larger than another; a default gives way. */
+static void check_order(struct checker *r, enum conf_section section, const char *small,
+    unsigned *small_value, const char *large, uint64_t large_value)
+{
+	unsigned a = conf_line(r->scan, section, small, untitled);
+	unsigned b = conf_line(r->scan, section, large, untitled);
+	if (*small_value <= large_value)
+		return;
+	if (a == 0)
+		*small_value = (unsigned)large_value;
+	else
+		conf_fault(r->faults, a > b ? a : b,
+		    "%s { %s } is more than %s; change one of them", conf_section_names[section],
+		    small, large);
+}
+
+static void check_orders(struct checker *r)
+{
+	struct conf *c = r->conf;
+	check_order(
+	    r, CONF_IN_smtp, "header-max", &c->smtp.header_max, "size-max", c->smtp.message_max);
+	check_order(r, CONF_IN_queue, "retry-first", &c->queue.retry_first, "retry-max",
+	    c->queue.retry_max);
+	if (c->queue.spool_max > 0 && c->queue.spool_max < 4 * MIB)
+		conf_fault(r->faults, conf_line(r->scan, CONF_IN_queue, "spool-max", untitled),
+		    "spool-max: write 0 for the whole file system, or at least \"4 MiB\"");
+	else if (c->queue.spool_max > 0)
+		check_order(r, CONF_IN_queue, "segment-size", &c->queue.segment_size, "spool-max",
+		    c->queue.spool_max / 4);
+}
+
+void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hostname,
+    struct conf_faults *faults)
+{
+	struct checker checker = {conf, scan, hostname, faults};
+	struct checker *r = &checker;
+	bool any = false;
+	for (size_t i = 0; i < scan->heading_count; i++)
+		any = any || scan->headings[i].section == CONF_IN_listen;
+	if (!any)
+		conf_fault(faults, 0, "nothing listens; write listen smtp { address = \"*:25\" }");
+	check_mailboxes(r);
+	check_postmaster(r);
+	check_delimiter(r);
+	check_run(r);
+	check_orders(r);
+	check_hostname(r);
+}

@@ -104,7 +104,7 @@ static int run(
 	if (queue_id_parse(str_from_cstr(argv[0]), &id))
 		return fn(ctx, &id);
 	fprintf(stderr, "postern: \"%s\" is not a queue id: see `postern queue list`\n", argv[0]);
-	return EX_DATAERR;
+	return EX_USAGE;
 }
 
 int cmd_queue(const struct command_context *ctx, int argc, char **argv)

@@ -124,7 +124,6 @@ static void dump(struct queue_print *p, json_t *j)
 {
 	if (j == NULL || json_dumpf(j, p->out, JSON_COMPACT) < 0)
 		fputs("{}", p->out);
-	fputc('\n', p->out);
 	json_decref(j);
 }
 
@@ -151,8 +150,8 @@ static void print_entry_json(struct queue_print *p, const struct msg_queue_entry
 	char id[QUEUE_ID_SIZE];
 	json_t *j = json_object(), *list = json_array();
 	queue_id_format(entry->id, id);
+	json_object_set_new(j, "id", json_string(id));
 	json_object_set_new(j, "queue_name", json_string(queue_name(states_of(entry))));
-	json_object_set_new(j, "queue_id", json_string(id));
 	json_object_set_new(j, "arrival_time", json_number(entry->arrival / 1000));
 	json_object_set_new(j, "message_size", json_number(entry->size));
 	json_object_set_new(j, "sender", json_text(entry->reverse_path));
@@ -160,6 +159,7 @@ static void print_entry_json(struct queue_print *p, const struct msg_queue_entry
 	for (size_t i = 0; i < entry->waiting_count; i++)
 		json_array_append_new(list, json_recipient(&entry->waiting[i]));
 	json_object_set_new(j, "recipients", list);
+	fputs(p->messages == 0 ? "[" : ",\n ", p->out);
 	dump(p, j);
 }
 
@@ -175,8 +175,8 @@ void queue_print_entry(struct queue_print *p, const struct msg_queue_entry *entr
 void queue_print_list_end(struct queue_print *p)
 {
 	if (p->json)
-		return;
-	if (p->messages == 0)
+		fputs(p->messages == 0 ? "[]\n" : "]\n", p->out);
+	else if (p->messages == 0)
 		fputs("Mail queue is empty\n", p->out);
 	else
 		fprintf(p->out, "-- %llu Kbytes in %llu Request%s.\n",
@@ -201,8 +201,10 @@ static void print_figures(struct queue_print *p, const struct figure *list, size
 		else
 			fprintf(p->out, "%-28s %llu\n", list[i].words,
 			    (unsigned long long)list[i].value);
-	if (p->json)
-		dump(p, j);
+	if (!p->json)
+		return;
+	dump(p, j);
+	fputc('\n', p->out);
 }
 
 void queue_print_figures(struct queue_print *p, const struct msg_queue_figures *f)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * How the queue is shown to people (as Postfix's mailq does, so that scripts read
- * it too) and to programs (a JSON object a line, with the keys of `postqueue -j`
- * and some more). What comes from mail is made harmless to terminals.
+ * it too) and to programs (a JSON array, an entry a line, in the terms of
+ * `postqueue -j`). What comes from mail is made harmless to terminals.
  */
 #ifndef POSTERN_QUEUE_PRINT_H
 #define POSTERN_QUEUE_PRINT_H

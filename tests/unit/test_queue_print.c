@@ -125,11 +125,14 @@ START_TEST(json_is_json)
 	e.reverse_path = STR("\"a b\"\xff@example.org");
 	print.json = true;
 	queue_print_entry(&print, &e);
+	e.id = 2;
+	queue_print_entry(&print, &e);
 	queue_print_list_end(&print);
-	json_t *j = json_loads(printed(), 0, NULL);
-	ck_assert_ptr_nonnull(j);
+	json_t *all = json_loads(printed(), 0, NULL);
+	const json_t *j = json_array_get(all, 0);
+	ck_assert_uint_eq(json_array_size(all), 2);
 	ck_assert_str_eq(json_string_value(json_object_get(j, "queue_name")), "deferred");
-	ck_assert_str_eq(json_string_value(json_object_get(j, "queue_id")), "00000000001");
+	ck_assert_str_eq(json_string_value(json_object_get(j, "id")), "00000000001");
 	ck_assert_str_eq(json_string_value(json_object_get(j, "sender")), "\"a b\"?@example.org");
 	ck_assert_int_eq(json_integer_value(json_object_get(j, "arrival_time")), 1700000000);
 	ck_assert_int_eq(json_integer_value(json_object_get(j, "message_size")), 2414);
@@ -138,7 +141,15 @@ START_TEST(json_is_json)
 	ck_assert_str_eq(json_string_value(json_object_get(r, "address")), "bob@example.net");
 	ck_assert_str_eq(json_string_value(json_object_get(r, "delay_reason")), "mailbox full");
 	ck_assert_int_eq(json_integer_value(json_object_get(r, "next_try")), 1700000200);
-	json_decref(j);
+	json_decref(all);
+}
+END_TEST
+
+START_TEST(json_of_an_empty_list)
+{
+	print.json = true;
+	queue_print_list_end(&print);
+	ck_assert_str_eq(printed(), "[]\n");
 }
 END_TEST
 
@@ -181,6 +192,7 @@ int main(void)
 	tcase_add_test(tc, many_recipients_are_said_to_be_more);
 	tcase_add_test(tc, nothing_a_terminal_obeys);
 	tcase_add_test(tc, json_is_json);
+	tcase_add_test(tc, json_of_an_empty_list);
 	tcase_add_test(tc, figures_both_ways);
 	tcase_add_test(tc, text_in_pieces);
 	suite_add_tcase(s, tc);

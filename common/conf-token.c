@@ -170,9 +170,14 @@ size_t conf_tokens(
     struct str text, char *clean, struct conf_token **tokens, struct conf_faults *faults)
 {
 	struct lexer s = {.text = text, .clean = clean, .line = 1, .faults = faults};
-	struct conf_token *list = xcalloc(CONF_TOKENS_MAX, sizeof(*list));
+	struct conf_token *list = NULL;
 	size_t count = 0;
+	size_t room = 0;
 	do {
+		if (count == room) {
+			room = room == 0 ? 256 : 2 * room;
+			list = xreallocarray(list, room, sizeof(*list));
+		}
 		list[count++] = scan_token(&s);
 	} while (list[count - 1].kind != CONF_TOKEN_END && count < CONF_TOKENS_MAX);
 	if (list[count - 1].kind != CONF_TOKEN_END) {

@@ -183,7 +183,7 @@ static void on_stop(void)
 }
 
 static struct service deliver_local = {
-    .name = "postern/deliver-local",
+    .name = "deliver-local",
     .user = "postern-mail",
     .sandbox = {.calls = SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_THREADS,
 	.files_max = FILES_MAX},

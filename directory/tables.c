@@ -84,7 +84,16 @@ static int read_open_text(struct table_text *x, int fd, FILE *err)
 	return read_all(fd, &x->buf) ? EX_OK : read_fault(x, strerror(errno), err);
 }
 
-static int read_text(struct tables *t, enum table_id id, FILE *err)
+/* Password hashes are nobody else's. A command that changes tables sees to that. */
+static void take_from_others(struct table_text *x, int fd, FILE *err)
+{
+	if (!(x->mode & S_IRWXO) || fchmod(fd, x->mode & 0770) < 0)
+		return; /* tables_load warns */
+	x->mode &= 0770;
+	fprintf(err, "%s: was open to everybody; its mode is now %03o\n", x->path, x->mode);
+}
+
+static int read_text(struct tables *t, enum table_id id, bool exclusive, FILE *err)
 {
 	struct table_text *x = &t->texts[id];
 	int fd = openat(t->dirfd, table_name(id), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -95,6 +104,8 @@ static int read_text(struct tables *t, enum table_id id, FILE *err)
 	if (fd < 0)
 		return read_fault(x, strerror(errno), err);
 	int status = read_open_text(x, fd, err);
+	if (status == EX_OK && exclusive && id == TABLE_USERS)
+		take_from_others(x, fd, err);
 	close(fd);
 	return status;
 }
@@ -109,7 +120,7 @@ int tables_open(struct tables *t, const char *dir, bool exclusive, FILE *err)
 	}
 	int status = open_directory(t, exclusive, err);
 	for (size_t i = 0; status == EX_OK && i < TABLE_COUNT; i++)
-		status = read_text(t, (enum table_id)i, err);
+		status = read_text(t, (enum table_id)i, exclusive, err);
 	return status;
 }
 

@@ -38,7 +38,8 @@ struct tables {
  * EX_OK (0) when all is well. tables_close may follow any of them. */
 
 /* Opens the directory, after making sure that nobody less trusted writes to it, and reads the
- * three texts (a missing one is empty). `exclusive` waits for other commands that change tables. */
+ * three texts (a missing one is empty). `exclusive`, for commands that change tables, waits for
+ * others of them, and takes the users' text from everybody who has no business with it. */
 int tables_open(struct tables *t, const char *dir, bool exclusive, FILE *err);
 void tables_close(struct tables *t);
 

@@ -55,14 +55,14 @@ static void close_all_but(int *keep, size_t n)
 	close_range((unsigned)from, ~0U, 0);
 }
 
-static void log_session(const struct child *c, int level, const char *note)
+static void log_session(
+    const struct child *c, const struct session_counts *counts, const char *note)
 {
 	struct log_event ev;
-	log_begin(&ev, level, c->start->session);
+	log_begin(&ev, LOG_INFO, c->start->session);
 	log_str(&ev, "client", c->start->peer);
 	log_address(&ev, "user", c->start->address);
-	if (c->session != NULL) {
-		const struct session_counts *counts = session_counts(c->session);
+	if (counts != NULL) {
 		log_u64(&ev, "top", counts->topped);
 		log_u64(&ev, "retr", counts->retrieved);
 		log_u64(&ev, "del", counts->deleted);
@@ -79,7 +79,7 @@ static void refuse(const struct child *c, const char *code, const char *text, co
 	pop3_err(&out, code, text);
 	if (send(c->start->client, buf_data(&out), buf_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		log_debug("the client of a refused session is gone");
-	log_session(c, LOG_INFO, note);
+	log_session(c, NULL, note);
 	log_flush();
 	_exit(0);
 }
@@ -228,7 +228,8 @@ static const char *talk(struct child *c)
 		if (!send_output(c))
 			return "the client is gone";
 		if (over && buf_len(&c->out) == 0)
-			return "logged out";
+			return session_has_quit(c->session) ? "logged out"
+							    : "the client sent nonsense";
 		if (need == SESSION_INPUT && c->input_ended && buf_len(&c->out) == 0)
 			return "the client closed the connection";
 		if (need == SESSION_ROOM &&
@@ -273,10 +274,10 @@ void session_child(const struct session_start *start)
 	c.idle_end = loop_now_ms() + start->idle_ms;
 	buf_append_str(&c.in, start->pending);
 	session_greet(c.session, &c.out);
-	log_session(&c, LOG_INFO, "logged in");
+	log_session(&c, NULL, "logged in");
 	const char *why = talk(&c);
 	close_client(&c);
-	log_session(&c, LOG_INFO, why);
+	log_session(&c, session_counts(c.session), why);
 	log_flush();
 	_exit(0);
 }

@@ -53,6 +53,11 @@ uint64_t session_commands(const struct session *s)
 	return s->commands;
 }
 
+bool session_has_quit(const struct session *s)
+{
+	return s->quit;
+}
+
 const struct session_counts *session_counts(const struct session *s)
 {
 	return &s->counts;

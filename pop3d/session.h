@@ -41,6 +41,8 @@ void session_greet(struct session *s, struct buf *out);
 enum session_need session_run(struct session *s, struct buf *in, struct buf *out);
 /* Commands answered so far: shows that the client is alive. */
 uint64_t session_commands(const struct session *s);
+/* SESSION_OVER came of a QUIT. */
+bool session_has_quit(const struct session *s);
 /* What was sent, and (after a QUIT) removed. */
 const struct session_counts *session_counts(const struct session *s);
 

@@ -63,7 +63,7 @@ static void on_damage(void *ctx, const char *text)
 	struct log_event ev;
 	(void)ctx;
 	log_begin(&ev, LOG_ERR, STR("spool"));
-	log_note(&ev, str_from_cstr(text));
+	log_str(&ev, "damage", str_from_cstr(text));
 	log_end(&ev);
 }
 

@@ -24,6 +24,7 @@ static void forget(struct spool_append *a)
 	if (a->fd >= 0)
 		a->stock.io->close(a->stock.io, a->fd);
 	a->fd = -1;
+	a->fresh = false;
 	buf_reset(&a->index);
 	a->index_count = 0;
 }

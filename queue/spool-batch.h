@@ -52,6 +52,7 @@ bool spool_batch_add_moved(struct spool_batch *b, const uint8_t *record, uint64_
     size_t count, size_t group_max);
 /* False when too much is kept already: the result is lost. */
 bool spool_batch_add_result(struct spool_batch *b, uint64_t id, const struct spool_result *result);
+/* `sequence` of the segment it lies in; 0: not to be said. */
 void spool_batch_add_finish(struct spool_batch *b, uint64_t id, const struct spool_place *place,
     uint64_t sequence);
 

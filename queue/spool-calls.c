@@ -78,11 +78,10 @@ void spool_result(struct spool *spool, uint64_t id, const struct spool_place *pl
 
 void spool_finish(struct spool *spool, uint64_t id, const struct spool_place *place)
 {
-	if (spool_clean_defers_finish(spool, id, place))
-		return;
+	bool under_way = spool_clean_on_finish(spool, id, place);
 	struct spool_segment *s = spool_table_find(&spool->table, place->segment);
 	spool_table_count_out(&spool->table, s, spool_record_room(place->length));
-	spool_batch_add_finish(spool_filling(spool), id, place, s != NULL ? s->sequence : 0);
+	spool_batch_add_finish(spool_filling(spool), id, place, s != NULL && !under_way ? s->sequence : 0);
 	if (place->large)
 		spool_large_less(spool, place->content_length);
 	spool_filled(spool);

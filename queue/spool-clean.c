@@ -270,7 +270,7 @@ void spool_clean_turn(struct spool *spool)
 
 /* --- What becomes of the copies --------------------------------------------- */
 
-bool spool_clean_defers_finish(struct spool *spool, uint64_t id, const struct spool_place *place)
+bool spool_clean_on_finish(struct spool *spool, uint64_t id, const struct spool_place *place)
 {
 	struct spool_clean *c = &spool->clean;
 	if (!c->active || place->segment != c->slot)
@@ -288,21 +288,19 @@ bool spool_clean_defers_finish(struct spool *spool, uint64_t id, const struct sp
 void spool_clean_on_moved(struct spool *spool, const struct spool_entry *e)
 {
 	struct spool_clean *c = &spool->clean;
-	struct spool_clean_moving m = c->moving[c->moving_first++];
 	struct spool_table *t = &spool->table;
-	const struct spool_place *place = e->error == 0 ? &e->place : &e->previous;
+	bool finished = c->moving[c->moving_first++].finished;
 	if (--c->moving_count == 0)
 		c->moving_first = 0;
-	if (e->error == 0) {
-		uint32_t room = spool_record_room(e->place.length);
-		spool_table_count_out(t, spool_table_find(t, e->previous.segment), spool_record_room(e->previous.length));
-		spool_table_count_in(t, spool_table_find(t, e->place.segment), room);
-		spool->moved += room;
-		if (!m.finished)
-			spool->events.on_moved(spool->ctx, e->id, &e->place);
-	} else {
+	if (e->error != 0) {
 		c->failed = true;
+		return;
 	}
-	if (m.finished)
-		spool_finish(spool, e->id, place);
+	uint32_t room = spool_record_room(e->place.length);
+	spool->moved += room;
+	if (finished)
+		return; /* its finish lies behind the copy, and was counted */
+	spool_table_count_out(t, spool_table_find(t, e->previous.segment), spool_record_room(e->previous.length));
+	spool_table_count_in(t, spool_table_find(t, e->place.segment), room);
+	spool->events.on_moved(spool->ctx, e->id, &e->place);
 }

@@ -43,8 +43,10 @@ struct spool_clean {
 void spool_clean_turn(struct spool *spool);
 /* A copy is committed at e->place, or was refused. */
 void spool_clean_on_moved(struct spool *spool, const struct spool_entry *e);
-/* The message is being copied: its finish is given when the copy is there. */
-bool spool_clean_defers_finish(struct spool *spool, uint64_t id, const struct spool_place *place);
+/* Whether a copy of this message is under way. Then its owner is not told where it is, and the
+ * finish goes behind the copy without naming a place: a recovery counts the copy as live until
+ * its segment is cleaned, which errs on the safe side. */
+bool spool_clean_on_finish(struct spool *spool, uint64_t id, const struct spool_place *place);
 void spool_clean_reset(struct spool_clean *c);
 
 #endif

@@ -12,6 +12,7 @@
 #include "queue/spool-replay.h"
 
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/queue-id.h"
 
 #include <errno.h>
@@ -144,6 +145,23 @@ static int write_index(const struct recovery *v, const struct spool_found *f, co
 		   : spool_io_write(v->faults.io, fd, footer, sizeof(footer), f->size - sizeof(footer));
 }
 
+/* The last batch may be one whose sync failed before the program died: the kernel then shows
+ * it, and thinks that it is on disk. What is believed is therefore written once more. */
+static int write_last_batch(const struct recovery *v, const struct spool_found *f, int fd)
+{
+	const struct spool_scan_summary *s = &f->summary;
+	if (f->sealed || f->limit != UINT64_MAX || !s->last_complete)
+		return 0;
+	size_t from = s->last_start == SPOOL_BLOCK ? 0 : s->last_start;
+	size_t n = spool_bytes_round(s->end, SPOOL_BLOCK) - from;
+	uint8_t *p = xmalloc(n);
+	int error = spool_io_read(v->faults.io, fd, p, n, from);
+	if (error == 0)
+		error = spool_io_write(v->faults.io, fd, p, n, from);
+	free(p);
+	return error;
+}
+
 /* Best effort: what fails here is only slower at the next start. */
 static void repair(struct recovery *v, const struct spool_found *f, const struct buf *index)
 {
@@ -152,6 +170,8 @@ static void repair(struct recovery *v, const struct spool_found *f, const struct
 	spool_stock_name(f->slot, name);
 	int fd = io->open(io, SPOOL_DIR_SEGMENTS, name, O_RDWR);
 	int error = fd < 0 ? errno : 0;
+	if (error == 0)
+		error = write_last_batch(v, f, fd);
 	if (error == 0 && f->header_lost)
 		error = write_header(v, f, fd);
 	if (error == 0 && index != NULL)
@@ -171,10 +191,9 @@ static void replay_one(struct recovery *v, size_t i)
 	bool scanned;
 	spool_replay_segment(&v->replay, i, &index, &scanned);
 	size_t end = f->sealed ? f->footer.offset : spool_bytes_round(f->summary.end, SPOOL_BLOCK);
-	bool fits = f->size == f->file_size && !f->truncated &&
-		    end + spool_index_blocks(buf_len(&index)) <= f->size;
-	if (fits && (scanned || f->header_lost))
-		repair(v, f, scanned ? &index : NULL);
+	bool fits = f->size == f->file_size && end + spool_index_blocks(buf_len(&index)) <= f->size;
+	if (!f->truncated && (scanned || f->header_lost))
+		repair(v, f, scanned && fits ? &index : NULL);
 	buf_release(&index);
 }
 

@@ -145,7 +145,8 @@ static void on_end(struct scanning *s, const struct spool_scan_item *item)
 	size_t from, to;
 	if (!spool_scan_find_remains(s->p, s->n, (uint32_t)s->f->sequence, item->offset, &from, &to))
 		return;
-	if (s->f->limit != UINT64_MAX && item->after_batch + 1 < s->f->limit)
+	uint64_t expected = item->after_batch != 0 ? item->after_batch + 1 : s->f->first_batch;
+	if (s->f->limit != UINT64_MAX && expected < s->f->limit)
 		spool_faults_bytes(s->replay->faults, s->f->slot, s->f->sequence, (uint32_t)from,
 		    s->p + from, to - from, "these do not check");
 	else if (s->f->limit == UINT64_MAX)
@@ -158,7 +159,8 @@ static void on_gap(struct scanning *s, const struct spool_scan_item *item)
 		on_end(s, item);
 		return;
 	}
-	uint64_t batch = item->in_batch != 0 ? item->in_batch : item->after_batch + 1;
+	uint64_t expected = item->after_batch != 0 ? item->after_batch + 1 : s->f->first_batch;
+	uint64_t batch = item->in_batch != 0 ? item->in_batch : expected;
 	bool only_dropped = s->dropped != 0 && batch == s->dropped &&
 			    (item->next_batch == 0 || item->next_batch == s->dropped);
 	if (only_dropped)

@@ -126,6 +126,8 @@ static void summarise_record(struct spool_scan_summary *out, struct progress *no
 	if (out->first_batch == 0 || r->batch < out->first_batch)
 		out->first_batch = r->batch;
 	if (r->type == SPOOL_RECORD_BATCH)
+		out->last_start = item->offset;
+	if (r->type == SPOOL_RECORD_BATCH)
 		*now = (struct progress){.left = item->batch.count, .tail = item->batch.tail};
 	else if (r->batch != out->last_batch)
 		*now = (struct progress){.left = UINT64_MAX}; /* its header is lost */

@@ -53,7 +53,8 @@ struct spool_scan_summary {
 	bool closed;	    /* the last batch closed the spool */
 	uint64_t tail;	    /* greatest tail of a complete batch */
 	uint64_t last_id;
-	size_t end; /* after the last record that checks */
+	size_t last_start; /* of the last batch whose header checks */
+	size_t end;	   /* after the last record that checks */
 };
 void spool_scan_summarise(const struct spool_scan *start, struct spool_scan_summary *out);
 

@@ -168,7 +168,8 @@ static enum recovered recover_header(const struct spool_survey *s, struct spool_
 		f->sequence = complete_sequence(low, near);
 		f->first_batch = f->summary.first_batch;
 		result = RECOVERED;
-	} else if (all_zeros(p, f->size)) {
+	} else if (f->size <= SPOOL_HEADER_SIZE ||
+		   all_zeros(p + SPOOL_HEADER_SIZE, f->size - SPOOL_HEADER_SIZE)) {
 		result = BLANK;
 	}
 	if (result == RECOVERED)
@@ -178,7 +179,7 @@ static enum recovered recover_header(const struct spool_survey *s, struct spool_
 	return result;
 }
 
-/* A segment of zeros is one whose making was interrupted. */
+/* A segment of zeros behind the header is one whose making was interrupted. */
 static void recover_headers(struct spool_survey *s, struct spool_faults *faults)
 {
 	uint64_t near = 0;

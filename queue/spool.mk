@@ -47,3 +47,9 @@ SPOOL_SOURCES = \
 	queue/spool-writer.h \
 	queue/spool.c \
 	queue/spool.h
+
+UNIT_TESTS += tests/unit/test_spool_model
+tests_unit_test_spool_model_SOURCES = tests/unit/test_spool_model.c \
+	tests/unit/spool-model.c tests/unit/spool-model.h \
+	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
+tests_unit_test_spool_model_LDADD = $(TEST_LIBS) -lpthread

@@ -74,10 +74,12 @@ static void header_octets(struct content *c, struct str s)
 /* A line that is neither a field nor a continuation ends the header, as the empty one does. */
 static void header_line_end(struct content *c)
 {
-	c->header += crlf.n;
-	if (c->field != FIELD_REST)
+	if (c->field != FIELD_REST) {
 		end_header(c);
+		return;
+	}
 	c->field = FIELD_START;
+	c->header += crlf.n;
 	if (c->header > c->limits.header_max)
 		set_fault(c, CONTENT_HEADER_TOO_BIG);
 }

@@ -155,12 +155,14 @@ static void settle(struct session *s)
 
 /* ---- writing ---------------------------------------------------------------- */
 
-/* Writes what it can of `octets` and returns how much that was. */
+/* Writes what it can of `octets` and returns how much that was. The last words of a session leave
+ * in one packet with the end of the connection. */
 static size_t write_some(struct session *s, struct str octets)
 {
 	size_t done = 0;
+	int flags = MSG_NOSIGNAL | (smtp_server_is_closed(&s->smtp) ? MSG_MORE : 0);
 	while (done < octets.n && !s->broken) {
-		ssize_t n = send(s->fd, octets.p + done, octets.n - done, MSG_NOSIGNAL);
+		ssize_t n = send(s->fd, octets.p + done, octets.n - done, flags);
 		if (n >= 0)
 			done += (size_t)n;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)

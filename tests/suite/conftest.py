@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import instance as instance_module  # noqa: E402
 from instance import Instance  # noqa: E402
 
-LOG_LINES_SHOWN = 60
+LOG_LINES_SHOWN, LOG_WIDTH_SHOWN = 60, 300
 
 
 def pytest_configure(config):
@@ -29,7 +29,8 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
         for one in Instance.live:
-            tail = "\n".join(one.log().splitlines()[-LOG_LINES_SHOWN:])
+            lines = one.log().splitlines()[-LOG_LINES_SHOWN:]
+            tail = "\n".join(line[:LOG_WIDTH_SHOWN] for line in lines)
             report.sections.append((f"log of {one.directory}", tail))
 
 

@@ -78,12 +78,6 @@ def test_sendmail_adds_what_is_missing(mailbox):
         assert header(letter, name), name
 
 
-def test_sendmail_local_name_gets_our_domain_or_is_refused(mailbox):
-    done = mailbox.sendmail("-i", "no-such-user", input=LETTER)
-    assert done.returncode in (EX_NOUSER, EX_UNAVAILABLE), done.err
-    assert "no-such-user" in done.err
-
-
 def test_sendmail_unknown_recipient(mailbox):
     done = mailbox.sendmail("-i", "nobody@example.test", input=LETTER)
     assert done.returncode in (EX_NOUSER, EX_UNAVAILABLE)
@@ -255,8 +249,8 @@ def test_reload_of_a_broken_configuration_changes_nothing(make):
     one.configure(hostnam="typo.example.test")
     done = one.postern("reload")
     assert done.returncode == EX_CONFIG and "hostnam" in done.err
-    assert {row["pid"] for row in one.programs()} == pids
     one.configure(hostnam=None)
+    assert {row["pid"] for row in one.programs()} == pids
     one.send(b"Subject: on\r\n\r\nx\r\n")
 
 

@@ -52,16 +52,18 @@ def test_nobody_can_start_programs_or_open_files_beyond_need(instance):
 
 
 def check_descriptors(instance, exposed=EXPOSED):
-    """Sockets, memory files and event machinery, and the log: no file, no directory."""
+    """Sockets, memory files, event machinery and the log: no other file, no directory."""
     for name, pid in each(instance):
         if name not in exposed:
             continue
-        for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-            target = os.readlink(entry)
-            if target.startswith("socket:") or MEMORY.match(target):
+        entries = {e: os.readlink(e) for e in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+        targets = list(entries.values())
+        for entry, target in entries.items():
+            # A pipe with both its ends in one process is how an event loop wakes itself.
+            if target.startswith("socket:") or MEMORY.match(target) or (
+                    target.startswith("pipe:") and targets.count(target) == 2):
                 continue
-            assert target == str(instance.log_path) and int(entry.name) <= 2 or is_log(entry, instance), \
-                (name, entry.name, target)
+            assert is_log(entry, instance), (name, entry.name, target)
 
 
 def is_log(entry, instance):
@@ -168,7 +170,7 @@ def test_others_cannot_look_into_what_is_stored(rooted):
     rooted.send(b"Subject: private\r\n\r\nx\r\n")
     rooted.wait_files("ann", 1)
     other = User("nobody")
-    for path in (rooted.spool, rooted.directory / "tables" / "users", rooted.maildir("ann")):
+    for path in (rooted.spool, rooted.directory / "tables" / "users.db", rooted.maildir("ann")):
         assert rooted.run("ls" if path.is_dir() else "cat", path, user=other).returncode != 0, path
     assert rooted.postern("stop", user=other).returncode != 0
     assert rooted.postern("queue", "list", user=other).returncode != 0

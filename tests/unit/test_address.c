@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/address.h"
+#include "common/sandbox-internal.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define L10	  "1234567890"
 #define L60	  L10 L10 L10 L10 L10 L10
@@ -413,6 +417,28 @@ START_TEST(unquoting)
 }
 END_TEST
 
+/* libidn2 asks the system for nothing. */
+START_TEST(unicode_domains_work_in_the_jail)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		struct address a;
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		sandbox_filter(0);
+		_exit(address_parse(STR("a@b\xc3\xbc"
+					"cher.example"),
+			  true, &a) == ADDRESS_OK
+			  ? 7
+			  : 8);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 7);
+}
+END_TEST
+
 UNIT_MAIN("address", mailboxes_are_parsed_or_refused, a_path_is_a_mailbox_in_brackets,
     paths_have_their_own_forms, no_prefix_of_a_path_is_one, special_addresses_have_canonical_forms,
-    domains_and_literals, splitting_is_at_the_last_at, xtext_is_decoded_or_refused, unquoting)
+    domains_and_literals, splitting_is_at_the_last_at, xtext_is_decoded_or_refused, unquoting,
+    unicode_domains_work_in_the_jail)

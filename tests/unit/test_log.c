@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#include "common/header.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/sandbox-internal.h"
 #include "common/utf8.h"
 #include "tests/unit/unit.h"
 
@@ -8,6 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -421,6 +424,27 @@ START_TEST(fatal_says_why_and_ends)
 }
 END_TEST
 
+/* Dates need the time zone, which the jail has no file of. */
+START_TEST(lines_and_dates_work_in_the_jail)
+{
+	int fd = log_to_pipe(LOG_SINK_FILE, LOG_FORMAT_LINE);
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		char date[HEADER_DATE_SIZE];
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		sandbox_filter(0);
+		header_date(0, date);
+		log_message(LOG_INFO, "%s", date);
+		_exit(7);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 7);
+	ck_assert_ptr_nonnull(strstr(written(fd), "Thu, 1 Jan 1970 00:00:00 +0000\n"));
+}
+END_TEST
+
 START_TEST(files_are_appended_to)
 {
 	char path[] = "/tmp/postern-log-XXXXXX";
@@ -448,4 +472,5 @@ UNIT_MAIN("log", a_line_is_what_log_tools_parse, a_file_has_date_and_host_in_fro
     delays_are_seconds, values_are_escaped_and_stay_apart, json_has_every_part, json_values_survive,
     long_records_are_cut_but_whole, a_value_is_cut_at_its_maximum, deferred_lines_go_out_together,
     a_slow_reader_is_not_waited_for, a_full_disk_fails_nobody, syslog_gets_a_datagram_a_line,
-    a_child_does_not_write_its_parents_lines, fatal_says_why_and_ends, files_are_appended_to)
+    a_child_does_not_write_its_parents_lines, fatal_says_why_and_ends,
+    lines_and_dates_work_in_the_jail, files_are_appended_to)

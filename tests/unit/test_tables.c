@@ -351,6 +351,27 @@ START_TEST(directories_that_others_write_to)
 }
 END_TEST
 
+START_TEST(hashes_are_not_everybodys)
+{
+	char path[256];
+	struct stat st;
+	set_example();
+	snprintf(path, sizeof(path), "%s/users", dir);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	MUST("", "user list");
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0644); /* looking changes nothing */
+	check();
+	ck_assert_ptr_nonnull(strstr(said, "warning: everybody can read the password hashes"));
+	MUST("", "table build");
+	ck_assert_ptr_nonnull(strstr(said, "users: was open to everybody; its mode is now 640"));
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0640);
+	ck_assert_int_eq(check(), EX_OK);
+	ck_assert_str_eq(said, "");
+}
+END_TEST
+
 START_TEST(links_and_missing_directories)
 {
 	char path[256];
@@ -439,6 +460,7 @@ int main(void)
 	tcase_add_test(c, faults_keep_the_old_set);
 	tcase_add_test(c, check_sees_what_is_wrong_with_compiled_tables);
 	tcase_add_test(c, directories_that_others_write_to);
+	tcase_add_test(c, hashes_are_not_everybodys);
 	tcase_add_test(c, links_and_missing_directories);
 	tcase_add_test(c, a_build_that_cannot_be_written);
 	tcase_add_test(c, editors_wait_for_each_other);

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The login worker's clients, over socket pairs, with this test as directory and
+ * pop3d-session at the other ends of its channels.
+ */
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/msg-pop3d-session.h"
+#include "pop3d/connections.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct worker worker;
+static struct conf conf;
+static const union client here = {
+    .in = {.sin_family = AF_INET, .sin_addr.s_addr = 0x0100007f}}; /* 127.0.0.1 */
+static const union client afar = {.in = {.sin_family = AF_INET, .sin_addr.s_addr = 0x010200c0}};
+
+static struct channel *directory; /* the test's end */
+static struct channel *session;
+static struct msg_login_query asked;
+static char asked_user[64], asked_password[64];
+static unsigned asked_count;
+static int handed_fd = -1;
+static uint32_t handed_cookie;
+static char handed_pending[256];
+
+static void copy(char *to, struct str s)
+{
+	memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+}
+
+static bool on_query(void *ctx, const struct msg_login_query *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	asked = *m;
+	asked_count++;
+	copy(asked_user, m->user);
+	copy(asked_password, m->password);
+	return true;
+}
+
+static bool on_open(void *ctx, const struct msg_session_open *m, int *fds)
+{
+	(void)ctx;
+	handed_fd = fds[0];
+	fds[0] = -1;
+	handed_cookie = m->cookie;
+	copy(handed_pending, m->pending);
+	return true;
+}
+
+static bool on_answer(void *ctx, const struct msg_login_answer *m, int *fds)
+{
+	struct connection *c = connections_find(m->cookie);
+	(void)ctx;
+	(void)fds;
+	if (c != NULL)
+		connection_on_answer(c, m);
+	return true;
+}
+
+static bool on_ended(void *ctx, const struct msg_session_ended *m, int *fds)
+{
+	struct connection *c = connections_find(m->cookie);
+	(void)ctx;
+	(void)fds;
+	if (c != NULL)
+		connection_on_ended(c);
+	return true;
+}
+
+static const struct pop3d_directory_server_handlers as_directory = {.login_query = on_query};
+static const struct pop3d_session_server_handlers as_session = {.session_open = on_open};
+static const struct pop3d_directory_client_handlers to_directory = {.login_answer = on_answer};
+static const struct pop3d_session_client_handlers to_session = {.session_ended = on_ended};
+
+static void on_closed(void *ctx, struct channel *channel, const char *why)
+{
+	(void)ctx;
+	(void)channel;
+	ck_abort_msg("channel closed: %s", why);
+}
+
+static void connect_channels(void)
+{
+	int d[2], s[2];
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, d), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, s), 0);
+	worker.directory =
+	    channel_new(d[0], &pop3d_directory_client, &to_directory, NULL, on_closed);
+	directory = channel_new(d[1], &pop3d_directory_server, &as_directory, NULL, on_closed);
+	worker.session = channel_new(s[0], &pop3d_session_client, &to_session, NULL, on_closed);
+	session = channel_new(s[1], &pop3d_session_server, &as_session, NULL, on_closed);
+}
+
+static void setup(void)
+{
+	static char hostname[] = "mx.example.org";
+	signal(SIGPIPE, SIG_IGN);
+	conf.hostname = hostname;
+	conf.pop3.connections_max = 100;
+	conf.pop3.connections_per_address = 100;
+	conf.pop3.login_timeout = 60;
+	conf.pop3.login_failures_max = 3;
+	worker.admission = admission_open(admission_create(1), 0, 1);
+	ck_assert_ptr_nonnull(worker.admission);
+	connections_init(&worker);
+	connect_channels();
+}
+
+/* Lets everything happen that can happen now. */
+static void settle(void)
+{
+	for (int i = 0; i < 20; i++)
+		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+}
+
+static int connect_client(const union client *who)
+{
+	int fds[2];
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	connections_accept(fds[1], who, &conf);
+	settle();
+	return fds[0];
+}
+
+static void say(int fd, const char *text)
+{
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	settle();
+}
+
+/* Everything that was said; "<closed>" is added when it is the end. */
+static const char *heard(int fd)
+{
+	static char text[8192];
+	size_t n = 0;
+	ssize_t got;
+	while ((got = read(fd, text + n, sizeof(text) - n - 16)) > 0)
+		n += (size_t)got;
+	bool closed = got == 0 || errno == ECONNRESET;
+	snprintf(text + n, 16, "%s", closed ? "<closed>" : "");
+	return text;
+}
+
+static void answer(enum login_verdict verdict)
+{
+	msg_login_answer_send(directory,
+	    &(struct msg_login_answer){.cookie = asked.cookie,
+		.verdict = (uint8_t)verdict,
+		.address = STR("ann@example.org"),
+		.ticket = verdict == LOGIN_OK ? STR("0123456789abcdef") : STR("")},
+	    NULL);
+	settle();
+}
+
+/* As if so many milliseconds had passed. */
+static uint64_t ahead;
+static void tick_one(struct connection *c)
+{
+	connection_tick(c, loop_now_ms() + ahead);
+}
+static void pass_ms(uint64_t ms)
+{
+	ahead = ms;
+	connections_each(tick_one);
+	settle();
+}
+
+#define GREETING "+OK mx.example.org POP3 server ready\r\n"
+
+START_TEST(login_and_hand_over)
+{
+	int c = connect_client(&here);
+	ck_assert_str_eq(heard(c), GREETING);
+	say(c, "USER ann\r\nPASS a secret\r\nSTAT\r\nRE");
+	ck_assert_str_eq(heard(c), "+OK send the password\r\n");
+	ck_assert_str_eq(asked_user, "ann");
+	ck_assert_str_eq(asked_password, "a secret");
+	say(c, "TR 1\r\n"); /* while directory thinks: stays in the socket */
+	answer(LOGIN_OK);
+	ck_assert_str_eq(handed_pending, "STAT\r\nRE");
+	ck_assert_uint_eq(admission_total(worker.admission), 1);
+	char rest[16];
+	ck_assert_int_eq(read(handed_fd, rest, sizeof(rest)), 6);
+	ck_assert(memcmp(rest, "TR 1\r\n", 6) == 0);
+	ck_assert_str_eq(heard(c), ""); /* the connection is alive, and nobody else reads it */
+	say(c, "NOOP\r\n");
+	ck_assert_int_eq(read(handed_fd, rest, sizeof(rest)), 6);
+	close(handed_fd);
+	ck_assert_str_eq(heard(c), "<closed>");
+	msg_session_ended_send(session, &(struct msg_session_ended){handed_cookie}, NULL);
+	settle();
+	ck_assert_uint_eq(admission_total(worker.admission), 0);
+	ck_assert_ptr_null(connections_find(handed_cookie));
+}
+END_TEST
+
+START_TEST(wrong_passwords_are_slow)
+{
+	int c = connect_client(&here);
+	heard(c);
+	for (int i = 0; i < 3; i++) {
+		say(c, "USER ann\r\nPASS x\r\n");
+		ck_assert_str_eq(heard(c), "+OK send the password\r\n");
+		answer(LOGIN_BAD);
+		ck_assert_str_eq(heard(c), "");
+		pass_ms(CONNECTION_WRONG_MS + 1);
+		ck_assert_str_eq(
+		    heard(c), i < 2 ? "-ERR [AUTH] wrong user name or password\r\n"
+				    : "-ERR [AUTH] wrong user name or password\r\n<closed>");
+	}
+	ck_assert_uint_eq(asked_count, 3);
+	ck_assert_uint_eq(admission_total(worker.admission), 0);
+}
+END_TEST
+
+START_TEST(directory_fails)
+{
+	int c = connect_client(&here);
+	heard(c);
+	say(c, "USER ann\r\nPASS x\r\n");
+	heard(c);
+	if (_i == 0)
+		answer(LOGIN_TEMPORARY);
+	else if (_i == 1)
+		connections_each(connection_on_directory_lost);
+	else
+		pass_ms(CONNECTION_CHECK_MS + 1);
+	ck_assert_str_eq(
+	    heard(c), "-ERR [SYS/TEMP] the password cannot be checked now, try again later\r\n");
+	answer(LOGIN_OK); /* too late */
+	ck_assert_int_eq(handed_fd, -1);
+}
+END_TEST
+
+START_TEST(directory_is_away)
+{
+	struct channel *kept = worker.directory;
+	int c = connect_client(&here);
+	heard(c);
+	worker.directory = NULL;
+	say(c, "USER ann\r\nPASS x\r\nUSER ann\r\nPASS y\r\n");
+	ck_assert_str_eq(heard(c), "+OK send the password\r\n");
+	pass_ms(1);
+	ck_assert(strncmp(heard(c), "-ERR [SYS/TEMP]", 15) == 0);
+	worker.directory = kept;
+}
+END_TEST
+
+START_TEST(session_is_away)
+{
+	struct channel *kept = worker.session;
+	int c = connect_client(&here);
+	worker.session = NULL;
+	say(c, "USER ann\r\nPASS x\r\n");
+	heard(c);
+	answer(LOGIN_OK);
+	ck_assert_int_eq(handed_fd, -1);
+	if (_i == 0) {
+		worker.session = kept;
+		connections_each(connection_on_session_channel);
+		settle();
+		ck_assert_int_ge(handed_fd, 0);
+		ck_assert_str_eq(heard(c), "");
+	} else {
+		pass_ms(CONNECTION_HAND_MS + 1);
+		ck_assert_str_eq(heard(c),
+		    "-ERR [SYS/TEMP] mailboxes cannot be opened now, try again later\r\n<closed>");
+	}
+}
+END_TEST
+
+START_TEST(too_long_without_login)
+{
+	int c = connect_client(&here);
+	heard(c);
+	pass_ms(conf.pop3.login_timeout * 1000 - 1000);
+	ck_assert_str_eq(heard(c), "");
+	say(c, "CAP");
+	pass_ms(conf.pop3.login_timeout * 1000 + 1);
+	ck_assert_str_eq(heard(c), "<closed>");
+	ck_assert_uint_eq(admission_total(worker.admission), 0);
+}
+END_TEST
+
+START_TEST(passwords_from_afar)
+{
+	conf.pop3.plaintext_login = _i == 1;
+	int c = connect_client(&afar);
+	heard(c);
+	say(c, "USER ann\r\n");
+	ck_assert(strncmp(heard(c), _i == 1 ? "+OK" : "-ERR", 3) == 0);
+}
+END_TEST
+
+START_TEST(longest_idle_gives_way)
+{
+	conf.pop3.connections_max = 3;
+	int first = connect_client(&here), second = connect_client(&here);
+	int third = connect_client(&here);
+	say(first, "USER ann\r\nPASS x\r\n"); /* waits for directory: is not idle */
+	int fourth = connect_client(&here);
+	ck_assert_ptr_nonnull(
+	    strstr(heard(second), "too many connections, try again later\r\n<closed>"));
+	ck_assert_str_eq(heard(third), GREETING);
+	ck_assert_str_eq(heard(fourth), GREETING);
+	ck_assert_uint_eq(admission_total(worker.admission), 3);
+	int fifth = connect_client(&here);
+	ck_assert_ptr_nonnull(strstr(heard(third), "<closed>"));
+	ck_assert_str_eq(heard(fifth), GREETING);
+}
+END_TEST
+
+START_TEST(nobody_can_give_way)
+{
+	conf.pop3.connections_max = 1;
+	int first = connect_client(&here);
+	say(first, "USER ann\r\nPASS x\r\n");
+	int second = connect_client(&here);
+	ck_assert_str_eq(
+	    heard(second), "-ERR [SYS/TEMP] too many connections, try again later\r\n<closed>");
+	answer(LOGIN_OK);
+	int third = connect_client(&here);
+	ck_assert_ptr_nonnull(strstr(heard(third), "too many connections"));
+	ck_assert_uint_eq(admission_total(worker.admission), 1);
+}
+END_TEST
+
+START_TEST(per_address)
+{
+	conf.pop3.connections_per_address = 2;
+	connect_client(&here);
+	int second = connect_client(&here);
+	int third = connect_client(&here);
+	ck_assert_str_eq(
+	    heard(third), "-ERR [SYS/TEMP] too many connections from your address\r\n<closed>");
+	ck_assert_str_eq(heard(connect_client(&afar)), GREETING);
+	close(second);
+	settle();
+	ck_assert_str_eq(heard(connect_client(&here)), GREETING);
+}
+END_TEST
+
+START_TEST(http)
+{
+	int c = connect_client(&here);
+	heard(c);
+	say(c, "GET / HTTP/1.1\r\n\r\n");
+	ck_assert_str_eq(heard(c), "<closed>");
+}
+END_TEST
+
+START_TEST(quit)
+{
+	int c = connect_client(&here);
+	heard(c);
+	say(c, "QUIT\r\nUSER ann\r\n");
+	ck_assert_str_eq(heard(c), "+OK bye\r\n<closed>");
+}
+END_TEST
+
+START_TEST(addresses)
+{
+	char text[CLIENT_ADDRESS_MAX];
+	union client six = {.in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
+	ck_assert(str_eq(client_format(&here, text), STR("[127.0.0.1]")));
+	ck_assert(str_eq(client_format(&six, text), STR("[IPv6:::1]")));
+	ck_assert(
+	    client_is_loopback(&here) && client_is_loopback(&six) && !client_is_loopback(&afar));
+}
+END_TEST
+
+int main(void)
+{
+	log_init("test", "localhost", LOG_SINK_STDERR, LOG_FORMAT_LINE, false);
+	Suite *suite = suite_create("connections");
+	TCase *t = tcase_create("connections");
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, login_and_hand_over);
+	tcase_add_test(t, wrong_passwords_are_slow);
+	tcase_add_loop_test(t, directory_fails, 0, 3);
+	tcase_add_test(t, directory_is_away);
+	tcase_add_loop_test(t, session_is_away, 0, 2);
+	tcase_add_test(t, too_long_without_login);
+	tcase_add_loop_test(t, passwords_from_afar, 0, 2);
+	tcase_add_test(t, longest_idle_gives_way);
+	tcase_add_test(t, nobody_can_give_way);
+	tcase_add_test(t, per_address);
+	tcase_add_test(t, http);
+	tcase_add_test(t, quit);
+	tcase_add_test(t, addresses);
+	suite_add_tcase(suite, t);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}

@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +24,36 @@ int dir_open_beneath(int dir, const char *path, int flags)
 		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
 	return (int)fd;
+}
+
+/* The component of n octets at `name`, made when it is missing, and opened. */
+static int make_one(int dir, const char *name, size_t n)
+{
+	char component[NAME_MAX + 1];
+	if (n >= sizeof(component)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(component, name, n);
+	component[n] = '\0';
+	if (mkdirat(dir, component, 0700) < 0 && errno != EEXIST)
+		return -1;
+	return dir_open_beneath(dir, component, O_RDONLY | O_DIRECTORY);
+}
+
+int dir_make_beneath(int root, const char *path)
+{
+	int dir = dir_open_beneath(root, ".", O_RDONLY | O_DIRECTORY);
+	while (dir >= 0 && *path != '\0') {
+		size_t n = strcspn(path, "/");
+		int below = make_one(dir, path, n);
+		int error = errno;
+		close(dir);
+		errno = error;
+		dir = below;
+		path += n + (path[n] == '/');
+	}
+	return dir;
 }
 
 static bool is_dots(const char *name)

@@ -12,6 +12,10 @@
  * ELOOP for a symbolic link, EXDEV for a way out. */
 int dir_open_beneath(int dir, const char *path, int flags);
 
+/* Opens the directory at `path` likewise, making those of its components that are missing, for the
+ * owner alone. -1 with errno. */
+int dir_make_beneath(int dir, const char *path);
+
 /* One entry; "." and ".." are left out. False ends the reading. */
 typedef bool dir_entry_fn(void *ctx, const char *name);
 /* Reads the directory from its start. `dir` is open for reading; its offset moves. `fn` must not

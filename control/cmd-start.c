@@ -23,12 +23,11 @@ enum { READY_PATIENCE_MS = 120 * 1000 };
 static int become_control(const struct command_context *ctx, int ready_fd)
 {
 	char *path = xasprintf("%s/control", ctx->libexec);
-	static char name[] = "control", conf_flag[] = "-c", libexec_flag[] = "-l", ready_flag[] = "-r";
 	char number[16];
 	snprintf(number, sizeof(number), "%d", ready_fd);
-	char *argv[] = {name, conf_flag, (char *)(uintptr_t)ctx->conf_path, libexec_flag,
-	    (char *)(uintptr_t)ctx->libexec, ready_fd < 0 ? NULL : ready_flag, number, NULL};
-	execv(path, argv);
+	const char *argv[] = {"control", "-c", ctx->conf_path, "-l", ctx->libexec,
+	    ready_fd < 0 ? NULL : "-r", number, NULL};
+	execv(path, (char *const *)(uintptr_t)argv);
 	fprintf(stderr,
 	    "postern: %s cannot be executed: %s: is it installed, and --libexec right?\n", path,
 	    strerror(errno));

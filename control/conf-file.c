@@ -128,6 +128,55 @@ bool conf_file_load(const char *path, struct conf_file *out, struct buf *faults)
 	return out->conf != NULL;
 }
 
+/* The line says where something is that a command must find: "run = ..." or "spool = ...". */
+static bool is_place(struct str line)
+{
+	static const struct str names[] = {STR("run"), STR("spool")};
+	struct str s = str_trim(line);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_has_prefix(s, names[i]) &&
+		    str_has_prefix(str_trim(str_skip(s, names[i].n)), STR("=")))
+			return true;
+	return false;
+}
+
+static struct conf *parse_places(const char *path, struct str text, bool places)
+{
+	struct conf_faults ignored = {0};
+	struct buf reduced = BUF_INIT(2 * CONF_FILE_MAX);
+	buf_append_str(&reduced, STR("hostname = \"host.invalid\"\nmailboxes = \"/%d/%n\"\n"
+				     "listen smtp { address = \"127.0.0.1:25\" }\n"));
+	while (places && text.n > 0) {
+		struct str line = str_head(text, str_find(text, '\n'));
+		if (is_place(line)) {
+			buf_append_str(&reduced, line);
+			buf_append_u8(&reduced, '\n');
+		}
+		text = str_skip(text, line.n + 1);
+	}
+	struct str s = buf_str(&reduced);
+	buf_append_u8(&reduced, 0);
+	struct conf *conf = conf_parse(path, (const char *)buf_data(&reduced), s.n, &ignored);
+	conf_faults_free(&ignored);
+	buf_release(&reduced);
+	return conf;
+}
+
+bool conf_file_salvage(const char *path, struct conf_file *out)
+{
+	struct buf text = BUF_INIT(CONF_FILE_MAX + 2 * 4096), ignored = BUF_INIT(FAULTS_TEXT_MAX);
+	*out = (struct conf_file){.fd = -1};
+	if (read_file(path, &text, &ignored)) {
+		struct str s = str_head(buf_str(&text), buf_len(&text) - 1);
+		out->conf = parse_places(path, s, true);
+		if (out->conf == NULL)
+			out->conf = parse_places(path, s, false);
+	}
+	buf_release(&text);
+	buf_release(&ignored);
+	return out->conf != NULL;
+}
+
 void conf_file_release(struct conf_file *file)
 {
 	conf_free(file->conf);

@@ -14,15 +14,19 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* The column "needs the configuration" of commands.def, besides false and true: the command talks
+ * to what runs, and must do so while the file has faults, too. */
+enum conf_need { CONF_NOT_NEEDED = false, CONF_NEEDED = true, PLACES };
+
 static const struct command {
 	const char *name;
 	command_fn *run;
-	bool needs_conf;
+	enum conf_need needs_conf;
 	const char *synopsis;
 	const char *help;
 } commands[] = {
 #define COMMAND(name, function, needs_conf, synopsis, help)                                        \
-	{name, function, needs_conf, synopsis, help},
+	{name, function, (enum conf_need)(needs_conf), synopsis, help},
 #include "control/commands.def"
 #undef COMMAND
 };
@@ -89,16 +93,28 @@ static bool take_word(int *argc, char **argv, const char *word)
 	return found;
 }
 
+static bool load_conf(
+    const struct command_context *ctx, const struct command *c, struct conf_file *file)
+{
+	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
+	bool ok = conf_file_load(ctx->conf_path, file, &faults);
+	if (!ok && c->needs_conf == PLACES && conf_file_salvage(ctx->conf_path, file)) {
+		fprintf(
+		    stderr, "postern: %s has faults now: see `postern check`\n", ctx->conf_path);
+		ok = true;
+	} else if (!ok) {
+		fwrite(buf_data(&faults), 1, buf_len(&faults), stderr);
+	}
+	buf_release(&faults);
+	return ok;
+}
+
 static int run_with_conf(
     struct command_context *ctx, const struct command *c, int argc, char **argv)
 {
 	struct conf_file file;
-	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
-	if (!conf_file_load(ctx->conf_path, &file, &faults)) {
-		fwrite(buf_data(&faults), 1, buf_len(&faults), stderr);
-		buf_release(&faults);
+	if (!load_conf(ctx, c, &file))
 		return EX_CONFIG;
-	}
 	ctx->conf = file.conf;
 	int status = c->run(ctx, argc, argv);
 	conf_file_release(&file);
@@ -121,7 +137,8 @@ static int run_command(struct command_context *ctx, int argc, char **argv)
 	}
 	ctx->json |= take_word(&argc, argv, "--json");
 	optind = 0; /* the command's own options are parsed anew */
-	int status = c->needs_conf ? run_with_conf(ctx, c, argc, argv) : c->run(ctx, argc, argv);
+	int status = c->needs_conf == CONF_NOT_NEEDED ? c->run(ctx, argc, argv)
+						      : run_with_conf(ctx, c, argc, argv);
 	if (status == EX_USAGE)
 		print_command_usage(stderr, c);
 	return status;

@@ -26,9 +26,8 @@ static const unsigned kept[] = {
     CAP_SETGID,
     CAP_SETPCAP,
     CAP_SYS_CHROOT,
-    CAP_DAC_OVERRIDE,
+    CAP_DAC_READ_SEARCH,
     CAP_CHOWN,
-    CAP_FOWNER,
 };
 
 static bool is_kept(unsigned cap)

@@ -40,7 +40,9 @@ static int load_settings(struct settings *s, const char *conf_path)
 	char *path = conf_file_absolute(conf_path == NULL ? DEFAULT_CONF : conf_path);
 	int status = EX_OK;
 	*s = (struct settings){.message_max = SIZE_DEFAULT};
-	if (path != NULL && conf_file_load(path, &file, &faults)) {
+	/* While somebody edits it mail goes on. */
+	if (path != NULL &&
+	    (conf_file_load(path, &file, &faults) || conf_file_salvage(path, &file))) {
 		s->run = xstrdup(file.conf->run);
 		s->message_max = file.conf->smtp.message_max;
 		conf_file_release(&file);

@@ -77,34 +77,9 @@ static int make_one(int dir, const char *name)
 	return mkdirat(dir, name, MAILBOX_MODE) < 0 && errno != EEXIST ? -1 : 0;
 }
 
-/* Opens the directory at `path`, component by component, making what is missing. */
-static int make_path(int root, const char *path)
-{
-	char name[256];
-	int dir = dir_open_beneath(root, ".", DIR_FLAGS);
-	while (dir >= 0 && *path != '\0') {
-		size_t n = strcspn(path, "/");
-		int below = -1;
-		if (n >= sizeof(name)) {
-			errno = ENAMETOOLONG;
-		} else {
-			memcpy(name, path, n);
-			name[n] = '\0';
-			if (make_one(dir, name) == 0)
-				below = dir_open_beneath(dir, name, DIR_FLAGS);
-		}
-		int error = errno;
-		close(dir);
-		errno = error;
-		dir = below;
-		path += n + (path[n] == '/');
-	}
-	return dir;
-}
-
 static int make_mailbox(int root, const char *path)
 {
-	int dir = make_path(root, path);
+	int dir = dir_make_beneath(root, path);
 	if (dir < 0)
 		return -1;
 	int made = make_one(dir, "tmp") < 0 || make_one(dir, "new") < 0 || make_one(dir, "cur") < 0;

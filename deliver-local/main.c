@@ -102,7 +102,7 @@ static const struct queue_local_server_handlers handlers = {
 static void on_queue_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_NOTICE, "the channel to queue is closed: %s", why);
+	log_message(LOG_INFO, "the channel to queue is closed: %s", why);
 	channel_free(channel);
 	queue = NULL;
 	group_sync_forget(deliverer.sync);

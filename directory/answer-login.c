@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+/* Passwords that wait, of all workers together: some seconds' work. */
 enum { QUEUE_MAX = 256 };
 
 struct login_job {
@@ -37,6 +38,12 @@ struct login_job {
 };
 
 static struct work *work;
+static size_t queue_max = QUEUE_MAX;
+
+void answer_login_set_queue(size_t max)
+{
+	queue_max = max;
+}
 
 static void free_job(struct login_job *j)
 {
@@ -166,7 +173,7 @@ static struct login_job *new_job(const struct peer *p, const struct msg_login_qu
 static bool has_share(const struct peer *p)
 {
 	size_t workers = server_count_edge(EDGE_pop3d_directory);
-	return p->logins < QUEUE_MAX / (workers == 0 ? 1 : workers) + 1;
+	return p->logins < queue_max / (workers == 0 ? 1 : workers) + 1;
 }
 
 bool answer_login_query(void *ctx, const struct msg_login_query *m, int *fds)
@@ -191,7 +198,7 @@ bool answer_login_query(void *ctx, const struct msg_login_query *m, int *fds)
 
 void answer_login_start(unsigned threads)
 {
-	work = work_new(threads == 0 ? 1 : threads, QUEUE_MAX);
+	work = work_new(threads == 0 ? 1 : threads, queue_max);
 }
 
 void answer_login_end(void)

@@ -109,8 +109,16 @@ static int hook_exists(const char *path, int *is_directory)
 	return 0;
 }
 
+/* Pages have gaps that the library does not fill: what it writes there must not be residue of
+ * our heap. */
+static void *zeroed(size_t n)
+{
+	return calloc(1, n);
+}
+
 static void set_hooks(void)
 {
+	db_env_set_func_malloc(zeroed);
 	db_env_set_func_open(hook_open);
 	db_env_set_func_close(hook_close);
 	db_env_set_func_exists(hook_exists);

@@ -43,6 +43,8 @@ void answer_rcpt_end(void);
 /* answer-login.c */
 struct msg_login_query;
 void answer_login_start(unsigned threads);
+/* Another bound of the queue from the next start on, for the tests. */
+void answer_login_set_queue(size_t max);
 bool answer_login_query(void *peer, const struct msg_login_query *m, int *fds);
 void answer_login_end(void);
 

@@ -103,10 +103,15 @@ static bool lock(const struct child *c)
 	}
 }
 
+/* The directory is made when no mail has come yet, so that there is something to lock; where it
+ * cannot be made (a full disk), the mailbox is empty all the same. */
 static void open_mailbox(struct child *c)
 {
 	c->mailbox = dir_open_beneath(c->start->root, c->start->path, O_RDONLY | O_DIRECTORY);
-	if (c->mailbox < 0 && errno != ENOENT)
+	bool missing = c->mailbox < 0 && errno == ENOENT;
+	if (missing)
+		c->mailbox = dir_make_beneath(c->start->root, c->start->path);
+	if (c->mailbox < 0 && !missing)
 		refuse(c, "[SYS/TEMP]", "the mailbox cannot be opened",
 		    "the mailbox cannot be opened: give it to the user that pop3d-session runs as, "
 		    "and "

@@ -8,6 +8,7 @@
 #include "queue/queue-log.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Keep no more memory than an ordinary message needs. */
@@ -66,12 +67,28 @@ static bool send_small(struct local *l, const struct delivery *d)
 	return msg_deliver_send(l->channel, &m, NULL);
 }
 
+/* EBADMSG unless the file is there in the size that was committed. */
+static int open_whole(struct spool *spool, const struct message *m)
+{
+	struct stat st;
+	int fd = spool_large_open(spool, m->id);
+	if (fd < 0 && errno == ENOENT)
+		errno = EBADMSG;
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size == m->size)
+		return fd;
+	close(fd);
+	errno = EBADMSG;
+	return -1;
+}
+
 static bool send_large(struct local *l, const struct delivery *d)
 {
 	struct mailbox_target targets[RECIPIENTS_PER_PACKET];
 	const struct message *message = message_of(d->job);
 	struct msg_deliver_large m = {.to = describe(l, d, targets), .size = message->size};
-	int fd = spool_large_open(l->spool, message->id);
+	int fd = open_whole(l->spool, message);
 	if (fd < 0)
 		return false;
 	errno = EMSGSIZE;
@@ -91,15 +108,20 @@ static void forget_content(struct local *l, const struct message *m)
 	contents_drop(l->contents, m->id);
 }
 
-/* The mail is not lost: an operator may repair the disk, and `postern queue verify` tells more. */
-static void defer_unsent(struct local *l, struct delivery *d, int error)
+/* The disk may be repaired: try again. A record or file that is not what was committed stays so:
+ * its sender is owed a bounce. */
+static void give_up_unsent(struct local *l, struct delivery *d, int error)
 {
+	const struct str unreadable = STR("the content cannot be read from the spool");
+	const struct str damaged = STR("what the spool holds of the message is damaged");
 	struct moment now = moment_now();
 	queue_log_problem(
 	    message_of(d->job), "its content cannot be given to deliver-local", error);
 	for (size_t i = 0; i < d->count; i++)
-		local_defer(l, d, &d->items[i], STR("4.3.0"),
-		    STR("the content cannot be read from the spool"), now);
+		if (error == EBADMSG)
+			local_fail(l, d, &d->items[i], STR("5.3.0"), damaged, now);
+		else
+			local_defer(l, d, &d->items[i], STR("4.3.0"), unreadable, now);
 	scheduler_done(l->active->scheduler, d->job, DESTINATION_UNKNOWN, now.ms);
 	local_end(l, d);
 }
@@ -114,7 +136,7 @@ void local_start(struct local *l, struct job *job)
 	d->started_wall = loop_wall_ms();
 	bool sent = (m->flags & MESSAGE_LARGE) ? send_large(l, d) : send_small(l, d);
 	if (!sent && !channel_is_closed(l->channel)) {
-		defer_unsent(l, d, errno);
+		give_up_unsent(l, d, errno);
 		return;
 	}
 	forget_content(l, m);

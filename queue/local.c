@@ -89,6 +89,15 @@ void local_defer(struct local *l, struct delivery *d, struct delivery_item *item
 	item->state = ITEM_DONE;
 }
 
+void local_fail(struct local *l, struct delivery *d, struct delivery_item *item,
+    struct str enhanced, struct str why, struct moment now)
+{
+	why = or_else(why, STR("deliver-local gave no reason"));
+	active_failed(l->active, message_of(d->job), item->number, why);
+	log_result(d, item->number, "bounced", or_else(enhanced, STR("5.0.0")), why, now);
+	item->state = ITEM_DONE;
+}
+
 static void take_visible(struct local *l, struct delivery *d, struct delivery_item *item,
     const struct local_result *r, struct moment now)
 {
@@ -108,9 +117,7 @@ static void take_deferred(struct local *l, struct delivery *d, struct delivery_i
 static void take_failed(struct local *l, struct delivery *d, struct delivery_item *item,
     const struct local_result *r, struct moment now)
 {
-	struct str why = or_else(r->text, STR("deliver-local gave no reason"));
-	active_failed(l->active, message_of(d->job), item->number, why);
-	log_result(d, item->number, "bounced", or_else(r->enhanced, STR("5.0.0")), why, now);
+	local_fail(l, d, item, r->enhanced, r->text, now);
 	delivery_result(&l->deliveries, d, item, ITEM_DONE);
 }
 

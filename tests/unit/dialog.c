@@ -395,8 +395,9 @@ bool dialog_run(struct str text, const struct dialog_mode *mode, size_t *longest
 	bool ok = run(&d, text);
 	if (longest != NULL)
 		*longest = d.longest;
-	if (d.started)
-		harness_free(&d.h);
+	if (!d.started)
+		harness_start(&d.h);
+	harness_free(&d.h);
 	buf_release(&d.group);
 	buf_release(&d.content);
 	return ok;

@@ -210,7 +210,7 @@ static void start(void)
 	ck_assert_int_ge(fd, 0);
 	log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
 	deadline = loop_timer(too_late, NULL);
-	loop_timer_start(deadline, 60000);
+	loop_timer_start(deadline, 1800000); /* the test program's own limit comes first */
 	server_start(&conf, fd);
 }
 
@@ -571,20 +571,22 @@ START_TEST(messages_in_the_wrong_direction)
 }
 END_TEST
 
-/* One worker asks far more than its share: it is told "not now", the other gets its answer. */
+/* One worker asks far more than its share: it is told "not now", the other gets its answer. A
+ * channel hands over more packets at once than the share, so some are refused however fast the
+ * passwords are checked. */
 START_TEST(a_flood_of_logins)
 {
-	enum { FLOOD = 600 };
+	enum { FLOOD = 60, QUEUE = 8, SHARE = QUEUE / 2 + 1 };
+	answer_login_set_queue(QUEUE);
 	start();
 	struct channel *greedy = as_pop3d(0), *modest = as_pop3d(1), *session = as_session();
 	for (unsigned i = 0; i < FLOOD; i++)
 		send_login(greedy, "eve@example.org", "secret");
-	UNTIL(login.temporary > 0);
-	unsigned refused = login.temporary;
 	send_login(modest, "ann@example.org", "secret");
 	UNTIL(granted.grants == 1);
 	UNTIL(login.answers == FLOOD + 1);
-	ck_assert_uint_gt(refused, 0);
+	ck_assert_uint_ge(login.temporary, 1);
+	ck_assert_uint_le(login.temporary, FLOOD - SHARE);
 	channel_free(greedy);
 	channel_free(modest);
 	channel_free(session);

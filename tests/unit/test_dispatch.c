@@ -455,6 +455,39 @@ START_TEST(unreadable_content_waits)
 }
 END_TEST
 
+START_TEST(damaged_mail_is_not_tried_for_ever)
+{
+	const struct recipient r = {.address = STR("bob@example.net"),
+	    .original = STR("bob@example.net"),
+	    .transport = TRANSPORT_LOCAL};
+	start_peer();
+	fake_spool_fail(spool, 0, _i == 1 ? ENOENT : EBADMSG);
+	uint64_t id = post_to(&r, 1, _i == 1);
+	settle();
+	ck_assert_uint_eq(seen_count, 0);
+	const struct message *m = index_find(&active.messages, id);
+	ck_assert_uint_eq(message_recipients(m)[0].state, RECIPIENT_FAILED);
+	ck_assert(!is_finished(id));
+}
+END_TEST
+
+START_TEST(a_large_file_of_another_size_is_damaged)
+{
+	const struct recipient r = {.address = STR("bob@example.net"),
+	    .original = STR("bob@example.net"),
+	    .transport = TRANSPORT_LOCAL};
+	uint64_t id = post_to(&r, 1, true);
+	int fd = spool_large_open(spool, id);
+	ck_assert_int_eq(ftruncate(fd, 5), 0);
+	close(fd);
+	start_peer();
+	settle();
+	ck_assert_uint_eq(seen_count, 0);
+	const struct message *m = index_find(&active.messages, id);
+	ck_assert_uint_eq(message_recipients(m)[0].state, RECIPIENT_FAILED);
+}
+END_TEST
+
 START_TEST(held_local_mail_stays)
 {
 	start_peer();
@@ -792,6 +825,8 @@ int main(void)
 	tcase_add_test(tc, deferred_and_failed_are_kept);
 	tcase_add_test(tc, a_failed_sync_is_tried_again_as_a_repeat);
 	tcase_add_loop_test(tc, unreadable_content_waits, 0, 2);
+	tcase_add_loop_test(tc, damaged_mail_is_not_tried_for_ever, 0, 2);
+	tcase_add_test(tc, a_large_file_of_another_size_is_damaged);
 	tcase_add_test(tc, held_local_mail_stays);
 	tcase_add_test(tc, other_transports);
 	tcase_add_test(tc, many_due_at_once_do_not_take_one_round);

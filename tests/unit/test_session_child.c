@@ -126,6 +126,20 @@ START_TEST(no_mailbox_yet)
 }
 END_TEST
 
+/* There is one session at a time even before the first mail. */
+START_TEST(in_use_before_any_mail)
+{
+	struct client first = open_session("example.org/new", STR(""));
+	ck_assert_str_eq(line(&first), "+OK 0 messages");
+	struct client second = open_session("example.org/new", STR(""));
+	ck_assert_str_eq(line(&second), "-ERR [IN-USE] the mailbox is open in another session");
+	ck_end(&second);
+	say(&first, "QUIT\r\n");
+	ck_assert_str_eq(line(&first), "+OK bye");
+	ck_end(&first);
+}
+END_TEST
+
 START_TEST(only_below_the_root)
 {
 	static const char *const paths[] = {"../x", "link", "link/new"};
@@ -261,6 +275,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, whole_session);
 	tcase_add_loop_test(t, no_mailbox_yet, 0, 2);
+	tcase_add_test(t, in_use_before_any_mail);
 	tcase_add_loop_test(t, only_below_the_root, 0, 3);
 	tcase_add_test(t, in_use);
 	tcase_add_test(t, waits_for_the_lock);

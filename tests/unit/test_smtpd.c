@@ -646,7 +646,8 @@ START_TEST(stop)
 	ck_assert(stage_until(&st, is_control_gone));
 	int status;
 	ck_assert_int_eq(waitpid(st.pid, &status, 0), st.pid);
-	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		ck_assert_msg(stage_logged(&st, "status 0"), "exit status %d", status);
 	stage_client_close(&busy);
 	stage_client_close(&waiting);
 	end();

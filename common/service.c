@@ -126,6 +126,7 @@ static bool on_go(void *ctx, const struct msg_go *m, int *fds)
 	(void)ctx;
 	(void)m;
 	(void)fds;
+	log_flush(); /* whoever sees it ready may look at its log, or kill it */
 	return msg_ready_send(control, &(struct msg_ready){}, NULL);
 }
 

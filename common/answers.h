@@ -24,6 +24,46 @@ enum delivery_outcome {
 	DELIVERY_VISIBLE = 1,  /* in the mailbox; `durable` follows */
 	DELIVERY_DEFERRED = 2, /* try again later */
 	DELIVERY_FAILED = 3,   /* never */
+	DELIVERY_TAKEN = 4,    /* another server has it now */
+};
+
+/* What a delivery says of its destination as such, see queue/destination.h. */
+enum remote_verdict {
+	REMOTE_WORKS = 1,
+	REMOTE_FAILS = 2,   /* no connection, or lost, or nobody there takes mail now */
+	REMOTE_UNKNOWN = 3, /* our own side broke off (DNS, directory, no descriptors) */
+};
+
+enum remote_tls {
+	REMOTE_TLS_NONE = 0,
+	REMOTE_TLS_UNTRUSTED = 1, /* whoever it is */
+	REMOTE_TLS_TRUSTED = 2,	  /* a certificate for that name, from a known authority */
+	REMOTE_TLS_VERIFIED = 3,  /* DANE, or what the operator demands */
+};
+
+/* What must hold of TLS to a server (RFC 3207, RFC 7672). */
+enum tls_policy {
+	TLS_NONE = 1, /* do not even try */
+	TLS_MAY = 2,  /* whatever it offers */
+	TLS_ENCRYPT = 3,
+	TLS_DANE = 4, /* when there are secure TLSA records they must match; without them as TLS_MAY */
+	TLS_DANE_ONLY = 5,
+	TLS_VERIFY = 6, /* a certificate for its name from a known authority */
+	TLS_FINGERPRINT = 7,
+};
+
+enum hop_verdict {
+	HOP_OK = 1,
+	HOP_REFUSED = 2,   /* the operator's route says error, or the relay is not there any more */
+	HOP_TEMPORARY = 3, /* the tables cannot be read now */
+};
+
+enum dns_state {
+	DNS_OK = 1,
+	DNS_NO_NAME = 2, /* NXDOMAIN */
+	DNS_NO_DATA = 3, /* the name is there, but nothing of that type */
+	DNS_TEMPORARY = 4, /* no answer, SERVFAIL, REFUSED, over budget */
+	DNS_BOGUS = 5,	   /* does not validate: never to be used, nor taken for "nothing" */
 };
 
 enum listener_kind {

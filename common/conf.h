@@ -34,20 +34,22 @@ struct conf_network {
 };
 
 struct conf_smtp {
-	uint64_t message_max;	       /* octets; default 50 MiB */
-	unsigned recipients_max;       /* per transaction; default 1000 */
-	unsigned connections_max;      /* all workers together; default 10000 */
+	uint64_t message_max;		  /* octets; default 50 MiB */
+	unsigned recipients_max;	  /* per transaction; default 1000 */
+	unsigned connections_max;	  /* all workers together; default 10000 */
 	unsigned connections_per_address; /* default 100; "networks" members: no limit */
-	unsigned commands_per_minute;  /* default 1200 per session, not counting pipelined mail transactions' own */
-	unsigned bad_commands_max;     /* default 10 */
-	unsigned messages_per_session; /* default 1000 (RFC 9422 MAILMAX); networks: no limit */
-	unsigned header_max;	       /* octets of the header; default 256 KiB */
-	unsigned hops_max;	       /* Received fields; default 50 */
-	unsigned command_timeout;      /* seconds for one command; default 300 */
-	unsigned data_timeout;	       /* seconds without any content; default 180 */
-	unsigned session_timeout;      /* seconds, a whole session; default 3600 */
-	unsigned data_rate_min;	       /* octets per second over a whole content; default 100 */
-	bool bare_newline_refuse;      /* default true; false: bare LF is made CRLF for "networks" only */
+	unsigned commands_per_minute;	  /* default 1200 per session, not counting pipelined mail
+					     transactions' own */
+	unsigned bad_commands_max;	  /* default 10 */
+	unsigned messages_per_session;	  /* default 1000 (RFC 9422 MAILMAX); networks: no limit */
+	unsigned header_max;		  /* octets of the header; default 256 KiB */
+	unsigned hops_max;		  /* Received fields; default 50 */
+	unsigned command_timeout;	  /* seconds for one command; default 300 */
+	unsigned data_timeout;		  /* seconds without any content; default 180 */
+	unsigned session_timeout;	  /* seconds, a whole session; default 3600 */
+	unsigned data_rate_min;		  /* octets per second over a whole content; default 100 */
+	bool
+	    bare_newline_refuse; /* default true; false: bare LF is made CRLF for "networks" only */
 };
 
 struct conf_pop3 {
@@ -61,14 +63,86 @@ struct conf_pop3 {
 };
 
 struct conf_queue {
-	uint64_t spool_max;	   /* octets the spool may take; 0: the file system's size */
-	uint64_t space_min;	   /* refuse mail below this much free space; default 64 MiB */
-	unsigned segment_size;	   /* octets; default 32 MiB */
-	unsigned retry_first;	   /* seconds; default 60 */
-	unsigned retry_max;	   /* seconds; default 4 hours */
-	unsigned lifetime;	   /* seconds; default 5 days */
+	uint64_t spool_max;	    /* octets the spool may take; 0: the file system's size */
+	uint64_t space_min;	    /* refuse mail below this much free space; default 64 MiB */
+	unsigned segment_size;	    /* octets; default 32 MiB */
+	unsigned retry_first;	    /* seconds; default 60 */
+	unsigned retry_max;	    /* seconds; default 4 hours */
+	unsigned lifetime;	    /* seconds; default 5 days */
 	unsigned local_concurrency; /* deliveries under way to deliver-local; default 512 */
-	bool hold_local;	   /* accept and keep, deliver nothing locally; default false */
+	bool hold_local;	    /* accept and keep, deliver nothing locally; default false */
+	unsigned delay_notice;	    /* seconds after which a sender is told that its mail waits; 0:
+				       never; default 4 h */
+	unsigned bounce_size; /* octets; a larger message comes back as its header only; default 50
+				 KiB */
+	char *templates;      /* directory with texts for bounces; NULL: the built-in ones */
+};
+
+struct conf_name_list {
+	char **list;
+	size_t count;
+};
+
+/* relay NAME { host = "smtp.provider.example:465" ... }: a server that takes our mail for others */
+struct conf_relay {
+	char *name;
+	char *host;	   /* as common/nexthop.h writes it, without "relay:" and "smtp:";
+			      "smtp.example:465" means the host */
+	unsigned tls;	   /* enum tls_policy; default: verify with a login, else may */
+	bool implicit_tls; /* default: at port 465 */
+	char *login;	   /* name of an entry of the table "logins"; NULL: no AUTH */
+	struct conf_name_list domains; /* for these domains (".example.org": all below); empty:
+					  every one without a route */
+	unsigned line;
+};
+
+/* lmtp NAME { socket = "/run/dovecot/lmtp" } */
+struct conf_lmtp {
+	char *name;
+	char *socket; /* absolute path */
+	unsigned line;
+};
+
+/* destination "example.org" { concurrency = 2 ... }; fields that the section does not set have the
+ * values of the section remote or queue. */
+struct conf_destination {
+	char *name; /* a nexthop, compared without case; ".example.org": every one below */
+	unsigned concurrency;
+	unsigned rate;	      /* deliveries an hour; 0: no limit */
+	unsigned retry_first; /* seconds */
+	unsigned retry_max;
+	unsigned lifetime;
+	unsigned line;
+};
+
+struct conf_resolver {
+	struct conf_name_list
+	    forwarders;	     /* "192.0.2.1", "[2001:db8::1]:5353"; empty: from the root */
+	char *trust_anchor;  /* a file with DS or DNSKEY records, kept up to date (RFC 5011); NULL:
+				the built-in ones */
+	bool validate;	     /* default true */
+	unsigned timeout;    /* seconds for one question; default 15 */
+	unsigned cache_size; /* octets; default 32 MiB */
+};
+
+struct conf_remote {
+	unsigned concurrency; /* deliveries under way, all destinations together; default 1000 */
+	unsigned destination_concurrency; /* to one destination; default 20 */
+	unsigned connect_timeout;	  /* seconds; default 30 */
+	unsigned greeting_timeout;	  /* default 5 min, as RFC 5321 §4.5.3.2 has it */
+	unsigned command_timeout;	  /* default 5 min */
+	unsigned data_timeout;		  /* for what makes no progress; default 3 min */
+	unsigned end_timeout;	 /* for the reply to the end of the content; default 10 min */
+	unsigned reuse_idle;	 /* how long a session waits for more mail; default 2 s */
+	unsigned reuse_max;	 /* messages of one session; default 100 */
+	unsigned port;		 /* instead of 25; for tests, and for those who know */
+	bool ipv4, ipv6;	 /* default both */
+	char *source4, *source6; /* addresses to connect from; NULL: the kernel's choice */
+	char *helo;		 /* default: hostname */
+	unsigned tls;	   /* enum tls_policy for destinations without an entry in the table "tls";
+			      default dane */
+	char *authorities; /* file of certificates (PEM); default /etc/ssl/certs/ca-certificates.crt
+			    */
 };
 
 struct conf {
@@ -79,12 +153,14 @@ struct conf {
 	struct conf_network *networks; /* may relay; default 127.0.0.0/8 and ::1 */
 	size_t network_count;
 	/* Paths are absolute after parsing (relative ones: beside the configuration file). */
-	char *tables;	 /* directory of the text tables and their .db files; default: the file's own */
-	char *mailboxes; /* template: %d domain, %n local part, %u address; must end the same for all */
+	char
+	    *tables; /* directory of the text tables and their .db files; default: the file's own */
+	char *mailboxes; /* template: %d domain, %n local part, %u address; must end the same for
+			    all */
 	char *spool;	 /* default POSTERN_SPOOLDIR */
 	char *run;	 /* sockets and the pid file; default POSTERN_RUNDIR */
 	char *recipient_delimiter; /* default "+"; "" for none */
-	unsigned workers; /* of smtpd and pop3d; default: processors, at most 8 */
+	unsigned workers;	   /* of smtpd and pop3d; default: processors, at most 8 */
 	enum log_sink log_sink;
 	enum log_format log_format;
 	char *log_path; /* LOG_SINK_FILE */
@@ -92,6 +168,14 @@ struct conf {
 	struct conf_smtp smtp;
 	struct conf_pop3 pop3;
 	struct conf_queue queue;
+	struct conf_resolver resolver;
+	struct conf_remote remote;
+	struct conf_relay *relays;
+	size_t relay_count;
+	struct conf_lmtp *lmtps;
+	size_t lmtp_count;
+	struct conf_destination *destinations;
+	size_t destination_count;
 };
 
 struct conf_fault {

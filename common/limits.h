@@ -23,6 +23,14 @@ enum {
 	REMOTE_TEXT_MAX = 512,	  /* what another server said, sanitised to printable */
 	ENHANCED_CODE_MAX = 12,	  /* "5.999.999" */
 	REASON_MAX = 512,
+	RELAY_MAX = 320,	  /* "host[address]:port" */
+	MX_HOSTS_MAX = 50,
+	IP_ADDRESSES_MAX = 50,
+	TLSA_MAX = 20,
+	TLSA_DATA_MAX = 4096,
+	TXT_MAX = 4096,
+	TXTS_MAX = 20,
+	PTR_NAMES_MAX = 20,
 	INLINE_CONTENT_MAX = 64 * 1024, /* above it a message is a file of its own */
 	RECIPIENTS_PER_PACKET = 100,
 	RECIPIENTS_MAX = 65535,	  /* of one message, after expansion */

@@ -6,7 +6,11 @@
 #include "common/msg-supervision.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
+#include "common/msg-queue-directory.h"
 #include "common/msg-queue-local.h"
+#include "common/msg-queue-remote.h"
+#include "common/msg-remote-directory.h"
+#include "common/msg-remote-resolver.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-session.h"
@@ -101,6 +105,46 @@
 #define EDGE_NAME "operator-control"
 #define EDGE_VERSION 1
 #define TABLE "common/msg-operator-control.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE queue_remote
+#define EDGE_NAME "queue-remote"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-queue-remote.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE queue_directory
+#define EDGE_NAME "queue-directory"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-queue-directory.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE remote_directory
+#define EDGE_NAME "remote-directory"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-remote-directory.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE remote_resolver
+#define EDGE_NAME "remote-resolver"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-remote-resolver.def"
 #include "common/msg-define.h"
 #undef TABLE
 #undef EDGE_VERSION

@@ -8,7 +8,11 @@
 #include "common/msg-operator-queue.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
+#include "common/msg-queue-directory.h"
 #include "common/msg-queue-local.h"
+#include "common/msg-queue-remote.h"
+#include "common/msg-remote-directory.h"
+#include "common/msg-remote-resolver.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
 #include "common/msg-supervision.h"
@@ -22,7 +26,9 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &queue_local_server, &queue_local_client, &pop3d_directory_server, &pop3d_directory_client,
     &directory_session_server, &directory_session_client, &pop3d_session_server,
     &pop3d_session_client, &operator_queue_server, &operator_queue_client, &operator_control_server,
-    &operator_control_client};
+    &operator_control_client, &queue_directory_server, &queue_directory_client, &queue_remote_server,
+    &queue_remote_client, &remote_directory_server, &remote_directory_client, &remote_resolver_server,
+    &remote_resolver_client};
 
 static void check_round_trip(const struct msg_row *row, struct str body, struct pool *pool)
 {

@@ -26,7 +26,7 @@
 enum { WORKERS = 2, ROWS = 4 + 2 * WORKERS, PATIENCE_MS = 20 * 1000, TIMEOUT_S = 60 };
 
 static const char *const programs[] = {
-    "directory", "deliver-local", "queue", "pop3d-session", "pop3d", "smtpd"};
+    "directory", "resolver", "deliver-local", "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd"};
 
 static char dir[64];
 static unsigned smtp_port, pop3_port;

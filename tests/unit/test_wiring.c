@@ -33,8 +33,8 @@ static void note(void *ctx, const struct wiring_pair *pair)
 
 START_TEST(programs_are_in_order_of_starting)
 {
-	static const char *const files[] = {
-	    "directory", "deliver-local", "queue", "pop3d-session", "pop3d", "smtpd"};
+	static const char *const files[] = {"directory", "resolver", "deliver-local",
+	    "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd"};
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
 		ck_assert_str_eq(wiring_program(id)->file, files[id - 1]);
 		ck_assert(strncmp(wiring_program(id)->user, "postern-", 8) == 0);
@@ -85,7 +85,7 @@ START_TEST(one_instance_has_its_own_pairs_only)
 
 	seen = (struct seen){.end = {PROGRAM_directory, 0}};
 	wiring_each_pair_of(seen.end, 4, note, &seen);
-	ck_assert_uint_eq(seen.total, 4 + 4 + 1);
+	ck_assert_uint_eq(seen.total, 4 + 4 + 1 + 1 + 4);
 	ck_assert(!seen.strangers);
 }
 END_TEST

@@ -37,3 +37,23 @@ def test_the_manual_has_the_right_defaults():
         text = manual()[HEADINGS[section]][name]
         said = re.search(r"(?s)Default:\s+(?:\.Li\s+)?(.+?)\s*(?:\.\n|[,;]| \.|$)", text)
         assert said and said.group(1).replace(r"\(dq", "") == default, (name, default, text)
+
+
+def test_the_architecture_speaks_of_what_exists():
+    """Files, tests, options and limits that it names."""
+    text = (TOP / "doc" / "architecture.md").read_text()
+    sources = {p.name: p.read_text() for d in ("tests/unit", "tests/suite") for p in (TOP / d).glob("*.[cp]*")}
+    everything = "\n".join(sources.values())
+    names = set(re.findall(r"`((?:\w[\w-]*/)+[\w.-]+)`", text))
+    missing = {n for n in names - {"common/msg-EDGE.def"} if "." in n and n.split("/")[0] in ("common", "queue", "tests", "doc", "smtpd")
+               and not (TOP / n).exists()}
+    tests = set(re.findall(r"`(?:tests/unit/)?(test_\w+?)(?:\.(?:c|py))?`", text))
+    missing |= {n for n in tests if f"{n}.c" not in sources and f"{n}.py" not in sources}
+    rows = re.findall(r"(?m)^\| (?:P\d.*|memory.*|rec.*|an idle.*|what one.*)$", text)
+    functions = {w for row in rows for w in re.findall(r"\b[a-z]+(?:_[a-z]+){2,}\b", row)}
+    missing |= {f for f in functions - tests if f not in everything and f not in names}
+    limits = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text)) - {"O_EXCL"}
+    headers = "\n".join(p.read_text() for d in ("common", "queue") for p in (TOP / d).glob("*.h"))
+    missing |= {n for n in limits if n not in headers}
+    assert not missing
+    assert len(names) > 10 and len(tests) > 10 and len(functions) > 10 and limits

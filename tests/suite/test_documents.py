@@ -57,3 +57,36 @@ def test_the_architecture_speaks_of_what_exists():
     missing |= {n for n in limits if n not in headers}
     assert not missing
     assert len(names) > 10 and len(tests) > 10 and len(functions) > 10 and limits
+
+
+def manual_of(name):
+    text = (TOP / "doc" / "man" / name).read_text()
+    return re.sub(r"\\-", "-", text), re.sub(r" ?\bNs\b ?", " ", text)
+
+
+def test_the_manual_has_every_command(make):
+    """Those that `postern help` names, with what follows them."""
+    helped = make(start=False).postern("help").out
+    lines = [line for line in helped.splitlines() if re.match(r"  \w", line)]
+    column = next(line.index("start the suite") for line in lines)
+    commands = [(line.split()[0], line[:column].split(None, 1)[1:]) for line in lines]
+    assert len(commands) >= 9
+    _, text = manual_of("postern.8")
+    items = "\n".join(line for line in text.splitlines() if line.startswith(".It Cm"))
+    for name, words in commands:
+        if name == "help":
+            continue
+        assert re.search(rf"(?m)^\.It Cm {name}\b", items), name
+        for word in re.findall(r"(?<!-)\b[a-z]+\b", " ".join(words)):
+            assert re.search(rf"(?m)^\.It Cm {name}\b.*\b{word}\b", items), (name, word)
+
+
+def test_the_manual_has_every_option_of_sendmail():
+    source = (TOP / "control" / "sendmail-options.c").read_text()
+    letters = set(re.findall(r"(?m)^    \{'(\w)', \w+, take_\w+\},$", source))
+    letters -= {"o", "O", "b", "B"}  # -oi and the modes are listed as such; 8-bit needs no telling
+    modes = set(re.findall(r"(?m)^    \{'(\w)', SENDMAIL_\w+, NULL\},$", source))
+    assert len(letters) > 10 and len(modes) == 4
+    text, _ = manual_of("sendmail.1")
+    flags = set(re.findall(r"\bFl (\w+)", "\n".join(re.findall(r"(?m)^\.It .*$", text))))
+    assert letters | {"oi"} | {"b" + m for m in modes} <= flags

@@ -5,7 +5,6 @@
  */
 #include "control/sendmail-options.h"
 
-
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -28,8 +27,9 @@ static void check(const struct sendmail_options *o, int status, char **argv, int
 		abort();
 	if (status != EX_OK)
 		return;
-	if (o->recipient_count > (size_t)argc || (o->recipient_count > 0 && (o->recipients < argv ||
-			o->recipients + o->recipient_count != argv + argc)))
+	if (o->recipient_count > (size_t)argc ||
+	    (o->recipient_count > 0 &&
+		(o->recipients < argv || o->recipients + o->recipient_count != argv + argc)))
 		abort();
 	if ((o->notify & NOTIFY_NEVER) != 0 && o->notify != NOTIFY_NEVER)
 		abort();

@@ -53,7 +53,8 @@ static void check_space(void)
 {
 	struct spool_figures f;
 	spool_get_figures(model.spool, &f);
-	ck_assert_uint_le((uint64_t)f.segments * SEGMENT, f.live * 5 / 2 + (uint64_t)SOME_SEGMENTS * SEGMENT);
+	ck_assert_uint_le(
+	    (uint64_t)f.segments * SEGMENT, f.live * 5 / 2 + (uint64_t)SOME_SEGMENTS * SEGMENT);
 	/* And the free ones: two and a tenth of what was in use when they became free. */
 	most_segments = f.segments > most_segments ? f.segments : most_segments;
 	ck_assert_uint_le(f.free_segments, 2 + most_segments / 10 + 1);

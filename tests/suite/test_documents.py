@@ -90,3 +90,50 @@ def test_the_manual_has_every_option_of_sendmail():
     text, _ = manual_of("sendmail.1")
     flags = set(re.findall(r"\bFl (\w+)", "\n".join(re.findall(r"(?m)^\.It .*$", text))))
     assert letters | {"oi"} | {"b" + m for m in modes} <= flags
+
+
+# What a client hears at the bound; the others only change what the server does by itself.
+REPLIES = {
+    "smtp size-max": "552 5.3.4", "smtp recipients-max": "452 4.5.3", "smtp connections-max": "421 4.7.0, to an idle one",
+    "smtp connections-per-address": "421 4.7.0", "smtp commands-per-minute": "421 4.7.0",
+    "smtp bad-commands-max": "421 4.7.0", "smtp messages-per-session": "421 4.7.0", "smtp header-max": "552 5.3.4",
+    "smtp hops-max": "554 5.4.6", "smtp command-timeout": "421 4.4.2", "smtp data-timeout": "421 4.4.2",
+    "smtp session-timeout": "421 4.4.2", "smtp data-rate-min": "421 4.4.2",
+    "pop3 connections-max": "-ERR [SYS/TEMP]", "pop3 connections-per-address": "-ERR [SYS/TEMP]",
+    "pop3 sessions-max": "-ERR [SYS/TEMP]", "queue spool-max": "452 4.3.1", "queue space-min": "452 4.3.1",
+}
+UNITS = {"OCTETS": (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)),
+         "SIZE": (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)),
+         "SECONDS": (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)), "COUNT": ()}
+NAMES = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "HOUR": 3600, "DAY": 86400}
+
+
+def in_words(number, kind):
+    for unit, factor in UNITS[kind]:
+        if number and number % factor == 0:
+            return f"{number // factor} {unit}"
+    return str(number)
+
+
+def numbers():
+    """(name, least, most) of every option that is a number, as postern.conf(5) writes them."""
+    limits = (TOP / "common" / "limits.h").read_text()
+    names = {**NAMES, "RECIPIENTS_MAX": int(re.search(r"\bRECIPIENTS_MAX = (\d+)", limits).group(1))}
+    text = (TOP / "common" / "conf-options.def").read_text()
+    for section, name, kind, least, most in re.findall(
+            r'(?m)^OPTION\((\w+), "([\w-]+)", (OCTETS|SIZE|SECONDS|COUNT), [\w.]+, (?:"[^"]*"|\w+), ([^,]+), ([^,]+),', text):
+        values = [eval(v, {"__builtins__": {}}, names) for v in (least, most)]
+        yield f"{section} {name}".removeprefix("top "), *(in_words(v, kind) for v in values)
+
+
+def test_the_manual_has_the_bounds_and_what_is_said_at_them():
+    text = (TOP / "doc" / "man" / "postern.conf.5").read_text()
+    table = re.search(r"(?s)^\.Sh BOUNDS\n.*?^\.Bl .*?\n(.*?)^\.El", text, re.MULTILINE).group(1)
+    rows = {row.split(" Ta ")[0]: tuple(row.split(" Ta ")[1:]) for row in re.findall(r"(?m)^\.It (.*)$", table)}
+    assert rows.pop("option") == ("least", "most", "what a client hears")
+    wanted = {name: (least, most, REPLIES.get(name, "")) for name, least, most in numbers()}
+    assert {name: (*row, "")[:3] for name, row in rows.items()} == wanted
+    statuses = (TOP / "smtpd" / "status.def").read_text()
+    for reply in REPLIES.values():
+        code = re.match(r"(\d{3}) ([\d.]+)", reply)
+        assert code is None or re.search(rf'{code.group(1)}, "{code.group(2)}"', statuses), reply

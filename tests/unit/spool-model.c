@@ -124,7 +124,8 @@ static void on_damage(void *ctx, const char *what)
 	struct model *m = ctx;
 	m->damages++;
 	snprintf(m->last_damage, sizeof(m->last_damage), "%s", what);
-	if (getenv("SPOOL_TRACE")) fprintf(stderr, "damage %s\n", what);
+	if (getenv("SPOOL_TRACE") != NULL)
+		fprintf(stderr, "damage %s\n", what);
 }
 
 static void on_committed(void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
@@ -273,6 +274,31 @@ void model_open(struct model *m)
 	m->durable = m->stamp++; /* all that was told is on disk */
 	for (size_t i = 0; i < m->count; i++)
 		ck_assert_uint_le(m->messages[i].id, spool_next_id(m->spool));
+}
+
+static void ignore_message(void *ctx, uint64_t id, const struct spool_place *place,
+    const struct envelope *e, const struct recipient *r, size_t count)
+{
+	(void)ctx, (void)id, (void)place, (void)e, (void)r, (void)count;
+}
+
+static void ignore_result(void *ctx, uint64_t id, const struct spool_result *result)
+{
+	(void)ctx, (void)id, (void)result;
+}
+
+static void ignore_finished(void *ctx, uint64_t id)
+{
+	(void)ctx, (void)id;
+}
+
+void model_open_dying(struct model *m)
+{
+	static const struct spool_events deaf = {
+	    .on_message = ignore_message, .on_result = ignore_result, .on_finished = ignore_finished};
+	struct spool *spool = spool_open_on(sim_io(m->sim), &m->options, &deaf, NULL, false);
+	if (spool != NULL)
+		spool_discard(spool);
 }
 
 void model_close(struct model *m)

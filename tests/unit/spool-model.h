@@ -67,6 +67,8 @@ void model_init(struct model *m, struct sim *sim, uint32_t segment_size);
 void model_reset(struct model *m);
 /* Fails the test when the spool does not open or does not keep a promise. */
 void model_open(struct model *m);
+/* Opens without listening, and lets go of it: what it did to the disk stays. */
+void model_open_dying(struct model *m);
 void model_close(struct model *m);
 /* The process dies, or the power goes. */
 void model_crash(struct model *m, bool power_cut);

@@ -123,7 +123,8 @@ static void on_damage(void *ctx, const char *what)
 {
 	struct model *m = ctx;
 	m->damages++;
-	snprintf(m->last_damage, sizeof(m->last_damage), "%s", what);
+	size_t n = strlen(m->said);
+	snprintf(m->said + n, sizeof(m->said) - n, "%s\n", what);
 	if (getenv("SPOOL_TRACE") != NULL)
 		fprintf(stderr, "damage %s\n", what);
 }

@@ -60,7 +60,7 @@ struct model {
 	bool opening;
 	bool may_lose; /* damage was done: what is missing must be reported */
 	uint64_t live_octets;
-	char last_damage[512];
+	char said[4096]; /* of damage, a line each */
 };
 
 void model_init(struct model *m, struct sim *sim, uint32_t segment_size);

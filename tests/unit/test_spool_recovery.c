@@ -175,5 +175,28 @@ START_TEST(a_refused_content_goes_when_it_is_void)
 }
 END_TEST
 
+/* The power goes between a header and its first batch; later that segment is the log's first. */
+START_TEST(a_segment_without_batches_is_not_missing)
+{
+	begin(1);
+	commit_one(100);
+	model_crash(&model, true);
+	model_open(&model);
+	model_submit(&model, 100, 1, false);
+	sim.cut_in = 3; /* header, its sync, the batch */
+	model_turn(&model, false);
+	ck_assert(sim.dead);
+	model_crash(&model, true);
+	model_open(&model);
+	model_finish(&model, &model.messages[0]);
+	model_turn(&model, true);
+	ck_assert_int_eq(model.messages[0].state, MODEL_GONE);
+	model_crash(&model, true);
+	model_open(&model);
+	end();
+}
+END_TEST
+
 UNIT_MAIN("spool recovery", a_sequence_is_not_used_twice, what_was_told_is_owed_to_the_disk,
-    what_was_voided_stays_void, a_refused_content_goes_when_it_is_void)
+    what_was_voided_stays_void, a_refused_content_goes_when_it_is_void,
+    a_segment_without_batches_is_not_missing)

@@ -216,7 +216,8 @@ static void end_part(struct spool_writer *w, struct progress *c, size_t n, uint3
 
 static void refuse_rest(struct spool_writer *w, struct progress *c, int error)
 {
-	keep(w, c->p + c->at, c->n - c->at);
+	if (c->at < c->n)
+		keep(w, c->p + c->at, c->n - c->at);
 	for (; c->entry < c->end; c->entry++)
 		c->entry->error = error;
 	c->at = c->n;

@@ -78,3 +78,9 @@ tests_fuzz_fuzz_spool_open_SOURCES = tests/fuzz/fuzz_spool_open.c \
 	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
 tests_fuzz_fuzz_spool_open_LDADD = $(COMMON_LIBS) -lpthread
 tests_fuzz_fuzz_spool_open_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+UNIT_TESTS += tests/unit/test_spool_space
+tests_unit_test_spool_space_SOURCES = tests/unit/test_spool_space.c \
+	tests/unit/spool-model.c tests/unit/spool-model.h \
+	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
+tests_unit_test_spool_space_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread

@@ -57,8 +57,8 @@ static void put(struct owner *o, uint64_t id, const struct spool_place *place)
 	o->list[i].place = *place;
 }
 
-static void on_message(void *ctx, uint64_t id, const struct spool_place *place, const struct envelope *e,
-    const struct recipient *r, size_t count)
+static void on_message(void *ctx, uint64_t id, const struct spool_place *place,
+    const struct envelope *e, const struct recipient *r, size_t count)
 {
 	(void)e, (void)r, (void)count;
 	put(ctx, id, place);
@@ -78,7 +78,8 @@ static void on_finished(void *ctx, uint64_t id)
 		o->list[i] = o->list[--o->count];
 }
 
-static void on_committed(void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
+static void on_committed(
+    void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
 {
 	(void)tag;
 	if (error == 0)
@@ -99,7 +100,8 @@ static bool is_live(void *ctx, uint64_t id, const struct spool_place *place)
 	       o->list[i].place.offset == place->offset;
 }
 
-static bool on_snapshot(void *ctx, uint64_t id, struct pool *pool, struct spool_result **results, size_t *count)
+static bool on_snapshot(
+    void *ctx, uint64_t id, struct pool *pool, struct spool_result **results, size_t *count)
 {
 	(void)ctx, (void)id, (void)pool, (void)results;
 	*count = 0;
@@ -131,7 +133,8 @@ static void submit(struct owner *o)
 {
 	static const char content[SIZE];
 	const struct envelope envelope = {.reverse_path = STR("sender@example.org")};
-	const struct recipient r = {.address = STR("rcpt@example.net"), .transport = TRANSPORT_LOCAL};
+	const struct recipient r = {
+	    .address = STR("rcpt@example.net"), .transport = TRANSPORT_LOCAL};
 	spool_submit(o->spool, spool_next_id(o->spool),
 	    &(struct spool_message){.envelope = &envelope,
 		.recipients = &r,
@@ -157,7 +160,8 @@ static void read_all(struct owner *o)
 		struct recipient *r;
 		struct str content;
 		size_t count;
-		bool ok = spool_read(o->spool, o->list[i].id, &o->list[i].place, &buf, pool, &e, &r, &count, &content);
+		bool ok = spool_read(o->spool, o->list[i].id, &o->list[i].place, &buf, pool, &e, &r,
+		    &count, &content);
 		want(ok || errno == EBADMSG || errno == ENOBUFS);
 		pool_free(pool);
 	}
@@ -198,7 +202,8 @@ static void restamp(struct sim_file *f, size_t at)
 	if (at == 0)
 		return;
 	uint8_t seed_of[8] = {0, 0, 0, 0, 0, 0, 0, 2};
-	spool_record_stamp(spool_crc(0, seed_of, sizeof(seed_of)), f->now + at, r.sequence, r.batch);
+	spool_record_stamp(
+	    spool_crc(0, seed_of, sizeof(seed_of)), f->now + at, r.sequence, r.batch);
 }
 
 static void change_header(struct sim_file *f, uint16_t what, uint8_t value)
@@ -243,11 +248,12 @@ static void change(struct sim *sim, const uint8_t p[STEP])
 	case 6: {
 		const struct sim_file *from = &sim->files[p[5] % sim->count];
 		if (f->size == SEGMENT && from->size == SEGMENT)
-			memcpy(f->now + at / SIM_SECTOR * SIM_SECTOR / 2, from->now, SEGMENT / 2);
+			memmove(f->now + at / SIM_SECTOR * SIM_SECTOR / 2, from->now, SEGMENT / 2);
 		break;
 	}
 	default:
-		sim_put(sim, SPOOL_DIR_SEGMENTS, "00000050", f->now, f->size);
+		if (sim_find(sim, SPOOL_DIR_SEGMENTS, "00000050") == NULL)
+			sim_put(sim, SPOOL_DIR_SEGMENTS, "00000050", f->now, f->size);
 	}
 }
 

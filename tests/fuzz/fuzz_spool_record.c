@@ -127,8 +127,9 @@ static void try_frames(const uint8_t *p, size_t n, struct pool *pool, struct buf
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const tries[])(const uint8_t *, size_t, struct pool *, struct buf *) = {try_message,
-	    try_results, try_finish, try_index, try_scan, try_stamped_scan, try_frames};
+	static void (*const tries[])(const uint8_t *, size_t, struct pool *, struct buf *) = {
+	    try_message, try_results, try_finish, try_index, try_scan, try_stamped_scan,
+	    try_frames};
 	if (size == 0)
 		return 0;
 	struct pool *pool = pool_new(POOL_MAX);

@@ -117,8 +117,12 @@ static void shred_segment(void)
 static void add_foreign_segment(void)
 {
 	uint8_t p[SPOOL_BLOCK] = {0};
-	spool_segment_put_header(p, &(struct spool_segment_header){
-					.identity = 1, .key = 2, .sequence = 3, .tail = 1, .first_batch = 1, .size = SEGMENT});
+	spool_segment_put_header(p, &(struct spool_segment_header){.identity = 1,
+					.key = 2,
+					.sequence = 3,
+					.tail = 1,
+					.first_batch = 1,
+					.size = SEGMENT});
 	sim_put(&sim, SPOOL_DIR_SEGMENTS, "00000077", p, sizeof(p));
 }
 
@@ -171,24 +175,72 @@ static const struct {
 	bool again;   /* stays as it is, and is said at each opening */
 } rows[] = {
     {.what = "header zeros", .harm = lose_header, .said = "header does not check", .loss = NOTHING},
-    {.what = "header flipped", .harm = flip_header, .said = "header does not check", .loss = NOTHING},
-    {.what = "header and footer flipped", .harm = flip_header_and_footer, .said = "header does not check", .loss = NOTHING},
-    {.what = "footer flipped", .harm = flip_footer, .said = "footer of its index does not check", .loss = NOTHING},
+    {.what = "header flipped",
+	.harm = flip_header,
+	.said = "header does not check",
+	.loss = NOTHING},
+    {.what = "header and footer flipped",
+	.harm = flip_header_and_footer,
+	.said = "header does not check",
+	.loss = NOTHING},
+    {.what = "footer flipped",
+	.harm = flip_footer,
+	.said = "footer of its index does not check",
+	.loss = NOTHING},
     {.what = "index flipped", .harm = flip_index, .loss = NOTHING},
     {.what = "record flipped", .harm = flip_record, .loss = THE_RECORD},
-    {.what = "record and index flipped", .harm = flip_record_and_index, .said = "do not check; set aside as damaged/", .loss = THE_RECORD},
-    {.what = "segment cut", .harm = cut_segment, .said = "cut off at 32768 octets", .loss = BEHIND_THE_CUT, .again = true},
-    {.what = "segment lost", .harm = lose_segment, .said = "are missing before segments/", .loss = THE_SEGMENT, .again = true},
-    {.what = "segment shredded", .harm = shred_segment, .said = "nothing in this segment checks; moved to damaged/", .loss = THE_SEGMENT,
+    {.what = "record and index flipped",
+	.harm = flip_record_and_index,
+	.said = "do not check; set aside as damaged/",
+	.loss = THE_RECORD},
+    {.what = "segment cut",
+	.harm = cut_segment,
+	.said = "cut off at 32768 octets",
+	.loss = BEHIND_THE_CUT,
 	.again = true},
-    {.what = "foreign segment", .harm = add_foreign_segment, .said = "a segment of another spool; moved to damaged/", .loss = NOTHING},
-    {.what = "copied segment", .harm = add_copy, .said = "a copy of another segment; moved to damaged/", .loss = NOTHING},
-    {.what = "stray file", .harm = add_stray_file, .said = "segments/core: not a segment; moved to damaged/", .loss = NOTHING},
-    {.what = "stray large file", .harm = add_stray_large, .said = "large/notes: not a message's content; moved", .loss = NOTHING},
-    {.what = "identity lost", .harm = lose_identity, .said = "identity: missing; taken from the segments", .loss = NOTHING},
-    {.what = "identity flipped", .harm = flip_identity, .said = "identity: does not check; taken from the segments", .loss = NOTHING},
-    {.what = "content lost", .harm = lose_large, .said = "is missing: the content of that message is lost", .loss = THE_CONTENT, .again = true},
-    {.what = "last segment flipped", .harm = flip_last_segment, .said = "do not check; set aside as damaged/", .loss = THE_LAST_BUT_ONE,
+    {.what = "segment lost",
+	.harm = lose_segment,
+	.said = "are missing before segments/",
+	.loss = THE_SEGMENT,
+	.again = true},
+    {.what = "segment shredded",
+	.harm = shred_segment,
+	.said = "nothing in this segment checks; moved to damaged/",
+	.loss = THE_SEGMENT,
+	.again = true},
+    {.what = "foreign segment",
+	.harm = add_foreign_segment,
+	.said = "a segment of another spool; moved to damaged/",
+	.loss = NOTHING},
+    {.what = "copied segment",
+	.harm = add_copy,
+	.said = "a copy of another segment; moved to damaged/",
+	.loss = NOTHING},
+    {.what = "stray file",
+	.harm = add_stray_file,
+	.said = "segments/core: not a segment; moved to damaged/",
+	.loss = NOTHING},
+    {.what = "stray large file",
+	.harm = add_stray_large,
+	.said = "large/notes: not a message's content; moved",
+	.loss = NOTHING},
+    {.what = "identity lost",
+	.harm = lose_identity,
+	.said = "identity: missing; taken from the segments",
+	.loss = NOTHING},
+    {.what = "identity flipped",
+	.harm = flip_identity,
+	.said = "identity: does not check; taken from the segments",
+	.loss = NOTHING},
+    {.what = "content lost",
+	.harm = lose_large,
+	.said = "is missing: the content of that message is lost",
+	.loss = THE_CONTENT,
+	.again = true},
+    {.what = "last segment flipped",
+	.harm = flip_last_segment,
+	.said = "do not check; set aside as damaged/",
+	.loss = THE_LAST_BUT_ONE,
 	.crashed = true},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -220,8 +272,8 @@ static void check_losses(size_t row)
 		}
 		if (model_is_live(m))
 			model_check_content(&model, m);
-		ck_assert_msg((m->state == MODEL_LOST) == is_hit(rows[row].loss, i), "%s: message %zu: state %d",
-		    rows[row].what, i, (int)m->state);
+		ck_assert_msg((m->state == MODEL_LOST) == is_hit(rows[row].loss, i),
+		    "%s: message %zu: state %d", rows[row].what, i, (int)m->state);
 	}
 }
 
@@ -232,7 +284,8 @@ static void check_row(size_t row)
 	model.may_lose = true;
 	model_open(&model);
 	if (rows[row].said != NULL)
-		ck_assert_msg(strstr(model.said, rows[row].said) != NULL, "%s: it said: %s", rows[row].what, model.said);
+		ck_assert_msg(strstr(model.said, rows[row].said) != NULL, "%s: it said: %s",
+		    rows[row].what, model.said);
 	else
 		ck_assert_msg(model.damages == 0, "%s: it said: %s", rows[row].what, model.said);
 	check_losses(row);
@@ -240,7 +293,8 @@ static void check_row(size_t row)
 	model.damages = 0;
 	model.said[0] = '\0';
 	model_open(&model);
-	ck_assert_msg((model.damages > 0) == rows[row].again, "%s: then it said: %s", rows[row].what, model.said);
+	ck_assert_msg((model.damages > 0) == rows[row].again, "%s: then it said: %s",
+	    rows[row].what, model.said);
 	model_reset(&model);
 	sim_reset(&sim);
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LIVES = 1500, STEPS = 150, SEGMENT = 64 * 1024 };
+enum { LIVES = 1000, STEPS = 150, SEGMENT = 64 * 1024 };
 
 static struct sim sim;
 static struct model model;

@@ -29,8 +29,10 @@ static void put_message(struct buf *to, uint64_t id, struct str content)
 {
 	struct recipient r = {.address = STR("a@example.net"), .transport = TRANSPORT_LOCAL};
 	ck_assert(spool_payload_put_message(to, id,
-	    &(struct spool_message){
-		.envelope = &envelope, .recipients = &r, .recipient_count = 1, .content = content}));
+	    &(struct spool_message){.envelope = &envelope,
+		.recipients = &r,
+		.recipient_count = 1,
+		.content = content}));
 }
 
 /* --- Checksums --- */
@@ -91,7 +93,8 @@ START_TEST(record_checks_only_as_it_was)
 		ck_assert(!spool_record_check(SEED, (const uint8_t *)prefix.p, prefix.n, &r));
 		unit_free(prefix);
 		buf_data(&b)[i] ^= 0x10;
-		ck_assert_msg(!spool_record_check(SEED, buf_data(&b), buf_len(&b), &r), "octet %u does not matter", i);
+		ck_assert_msg(!spool_record_check(SEED, buf_data(&b), buf_len(&b), &r),
+		    "octet %u does not matter", i);
 		buf_data(&b)[i] ^= 0x10;
 	}
 	buf_release(&b);
@@ -104,7 +107,10 @@ START_TEST(payloads_come_back)
 	struct buf b = BUF_INIT(65536);
 	struct pool *pool = pool_new(1024 * 1024);
 	struct spool_payload_message m;
-	struct spool_result in[2] = {{.number = 1, .outcome = SPOOL_DEFERRED, .next_try = 7, .attempts = 2,
+	struct spool_result in[2] = {{.number = 1,
+					 .outcome = SPOOL_DEFERRED,
+					 .next_try = 7,
+					 .attempts = 2,
 					 .text = STR("try later")},
 	    {.number = 3, .outcome = SPOOL_DELIVERED}};
 	struct spool_result *out;
@@ -166,14 +172,23 @@ START_TEST(footer_checks_only_as_it_was)
 {
 	uint8_t p[SPOOL_FOOTER_SIZE];
 	bool damaged;
-	const struct spool_footer in = {.count = 1, .sequence = SEQUENCE, .offset = 2 * SPOOL_BLOCK,
-	    .length = 100, .crc = 7, .last_batch = 8, .tail = 1, .last_id = 9, .first_batch = 3};
+	const struct spool_footer in = {.count = 1,
+	    .sequence = SEQUENCE,
+	    .offset = 2 * SPOOL_BLOCK,
+	    .length = 100,
+	    .crc = 7,
+	    .last_batch = 8,
+	    .tail = 1,
+	    .last_id = 9,
+	    .first_batch = 3};
 	struct spool_footer out;
 	spool_segment_put_footer(SEED, p, &in);
 	ck_assert(spool_segment_get_footer(SEED, p, SEQUENCE, SIZE, &out, &damaged));
 	ck_assert(out.last_batch == 8 && out.length == 100 && out.first_batch == 3 && !damaged);
-	ck_assert(!spool_segment_get_footer(SEED, p, SEQUENCE + 1, SIZE, &out, &damaged) && !damaged);
-	ck_assert(!spool_segment_get_footer(SEED, p, SEQUENCE, 2 * SPOOL_BLOCK, &out, &damaged) && damaged);
+	ck_assert(
+	    !spool_segment_get_footer(SEED, p, SEQUENCE + 1, SIZE, &out, &damaged) && !damaged);
+	ck_assert(!spool_segment_get_footer(SEED, p, SEQUENCE, 2 * SPOOL_BLOCK, &out, &damaged) &&
+		  damaged);
 	for (size_t i = 0; i < sizeof(p); i++) {
 		p[i] ^= 1;
 		ck_assert(!spool_segment_get_footer(SEED, p, SEQUENCE, SIZE, &out, &damaged));
@@ -301,7 +316,8 @@ START_TEST(summary_tells_whether_the_last_batch_is_whole)
 	uint32_t sequence;
 	spool_scan_init(&s, p, SIZE, SEED, SEQUENCE);
 	spool_scan_summarise(&s, &sum);
-	ck_assert(sum.first_batch == 1 && sum.last_batch == 3 && sum.last_complete && sum.tail == 3);
+	ck_assert(
+	    sum.first_batch == 1 && sum.last_batch == 3 && sum.last_complete && sum.tail == 3);
 	ck_assert(sum.last_id == 31 && sum.last_start == 3 * SPOOL_BLOCK && !sum.closed);
 	p[sum.end - 20] ^= 1;
 	spool_scan_summarise(&s, &sum);
@@ -327,15 +343,18 @@ START_TEST(batch_keeps_groups_together)
 	struct buf record = BUF_INIT(65536);
 	size_t index;
 	put_message(&record, 5, STR("content"));
-	ck_assert(spool_batch_add_moved(b, buf_data(&record), 5, &(struct spool_place){0}, 1, results, 2, 65536));
+	ck_assert(spool_batch_add_moved(
+	    b, buf_data(&record), 5, &(struct spool_place){0}, 1, results, 2, 65536));
 	size_t group = buf_len(&b->records);
 	ck_assert(spool_batch_add_result(b, 6, results));
-	ck_assert_uint_eq(spool_batch_group(buf_data(&b->records), buf_len(&b->records), &index), group);
+	ck_assert_uint_eq(
+	    spool_batch_group(buf_data(&b->records), buf_len(&b->records), &index), group);
 	ck_assert_uint_eq(b->count, 1);
 	ck_assert(b->urgent);
 	/* Where they would not fit, texts are left out. */
 	size_t before = buf_len(&b->records);
-	ck_assert(spool_batch_add_moved(b, buf_data(&record), 5, &(struct spool_place){0}, 1, results, 2, 0));
+	ck_assert(spool_batch_add_moved(
+	    b, buf_data(&record), 5, &(struct spool_place){0}, 1, results, 2, 0));
 	ck_assert_uint_lt(buf_len(&b->records) - before, group);
 	buf_release(&record);
 	spool_batch_free(b);
@@ -366,7 +385,8 @@ END_TEST
 
 START_TEST(slot_names)
 {
-	static const char *const wrong[] = {"", "1", "0000001", "000000001", "0000000a", "-0000001", "00000001 "};
+	static const char *const wrong[] = {
+	    "", "1", "0000001", "000000001", "0000000a", "-0000001", "00000001 "};
 	char name[SPOOL_SLOT_NAME];
 	uint32_t slot;
 	spool_stock_name(1234, name);
@@ -390,7 +410,8 @@ START_TEST(large_ids_are_a_set)
 }
 END_TEST
 
-UNIT_MAIN("spool parts", crc_is_castagnoli, crc_goes_on_and_both_ways_agree, record_checks_only_as_it_was,
-    payloads_come_back, header_checks_only_as_it_was, footer_checks_only_as_it_was, index_gives_its_records,
-    scan_loses_only_what_was_hit, scan_of_every_prefix_ends, summary_tells_whether_the_last_batch_is_whole,
+UNIT_MAIN("spool parts", crc_is_castagnoli, crc_goes_on_and_both_ways_agree,
+    record_checks_only_as_it_was, payloads_come_back, header_checks_only_as_it_was,
+    footer_checks_only_as_it_was, index_gives_its_records, scan_loses_only_what_was_hit,
+    scan_of_every_prefix_ends, summary_tells_whether_the_last_batch_is_whole,
     batch_keeps_groups_together, table_counts_and_keeps_order, slot_names, large_ids_are_a_set)

@@ -274,7 +274,7 @@ void spool_writer_run(struct spool_writer *w, struct spool_batch *b)
 	struct progress c = {.p = buf_data(&b->records),
 	    .n = buf_len(&b->records),
 	    .entry = b->entries,
-	    .end = b->entries + b->count};
+	    .end = b->count == 0 ? b->entries : &b->entries[b->count]};
 	if (b->tail > w->append.wanted_tail)
 		w->append.wanted_tail = b->tail;
 	if (b->last_id > w->append.last_id)

@@ -131,12 +131,16 @@ START_TEST(what_was_voided_stays_void)
 	for (uint64_t seed = 1; seed <= COINS; seed++) {
 		begin(seed);
 		commit_one(100);
-		model_submit(&model, 50000, 1, false); /* leaves no room for an index */
+		model_submit(&model, 50, 1, false);
 		fail_from(1, true);
 		model_turn(&model, false);
 		model_crash(&model, false);
+		fail_from(1, false); /* nothing can be repaired while it opens */
 		model_open(&model);
 		ck_assert_int_eq(model.messages[1].state, MODEL_GONE);
+		stop_failing();
+		model_turn(&model, true);
+		ck_assert_int_eq(model.space_error, 0);
 		model_crash(&model, true);
 		model_open(&model);
 		ck_assert_int_eq(model.messages[1].state, MODEL_GONE);

@@ -128,8 +128,7 @@ void session_request_start(struct session_request *r, struct str address, const 
 {
 	int leash[2];
 	if (count >= service_conf()->pop3.sessions_max) {
-		session_request_refuse(
-		    r, "too many mailboxes are open (sessions_max), try again later");
+		session_request_refuse(r, "too many mailboxes are open, try again later");
 		return;
 	}
 	if (pipe2(leash, O_CLOEXEC) < 0) {

@@ -133,16 +133,36 @@ static uint32_t stamp(struct spool_append *a, uint8_t *p, size_t n)
 	return count;
 }
 
-static void put_header(const struct spool_append *a, uint8_t block[SPOOL_BLOCK])
+/* On disk before any record of the segment is, so that wherever records of a sequence may be
+ * left, its header is, too, and no later life of the spool takes that sequence again. */
+static int write_header(struct spool_append *a)
 {
-	memset(block, 0, SPOOL_BLOCK);
+	struct spool_io *io = a->stock.io;
+	uint8_t block[SPOOL_BLOCK] = {0};
 	spool_segment_put_header(block,
 	    &(struct spool_segment_header){.identity = a->stock.identity,
 		.key = a->stock.key,
 		.sequence = a->sequence,
-		.tail = a->wanted_tail,
+		.tail = a->tail,
 		.first_batch = a->first_batch,
 		.size = a->stock.options.segment_size});
+	a->figures.syncs++;
+	int error = spool_io_write(io, a->fd, block, sizeof(block), 0);
+	return error == 0 && io->sync_data(io, a->fd) < 0 ? errno : error;
+}
+
+static int write_batch(struct spool_append *a, uint8_t *p, size_t n, uint32_t octets, uint32_t count)
+{
+	struct spool_io *io = a->stock.io;
+	uint8_t batch[SPOOL_BATCH_SIZE];
+	spool_payload_put_batch(batch, a->last_id,
+	    &(struct spool_batch_head){.octets = octets, .count = count, .tail = a->wanted_tail});
+	spool_record_stamp(a->seed, batch, (uint32_t)a->sequence, a->next_batch);
+	struct iovec iov[] = {{batch, sizeof(batch)}, {p, n},
+	    {(void *)(uintptr_t)zeros, octets - sizeof(batch) - n}};
+	a->figures.syncs++;
+	int error = spool_io_writev(io, a->fd, iov, 3, a->at);
+	return error == 0 && io->sync_data(io, a->fd) < 0 ? errno : error;
 }
 
 static int fail(struct spool_append *a, int error)
@@ -169,23 +189,11 @@ static void committed(struct spool_append *a, uint32_t octets, uint32_t count)
 
 int spool_append_write(struct spool_append *a, uint8_t *p, size_t n, uint32_t *offset)
 {
-	struct spool_io *io = a->stock.io;
-	uint8_t header[SPOOL_BLOCK], batch[SPOOL_BATCH_SIZE];
 	uint32_t octets = (uint32_t)batch_octets(n), count = stamp(a, p, n);
-	spool_payload_put_batch(batch, a->last_id,
-	    &(struct spool_batch_head){.octets = octets, .count = count, .tail = a->wanted_tail});
-	spool_record_stamp(a->seed, batch, (uint32_t)a->sequence, a->next_batch);
-	struct iovec iov[] = {{header, sizeof(header)}, {batch, sizeof(batch)}, {p, n},
-	    {(void *)(uintptr_t)zeros, octets - sizeof(batch) - n}};
-	int skip = a->fresh ? 0 : 1;
-	if (a->fresh)
-		put_header(a, header);
 	*offset = a->at + SPOOL_BATCH_SIZE;
-	int error = spool_io_writev(io, a->fd, iov + skip, 4 - skip, a->fresh ? 0 : a->at);
-	if (error == 0) {
-		a->figures.syncs++;
-		error = io->sync_data(io, a->fd) < 0 ? errno : 0;
-	}
+	int error = a->fresh ? write_header(a) : 0;
+	if (error == 0)
+		error = write_batch(a, p, n, octets, count);
 	if (error != 0)
 		return fail(a, error);
 	a->figures.written += octets;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * The open segment: where batches are appended. One batch is one pwritev and one
- * fdatasync; the segment's header goes with its first batch.
+ * fdatasync; the segment's header is written and synced before its first batch.
  *
  * After any failure nothing of that batch is believed and the segment is never written
  * again. The next batch, in a fresh segment, takes the number of the failed one: the
@@ -22,7 +22,7 @@ struct spool_append {
 	uint32_t seed;
 	/* The open segment. */
 	int fd; /* -1: none */
-	bool fresh; /* its header is not written yet */
+	bool fresh; /* it has no batch yet, nor a header */
 	uint32_t slot;
 	uint32_t at; /* where the next batch goes */
 	uint64_t sequence;

@@ -8,6 +8,7 @@
 
 #include "queue/spool-clean.h"
 #include "queue/spool-files.h"
+#include "queue/spool-large.h"
 #include "queue/spool-table.h"
 #include "queue/spool-thread.h"
 #include "queue/spool.h"
@@ -38,6 +39,7 @@ struct spool {
 	uint64_t tail;		 /* as it shall be */
 	uint64_t committed_tail; /* as it is on disk */
 	uint64_t large_octets;
+	struct spool_large_ids refused_large; /* their files go when they are void for certain */
 	int space_error; /* 0: new messages can be taken */
 	struct spool_clean clean;
 	struct spool_files files;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Changing anything here changes the spool's format (doc/spool.md).
+ * Changing anything here changes the spool's format (doc/architecture.md).
  */
 #include "queue/spool-payload.h"
 #include "queue/spool-bytes.h"

@@ -26,6 +26,7 @@ struct recovery {
 	struct spool_survey survey;
 	struct spool_replay replay;
 	struct pool *pool;
+	struct spool_owed owed;
 	struct spool_large_ids large, large_finished, files;
 };
 
@@ -113,12 +114,17 @@ static void on_record(void *ctx, const struct spool_found *f, const struct spool
 		    "a record that checks has fields that make no sense");
 }
 
+static void put_header(const struct recovery *v, const struct spool_found *f, uint8_t *p)
+{
+	spool_segment_put_header(p,
+	    &(struct spool_segment_header){v->survey.identity, v->survey.key, f->sequence,
+		v->survey.tail, f->first_batch, f->size});
+}
+
 static int write_header(const struct recovery *v, const struct spool_found *f, int fd)
 {
 	uint8_t header[SPOOL_HEADER_SIZE];
-	spool_segment_put_header(header,
-	    &(struct spool_segment_header){v->survey.identity, v->survey.key, f->sequence,
-		v->survey.tail, f->first_batch, f->size});
+	put_header(v, f, header);
 	return spool_io_write(v->faults.io, fd, header, sizeof(header), 0);
 }
 
@@ -145,21 +151,54 @@ static int write_index(const struct recovery *v, const struct spool_found *f, co
 		   : spool_io_write(v->faults.io, fd, footer, sizeof(footer), f->size - sizeof(footer));
 }
 
-/* The last batch may be one whose sync failed before the program died: the kernel then shows
- * it, and thinks that it is on disk. What is believed is therefore written once more. */
-static int write_last_batch(const struct recovery *v, const struct spool_found *f, int fd)
+/* The log's end may be what a failed sync left before the program died: the kernel then shows it,
+ * and thinks that it is on disk. What is believed is therefore written once more: the last batch
+ * if it counts, and with the segment's first the header, which voids what older segments hold. */
+static bool find_end(const struct spool_found *f, struct spool_owed *end)
 {
 	const struct spool_scan_summary *s = &f->summary;
-	if (f->sealed || f->limit != UINT64_MAX || !s->last_complete)
-		return 0;
-	size_t from = s->last_start == SPOOL_BLOCK ? 0 : s->last_start;
-	size_t n = spool_bytes_round(s->end, SPOOL_BLOCK) - from;
-	uint8_t *p = xmalloc(n);
-	int error = spool_io_read(v->faults.io, fd, p, n, from);
-	if (error == 0)
-		error = spool_io_write(v->faults.io, fd, p, n, from);
-	free(p);
+	bool first = s->last_start <= SPOOL_BLOCK;
+	size_t from = first ? 0 : s->last_start, to = first ? SPOOL_BLOCK : from;
+	if (s->last_complete)
+		to = spool_bytes_round(s->end, SPOOL_BLOCK);
+	*end = (struct spool_owed){.n = to - from, .slot = f->slot, .offset = (uint32_t)from};
+	return !f->sealed && f->limit == UINT64_MAX && to > from;
+}
+
+static int read_end(const struct recovery *v, const struct spool_found *f, struct spool_owed *end)
+{
+	struct spool_io *io = v->faults.io;
+	char name[SPOOL_SLOT_NAME];
+	spool_stock_name(f->slot, name);
+	int fd = io->open(io, SPOOL_DIR_SEGMENTS, name, O_RDONLY);
+	if (fd < 0)
+		return errno;
+	end->p = xmalloc(end->n);
+	int error = spool_io_read(io, fd, end->p, end->n, end->offset);
+	io->close(io, fd);
+	if (end->offset == 0)
+		put_header(v, f, end->p);
 	return error;
+}
+
+/* False: it is owed. What cannot even be read again is left to the next start. */
+static bool settle_end(struct recovery *v, const struct spool_found *f)
+{
+	struct spool_owed end;
+	if (!find_end(f, &end))
+		return true;
+	int error = read_end(v, f, &end);
+	bool readable = error == 0;
+	if (readable)
+		error = end.error = spool_owed_write(v->faults.io, &end);
+	if (error != 0)
+		log_message(LOG_WARNING, "spool: segments/%08u: the log's end cannot be made safe (errno %d)",
+		    f->slot, error);
+	if (error == 0 || !readable)
+		free(end.p);
+	else
+		v->owed = end;
+	return error == 0;
 }
 
 /* Best effort: what fails here is only slower at the next start. */
@@ -171,8 +210,6 @@ static void repair(struct recovery *v, const struct spool_found *f, const struct
 	int fd = io->open(io, SPOOL_DIR_SEGMENTS, name, O_RDWR);
 	int error = fd < 0 ? errno : 0;
 	if (error == 0)
-		error = write_last_batch(v, f, fd);
-	if (error == 0 && f->header_lost)
 		error = write_header(v, f, fd);
 	if (error == 0 && index != NULL)
 		error = write_index(v, f, index, fd);
@@ -192,7 +229,7 @@ static void replay_one(struct recovery *v, size_t i)
 	spool_replay_segment(&v->replay, i, &index, &scanned);
 	size_t end = f->sealed ? f->footer.offset : spool_bytes_round(f->summary.end, SPOOL_BLOCK);
 	bool fits = f->size == f->file_size && end + spool_index_blocks(buf_len(&index)) <= f->size;
-	if (!f->truncated && (scanned || f->header_lost))
+	if (!f->truncated && (scanned || f->header_lost) && settle_end(v, f))
 		repair(v, f, scanned && fits ? &index : NULL);
 	buf_release(&index);
 }
@@ -277,7 +314,8 @@ static void set_up_writer(struct recovery *v)
 	spool->last_id = v->replay.last_id;
 	spool->identity = s->identity;
 	spool->seed = s->seed;
-	spool_writer_init(&spool->writer);
+	spool_writer_init(&spool->writer, &v->owed);
+	v->owed.p = NULL;
 }
 
 static int recover(struct recovery *v)
@@ -305,6 +343,7 @@ int spool_recover(struct spool *spool)
 	    .survey = &v.survey, .faults = &v.faults, .on_record = on_record, .ctx = &v};
 	int error = recover(&v);
 	pool_free(v.pool);
+	free(v.owed.p);
 	spool_survey_reset(&v.survey);
 	spool_large_ids_reset(&v.large);
 	spool_large_ids_reset(&v.large_finished);

@@ -212,11 +212,10 @@ static void scan(struct scanning *s)
 		s->replay->last_id = summary.last_id;
 }
 
-/* In front of this segment something is missing that was committed. */
-static void check_continuity(const struct spool_replay *r, const struct spool_found *f)
+/* In front of this segment something is missing that was committed. `first` of those in use. */
+static void check_continuity(const struct spool_replay *r, const struct spool_found *f, bool first)
 {
 	const unsigned long long from = r->last_batch + 1, to = f->first_batch - 1;
-	bool first = r->last_batch == 0;
 	if (first && r->survey->tail > 1 && f->sequence != r->survey->tail)
 		spool_faults_say(r->faults, "segments of the sequences %llu to %llu are missing",
 		    (unsigned long long)r->survey->tail, (unsigned long long)f->sequence - 1);
@@ -242,7 +241,10 @@ static void scan_segment(struct spool_replay *r, const struct spool_found *f, st
 void spool_replay_segment(struct spool_replay *r, size_t i, struct buf *index, bool *scanned)
 {
 	const struct spool_found *f = &r->survey->list[i];
-	check_continuity(r, f);
+	check_continuity(r, f, i == 0 || r->survey->list[i - 1].free);
+	/* It may hold no batch at all, but those before its first are taken. */
+	if (f->first_batch > r->last_batch + 1)
+		r->last_batch = f->first_batch - 1;
 	*scanned = !f->sealed || !replay_index(r, f);
 	if (*scanned && f->sealed)
 		note_bad_index(r, f);

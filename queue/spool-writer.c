@@ -21,16 +21,27 @@ static void update_report(struct spool_writer *w)
 	const struct spool_stock *s = &w->append.stock;
 	r->tail = w->append.tail;
 	r->mail_error = w->failed != 0 ? w->failed : w->mail_error;
+	r->unsettled = w->failed != 0 || w->settle_owed;
 	r->in_use = (uint32_t)s->used_count;
 	r->free_segments = (uint32_t)s->free_count;
 	r->octets = s->octets;
 	r->figures = w->append.figures;
 }
 
-void spool_writer_init(struct spool_writer *w)
+static int fail(struct spool_writer *w, int error)
+{
+	w->failed = error;
+	w->retry_at = now_ms(w) + SPOOL_RETRY_MS;
+	return error;
+}
+
+void spool_writer_init(struct spool_writer *w, const struct spool_owed *owed)
 {
 	buf_init(&w->kept, KEPT_CEILING);
 	w->reported_sequence = w->append.next_sequence - 1;
+	w->owed = *owed;
+	if (w->owed.p != NULL)
+		fail(w, w->owed.error);
 	update_report(w);
 }
 
@@ -38,6 +49,8 @@ void spool_writer_reset(struct spool_writer *w)
 {
 	spool_append_reset(&w->append);
 	buf_release(&w->kept);
+	free(w->owed.p);
+	w->owed.p = NULL;
 	free(w->report.opened);
 	w->report.opened = NULL;
 }
@@ -80,11 +93,28 @@ static int write_part(struct spool_writer *w, uint8_t *p, size_t n, uint32_t *of
 	return error;
 }
 
-static int fail(struct spool_writer *w, int error)
+int spool_owed_write(struct spool_io *io, const struct spool_owed *owed)
 {
-	w->failed = error;
-	w->retry_at = now_ms(w) + SPOOL_RETRY_MS;
+	char name[SPOOL_SLOT_NAME];
+	spool_stock_name(owed->slot, name);
+	int fd = io->open(io, SPOOL_DIR_SEGMENTS, name, O_RDWR);
+	if (fd < 0)
+		return errno;
+	int error = spool_io_write(io, fd, owed->p, owed->n, owed->offset);
+	if (error == 0 && io->sync_data(io, fd) < 0)
+		error = errno;
+	io->close(io, fd);
 	return error;
+}
+
+static int pay_owed(struct spool_writer *w)
+{
+	int error = w->owed.p == NULL ? 0 : spool_owed_write(w->append.stock.io, &w->owed);
+	if (error != 0)
+		return error;
+	free(w->owed.p);
+	w->owed.p = NULL;
+	return 0;
 }
 
 /* Keeps what is not mail; when that grows too much, results whose loss means one more try. */
@@ -114,6 +144,9 @@ static void drop_kept(struct spool_writer *w)
 static int settle(struct spool_writer *w)
 {
 	uint32_t offset;
+	int owed = pay_owed(w);
+	if (owed != 0)
+		return fail(w, owed);
 	while (w->settle_owed || buf_len(&w->kept) > 0) {
 		uint8_t *p = buf_data(&w->kept);
 		size_t n = spool_append_fitting(&w->append, p, buf_len(&w->kept));
@@ -183,7 +216,8 @@ static void end_part(struct spool_writer *w, struct progress *c, size_t n, uint3
 
 static void refuse_rest(struct spool_writer *w, struct progress *c, int error)
 {
-	keep(w, c->p + c->at, c->n - c->at);
+	if (c->at < c->n)
+		keep(w, c->p + c->at, c->n - c->at);
 	for (; c->entry < c->end; c->entry++)
 		c->entry->error = error;
 	c->at = c->n;
@@ -240,7 +274,7 @@ void spool_writer_run(struct spool_writer *w, struct spool_batch *b)
 	struct progress c = {.p = buf_data(&b->records),
 	    .n = buf_len(&b->records),
 	    .entry = b->entries,
-	    .end = b->entries + b->count};
+	    .end = b->count == 0 ? b->entries : &b->entries[b->count]};
 	if (b->tail > w->append.wanted_tail)
 		w->append.wanted_tail = b->tail;
 	if (b->last_id > w->append.last_id)

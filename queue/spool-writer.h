@@ -22,14 +22,27 @@ struct spool_report {
 	size_t opened_count, opened_capacity;
 	uint64_t tail;	/* committed */
 	int mail_error; /* 0: new mail can be taken; else an errno */
+	bool unsettled; /* what was refused may still be found by the next opening */
 	uint32_t in_use, free_segments;
 	uint64_t octets;
 	struct spool_append_figures figures;
 	uint64_t lost_results; /* since opening; kept ones that grew too many */
 };
 
+/* What recovery believed of the log's end but could not put on disk: it may be in the kernel's
+ * memory only. Nothing is written before it. */
+struct spool_owed {
+	uint8_t *p; /* on the heap; NULL: nothing */
+	size_t n;
+	uint32_t slot, offset;
+	int error; /* why it could not */
+};
+/* Writes and syncs it. 0 or an errno. */
+int spool_owed_write(struct spool_io *io, const struct spool_owed *owed);
+
 struct spool_writer {
 	struct spool_append append;
+	struct spool_owed owed;
 	struct buf kept; /* results and finishes that are owed to the disk */
 	bool settle_owed; /* a failed batch is to be voided */
 	int failed;	  /* nothing can be written; an errno */
@@ -40,8 +53,8 @@ struct spool_writer {
 	struct spool_report report;
 };
 
-/* After spool_append_init and the stock is known. */
-void spool_writer_init(struct spool_writer *w);
+/* After spool_append_init and the stock is known. Takes over what is owed. */
+void spool_writer_init(struct spool_writer *w, const struct spool_owed *owed);
 void spool_writer_reset(struct spool_writer *w);
 
 void spool_writer_run(struct spool_writer *w, struct spool_batch *b);

@@ -5,7 +5,6 @@
  * somebody waits for it, else within a second.
  */
 #include "queue/spool-internal.h"
-#include "queue/spool-large.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -96,7 +95,17 @@ static void on_entry(struct spool *spool, const struct spool_entry *e)
 	spool->events.on_committed(spool->ctx, e->tag, e->id, e->error == 0 ? &e->place : NULL, e->error);
 }
 
-/* Forgets the file of a large message that was refused. */
+/* Forgets the large messages that were refused, once no opening can find their records. */
+static void remove_refused(struct spool *spool)
+{
+	struct spool_large_ids *l = &spool->refused_large;
+	if (spool->report.unsettled)
+		return;
+	for (size_t i = 0; i < l->count; i++)
+		spool_large_remove(spool->io, l->ids[i]);
+	spool_large_ids_reset(l);
+}
+
 static void on_refused(struct spool *spool, const struct spool_batch *b, const struct spool_entry *e)
 {
 	struct spool_record r;
@@ -107,7 +116,7 @@ static void on_refused(struct spool *spool, const struct spool_batch *b, const s
 		return;
 	if (spool_payload_get_place(&r, p + SPOOL_RECORD_SIZE, 0, 0, &place))
 		spool_large_less(spool, place.content_length);
-	spool_large_remove(spool->io, e->id);
+	spool_large_ids_add(&spool->refused_large, e->id);
 }
 
 static void on_batch(struct spool *spool, struct spool_batch *b)
@@ -164,6 +173,7 @@ void spool_on_report(struct spool *spool)
 		next = done->next;
 		on_batch(spool, done);
 	}
+	remove_refused(spool);
 	spool_clean_turn(spool);
 	if (spool->tail > spool->committed_tail)
 		spool_filled(spool);
@@ -243,6 +253,7 @@ void spool_discard(struct spool *spool)
 	spool_clean_reset(&spool->clean);
 	spool_files_reset(&spool->files);
 	spool_table_reset(&spool->table);
+	spool_large_ids_reset(&spool->refused_large);
 	free(spool->refusals);
 	spool->io->free(spool->io);
 	free(spool);

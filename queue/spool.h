@@ -16,6 +16,8 @@
  * - Results and finishes are durable at the latest one second after they were
  *   given, or with the next commit; a crash before may undo them, in order, from
  *   the newest on.
+ * - What spool_open reports is on stable storage before any message is committed: while a disk
+ *   takes nothing, the newest of it, which nobody was promised, may be undone by a power cut.
  * - A failed write or sync refuses what it carried and leaves what was committed.
  * - Damage found at opening is reported, set aside under damaged/, and costs only
  *   the records it lies in.

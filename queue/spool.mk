@@ -53,3 +53,34 @@ tests_unit_test_spool_model_SOURCES = tests/unit/test_spool_model.c \
 	tests/unit/spool-model.c tests/unit/spool-model.h \
 	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
 tests_unit_test_spool_model_LDADD = $(TEST_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/test_spool_recovery
+tests_unit_test_spool_recovery_SOURCES = tests/unit/test_spool_recovery.c \
+	tests/unit/spool-model.c tests/unit/spool-model.h \
+	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
+tests_unit_test_spool_recovery_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/test_spool_damage
+tests_unit_test_spool_damage_SOURCES = tests/unit/test_spool_damage.c \
+	tests/unit/spool-model.c tests/unit/spool-model.h \
+	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
+tests_unit_test_spool_damage_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/test_spool_parts
+tests_unit_test_spool_parts_SOURCES = tests/unit/test_spool_parts.c $(SPOOL_SOURCES)
+tests_unit_test_spool_parts_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread
+
+FUZZ_TARGETS += tests/fuzz/fuzz_spool_record tests/fuzz/fuzz_spool_open
+tests_fuzz_fuzz_spool_record_SOURCES = tests/fuzz/fuzz_spool_record.c $(SPOOL_SOURCES)
+tests_fuzz_fuzz_spool_record_LDADD = $(COMMON_LIBS)
+tests_fuzz_fuzz_spool_record_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_spool_open_SOURCES = tests/fuzz/fuzz_spool_open.c \
+	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
+tests_fuzz_fuzz_spool_open_LDADD = $(COMMON_LIBS) -lpthread
+tests_fuzz_fuzz_spool_open_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+UNIT_TESTS += tests/unit/test_spool_space
+tests_unit_test_spool_space_SOURCES = tests/unit/test_spool_space.c \
+	tests/unit/spool-model.c tests/unit/spool-model.h \
+	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
+tests_unit_test_spool_space_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread

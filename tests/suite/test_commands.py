@@ -9,7 +9,7 @@ import pytest
 
 from instance import PROGRAMS, wait_for
 
-EX_USAGE, EX_NOUSER, EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 64, 67, 69, 75, 78
+EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 64, 65, 67, 69, 75, 78
 
 LETTER = "From: cron <cron@example.test>\nTo: ann@example.test\nSubject: nightly\n\nall is well\n"
 
@@ -111,6 +111,27 @@ def test_sendmail_says_who_submitted(mailbox):
 def test_sendmail_when_nothing_runs(make):
     idle = make(start=False)
     assert idle.sendmail("-i", "ann@example.test", input=LETTER).returncode == EX_TEMPFAIL
+
+
+def test_sendmail_refused_message(make):
+    one = make(conf={"smtp": {"size-max": "64 KiB", "header-max": "16 KiB"}})
+    done = one.sendmail("-i", "ann@example.test", input="Subject: big\n\n" + "line\n" * 20000)
+    assert done.returncode == EX_DATAERR and "size" in done.err, done
+    done = one.sendmail("-t", input="To: ann@example.test, <broken\nSubject: x\n\nx\n")
+    assert done.returncode == EX_DATAERR, done
+    assert one.files("ann") == []
+
+
+def test_sendmail_without_a_configuration(mailbox):
+    done = mailbox.run(f"{mailbox.prefix}/sbin/sendmail", "-C", "/nonexistent/postern.conf", "ann@example.test")
+    assert done.returncode == EX_CONFIG and "/nonexistent/postern.conf" in done.err, done
+
+
+def test_sendmail_when_there_is_no_room(make):
+    """Nobody gets it, so that the caller may try again."""
+    one = make(conf={"queue": {"space-min": "1000 GiB"}})
+    done = one.sendmail("-i", "ann@example.test", input=LETTER)
+    assert done.returncode == EX_TEMPFAIL, done
 
 
 def test_git_send_email(mailbox):

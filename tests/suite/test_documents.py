@@ -37,3 +37,103 @@ def test_the_manual_has_the_right_defaults():
         text = manual()[HEADINGS[section]][name]
         said = re.search(r"(?s)Default:\s+(?:\.Li\s+)?(.+?)\s*(?:\.\n|[,;]| \.|$)", text)
         assert said and said.group(1).replace(r"\(dq", "") == default, (name, default, text)
+
+
+def test_the_architecture_speaks_of_what_exists():
+    """Files, tests, options and limits that it names."""
+    text = (TOP / "doc" / "architecture.md").read_text()
+    sources = {p.name: p.read_text() for d in ("tests/unit", "tests/suite") for p in (TOP / d).glob("*.[cp]*")}
+    everything = "\n".join(sources.values())
+    names = set(re.findall(r"`((?:\w[\w-]*/)+[\w.-]+)`", text))
+    missing = {n for n in names - {"common/msg-EDGE.def"} if "." in n and n.split("/")[0] in ("common", "queue", "tests", "doc", "smtpd")
+               and not (TOP / n).exists()}
+    tests = set(re.findall(r"`(?:tests/unit/)?(test_\w+?)(?:\.(?:c|py))?`", text))
+    missing |= {n for n in tests if f"{n}.c" not in sources and f"{n}.py" not in sources}
+    rows = re.findall(r"(?m)^\| (?:P\d.*|memory.*|rec.*|an idle.*|what one.*)$", text)
+    functions = {w for row in rows for w in re.findall(r"\b[a-z]+(?:_[a-z]+){2,}\b", row)}
+    missing |= {f for f in functions - tests if f not in everything and f not in names}
+    limits = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text)) - {"O_EXCL"}
+    headers = "\n".join(p.read_text() for d in ("common", "queue") for p in (TOP / d).glob("*.h"))
+    missing |= {n for n in limits if n not in headers}
+    assert not missing
+    assert len(names) > 10 and len(tests) > 10 and len(functions) > 10 and limits
+
+
+def manual_of(name):
+    text = (TOP / "doc" / "man" / name).read_text()
+    return re.sub(r"\\-", "-", text), re.sub(r" ?\bNs\b ?", " ", text)
+
+
+def test_the_manual_has_every_command(make):
+    """Those that `postern help` names, with what follows them."""
+    helped = make(start=False).postern("help").out
+    lines = [line for line in helped.splitlines() if re.match(r"  \w", line)]
+    column = next(line.index("start the suite") for line in lines)
+    commands = [(line.split()[0], line[:column].split(None, 1)[1:]) for line in lines]
+    assert len(commands) >= 9
+    _, text = manual_of("postern.8")
+    items = "\n".join(line for line in text.splitlines() if line.startswith(".It Cm"))
+    for name, words in commands:
+        if name == "help":
+            continue
+        assert re.search(rf"(?m)^\.It Cm {name}\b", items), name
+        for word in re.findall(r"(?<!-)\b[a-z]+\b", " ".join(words)):
+            assert re.search(rf"(?m)^\.It Cm {name}\b.*\b{word}\b", items), (name, word)
+
+
+def test_the_manual_has_every_option_of_sendmail():
+    source = (TOP / "control" / "sendmail-options.c").read_text()
+    letters = set(re.findall(r"(?m)^    \{'(\w)', \w+, take_\w+\},$", source))
+    letters -= {"o", "O", "b", "B"}  # -oi and the modes are listed as such; 8-bit needs no telling
+    modes = set(re.findall(r"(?m)^    \{'(\w)', SENDMAIL_\w+, NULL\},$", source))
+    assert len(letters) > 10 and len(modes) == 4
+    text, _ = manual_of("sendmail.1")
+    flags = set(re.findall(r"\bFl (\w+)", "\n".join(re.findall(r"(?m)^\.It .*$", text))))
+    assert letters | {"oi"} | {"b" + m for m in modes} <= flags
+
+
+# What a client hears at the bound; the others only change what the server does by itself.
+REPLIES = {
+    "smtp size-max": "552 5.3.4", "smtp recipients-max": "452 4.5.3", "smtp connections-max": "421 4.7.0, to an idle one",
+    "smtp connections-per-address": "421 4.7.0", "smtp commands-per-minute": "421 4.7.0",
+    "smtp bad-commands-max": "421 4.7.0", "smtp messages-per-session": "421 4.7.0", "smtp header-max": "552 5.3.4",
+    "smtp hops-max": "554 5.4.6", "smtp command-timeout": "421 4.4.2", "smtp data-timeout": "421 4.4.2",
+    "smtp session-timeout": "421 4.4.2", "smtp data-rate-min": "421 4.4.2",
+    "pop3 connections-max": "-ERR [SYS/TEMP]", "pop3 connections-per-address": "-ERR [SYS/TEMP]",
+    "pop3 sessions-max": "-ERR [SYS/TEMP]", "queue spool-max": "452 4.3.1", "queue space-min": "452 4.3.1",
+}
+UNITS = {"OCTETS": (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)),
+         "SIZE": (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)),
+         "SECONDS": (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)), "COUNT": ()}
+NAMES = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "HOUR": 3600, "DAY": 86400}
+
+
+def in_words(number, kind):
+    for unit, factor in UNITS[kind]:
+        if number and number % factor == 0:
+            return f"{number // factor} {unit}"
+    return str(number)
+
+
+def numbers():
+    """(name, least, most) of every option that is a number, as postern.conf(5) writes them."""
+    limits = (TOP / "common" / "limits.h").read_text()
+    names = {**NAMES, "RECIPIENTS_MAX": int(re.search(r"\bRECIPIENTS_MAX = (\d+)", limits).group(1))}
+    text = (TOP / "common" / "conf-options.def").read_text()
+    for section, name, kind, least, most in re.findall(
+            r'(?m)^OPTION\((\w+), "([\w-]+)", (OCTETS|SIZE|SECONDS|COUNT), [\w.]+, (?:"[^"]*"|\w+), ([^,]+), ([^,]+),', text):
+        values = [eval(v, {"__builtins__": {}}, names) for v in (least, most)]
+        yield f"{section} {name}".removeprefix("top "), *(in_words(v, kind) for v in values)
+
+
+def test_the_manual_has_the_bounds_and_what_is_said_at_them():
+    text = (TOP / "doc" / "man" / "postern.conf.5").read_text()
+    table = re.search(r"(?s)^\.Sh BOUNDS\n.*?^\.Bl .*?\n(.*?)^\.El", text, re.MULTILINE).group(1)
+    rows = {row.split(" Ta ")[0]: tuple(row.split(" Ta ")[1:]) for row in re.findall(r"(?m)^\.It (.*)$", table)}
+    assert rows.pop("option") == ("least", "most", "what a client hears")
+    wanted = {name: (least, most, REPLIES.get(name, "")) for name, least, most in numbers()}
+    assert {name: (*row, "")[:3] for name, row in rows.items()} == wanted
+    statuses = (TOP / "smtpd" / "status.def").read_text()
+    for reply in REPLIES.values():
+        code = re.match(r"(\d{3}) ([\d.]+)", reply)
+        assert code is None or re.search(rf'{code.group(1)}, "{code.group(2)}"', statuses), reply

@@ -177,6 +177,51 @@ def test_messages_per_session(make):
         assert smtp.cmd("MAIL FROM:<s@client.example>").code in (421, 451, 452)
 
 
+def test_silence_within_a_message(make):
+    one = make(conf={"smtp": {"data-timeout": 2, "command-timeout": 60}})
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        smtp.envelope("s@client.example", ["ann@example.test"])
+        assert smtp.cmd("DATA").code == 354
+        smtp.send(b"Subject: unfinished\r\n")
+        begin = time.monotonic()
+        assert smtp.reply().code == 421
+        assert 1 < time.monotonic() - begin < 8
+    assert one.files("ann") == [] and one.queue_length() == 0
+
+
+def test_room_of_the_spool(make):
+    """452 when it is used up; accepted again when there is room, without a restart."""
+    conf = {"spool-max": "4 MiB", "segment-size": "1 MiB", "hold-local": True}
+    one = make(conf={"queue": conf})
+    letter = b"Subject: fill\r\n\r\n" + b"y" * 70 + b"\r\n" + b"z" * 900 * 60 + b"\r\n"
+    accepted = 0
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        while accepted < 200:
+            reply = smtp.cmd("MAIL FROM:<s@client.example>")
+            if reply.code == 250:
+                assert smtp.cmd("RCPT TO:<ann@example.test>").code == 250
+                reply = smtp.data(letter)
+            if reply.code != 250:
+                break
+            accepted += 1
+    assert (reply.code, reply.enhanced) == (452, "4.3.1") and 10 < accepted < 80, (reply, accepted)
+    octets = sum(p.stat().st_size for p in one.spool.rglob("*") if p.is_file())
+    assert octets <= 6 << 20, octets
+    assert one.queue_length() == accepted
+    one.configure(queue={**conf, "hold-local": False})
+    one.postern("reload", check=True)
+    one.wait_files("ann", accepted)
+    wait_for("room again", 20, lambda: is_taken(one), 0.2)
+
+
+def is_taken(one):
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        return smtp.cmd("MAIL FROM:<s@client.example>").code == 250
+
+
 def test_a_looping_message(instance):
     hops = b"Received: from a by b; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
     with instance.smtp() as smtp:
@@ -264,6 +309,54 @@ def test_login_timeout(make):
         assert 3 < trickle(pop, b"CAPA\r\n", 15) < 10
 
 
+def test_idle_timeout(make):
+    one = make(conf={"pop3": {"idle-timeout": 2}})
+    one.send(LETTER)
+    one.wait_files("ann", 1)
+    with one.pop3("ann") as pop:
+        pop.ok("DELE 1")
+        begin = time.monotonic()
+        pop.socket.settimeout(20)
+        with pytest.raises((wire.Closed, ConnectionError)):
+            while True:
+                pop.fill()
+        assert 1 < time.monotonic() - begin < 8
+    assert len(one.files("ann")) == 1, "without QUIT nothing is deleted"
+
+
+def test_pop3_connections_per_address(make):
+    one = make(conf={"networks": ["192.0.2.0/24"], "pop3": {"connections-per-address": 2}})
+    opened = [wire.Pop3(one.pop3_address) for _ in range(2)]
+    with socket.create_connection(one.pop3_address, timeout=20) as third:
+        answer = third.recv(512)
+        assert answer == b"" or answer.startswith(b"-ERR"), answer
+    opened[0].ok("CAPA")
+    for pop in opened:
+        pop.close()
+
+
+def test_pop3_connections_beyond_the_limit(make):
+    """Logins that are not complete give way; a newcomer is served."""
+    one = make(conf={"workers": 1, "pop3": {"connections-max": 5}})
+    one.send(LETTER)
+    one.wait_files("ann", 1)
+    opened = [wire.Pop3(one.pop3_address) for _ in range(8)]
+    with one.pop3("ann") as pop:
+        assert pop.stat()[0] == 1
+    for pop in opened:
+        pop.close()
+
+
+def test_open_mailboxes(make):
+    one = make(conf={"pop3": {"sessions-max": 1}})
+    with one.pop3("ann"):
+        with wire.Pop3(one.pop3_address) as second:
+            second.ok("USER bob@example.test")
+            reply = second.cmd("PASS " + one.passwords["bob@example.test"])
+            assert reply.startswith(b"-ERR [SYS/TEMP]"), reply
+    wait_for("a free place", 5, lambda: login_works(one, "bob"))
+
+
 def test_one_session_at_a_time(instance):
     instance.send(LETTER)
     instance.wait_files("ann", 1)
@@ -276,9 +369,9 @@ def test_one_session_at_a_time(instance):
     wait_for("the lock to go", 5, lambda: login_works(instance))
 
 
-def login_works(one):
+def login_works(one, name="ann"):
     try:
-        one.pop3("ann").quit()
+        one.pop3(name).quit()
         return True
     except AssertionError:
         return False

@@ -258,6 +258,8 @@ static const char *on_other_reader(struct player *p, struct str text)
 	size_t n = str_find(text, ' ');
 	struct str verb = str_head(text, n), rest = str_skip(text, n + 1);
 	size_t m = str_find(rest, ' ');
+	if (rest.p == NULL)
+		return "needs a name";
 	snprintf(from, sizeof(from), "mailbox/%.*s", (int)m, rest.p);
 	snprintf(to, sizeof(to), "mailbox/%.*s", STR_ARG(str_skip(rest, m + 1)));
 	if (str_eq(verb, STR("move")))

@@ -6,7 +6,9 @@
  * What it may not hold against the spool: a message whose commit was never answered may be
  * there or not, and so may the newest results and finishes that no commit covered. A message
  * that was refused because nothing at all could be written, neither it nor what voids it, may
- * appear if the spool dies before it could write again.
+ * appear if the spool dies before it could write again. What an opening read from a batch that
+ * it could not write again, because the disk took nothing, a power cut may undo until it
+ * could: no commit was ever answered from it.
  */
 #ifndef POSTERN_TESTS_SPOOL_MODEL_H
 #define POSTERN_TESTS_SPOOL_MODEL_H
@@ -44,6 +46,7 @@ struct model_message {
 	size_t history_count;
 	/* As the last opening told it. */
 	bool seen, finished;
+	bool doubtful; /* committed as it was told, though it may not be on disk */
 	struct spool_result told[MODEL_RECIPIENTS]; /* outcome 0: pending */
 };
 
@@ -58,15 +61,18 @@ struct model {
 	int space_error;
 	unsigned answered, damages, committed, refused, moved;
 	bool opening;
+	bool owing; /* the log's end could not be made safe so far */
 	bool may_lose; /* damage was done: what is missing must be reported */
 	uint64_t live_octets;
-	char last_damage[512];
+	char said[4096]; /* of damage, a line each */
 };
 
 void model_init(struct model *m, struct sim *sim, uint32_t segment_size);
 void model_reset(struct model *m);
 /* Fails the test when the spool does not open or does not keep a promise. */
 void model_open(struct model *m);
+/* Opens without listening, and lets go of it: what it did to the disk stays. */
+void model_open_dying(struct model *m);
 void model_close(struct model *m);
 /* The process dies, or the power goes. */
 void model_crash(struct model *m, bool power_cut);

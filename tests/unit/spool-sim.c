@@ -56,7 +56,7 @@ static int fault(int error)
 }
 
 /* An operation is about to be done: true, and errno, when it fails instead. */
-static bool fails(struct sim *s, bool *cut)
+static bool fails(struct sim *s, bool is_sync, bool *cut)
 {
 	*cut = false;
 	if (s->dead) {
@@ -69,6 +69,8 @@ static bool fails(struct sim *s, bool *cut)
 		errno = EIO;
 		return true;
 	}
+	if (s->only_syncs_fail && !is_sync)
+		return false;
 	if (s->fail_in > 0 && --s->fail_in > 0)
 		return false;
 	if (s->fail_count == 0)
@@ -156,7 +158,7 @@ static int on_open(struct spool_io *io, enum spool_dir dir, const char *name, in
 	if (f == NULL && !(flags & O_CREAT))
 		return fault(ENOENT);
 	if (f == NULL) {
-		if (fails(s, &cut))
+		if (fails(s, false, &cut))
 			return -1;
 		f = new_file(s, dir, name);
 		grow(f, 1);
@@ -196,7 +198,7 @@ static ssize_t on_pwritev(struct spool_io *io, int fd, const struct iovec *iov, 
 {
 	struct sim *s = sim_of(io);
 	size_t want = total(iov, count), done = 0;
-	bool cut, failed = fails(s, &cut);
+	bool cut, failed = fails(s, false, &cut);
 	int error = errno;
 	if (failed && !cut)
 		want = sim_below(s, 2) == 0 ? 0 : sim_below(s, want + 1); /* some of it may be there */
@@ -244,7 +246,7 @@ static int on_sync(struct spool_io *io, int fd)
 {
 	struct sim *s = sim_of(io);
 	bool cut;
-	if (fails(s, &cut)) {
+	if (fails(s, true, &cut)) {
 		int error = errno;
 		if (!cut)
 			flush(&s->files[fd], s);
@@ -259,7 +261,7 @@ static int on_sync_dir(struct spool_io *io, enum spool_dir dir)
 {
 	struct sim *s = sim_of(io);
 	bool cut;
-	if (fails(s, &cut))
+	if (fails(s, true, &cut))
 		return -1;
 	for (size_t i = 0; i < s->count; i++)
 		if (s->files[i].dir == dir)
@@ -274,7 +276,7 @@ static int on_unlink(struct spool_io *io, enum spool_dir dir, const char *name)
 	bool cut;
 	if (f == NULL)
 		return fault(s->dead ? EIO : ENOENT);
-	if (fails(s, &cut))
+	if (fails(s, false, &cut))
 		return -1;
 	f->named = false;
 	return 0;
@@ -289,7 +291,7 @@ static int on_set_aside(struct spool_io *io, enum spool_dir dir, const char *nam
 		return fault(s->dead ? EIO : ENOENT);
 	if (sim_find(s, SPOOL_DIR_DAMAGED, to) != NULL)
 		return fault(EEXIST);
-	if (fails(s, &cut))
+	if (fails(s, false, &cut))
 		return -1;
 	f->dir = SPOOL_DIR_DAMAGED;
 	strncpy(f->name, to, sizeof(f->name) - 1);
@@ -376,7 +378,7 @@ static void restart_file(struct sim *s, struct sim_file *f, bool torn)
 
 void sim_restart(struct sim *s, bool torn)
 {
-	s->dead = s->read_errors = s->short_writes = false;
+	s->dead = s->read_errors = s->short_writes = s->only_syncs_fail = false;
 	s->fail_in = s->fail_count = s->cut_in = 0;
 	for (size_t i = 0; i < s->count; i++)
 		restart_file(s, &s->files[i], torn);

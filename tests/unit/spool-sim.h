@@ -31,6 +31,7 @@ struct sim {
 	/* From the n-th operation from now on (0: never), so many fail; UINT64_MAX: until reset. */
 	uint64_t fail_in, fail_count;
 	int fail_errno;
+	bool only_syncs_fail; /* and only syncs count */
 	/* At the n-th operation from now on the power goes: it is done in part, and all others fail. */
 	uint64_t cut_in;
 	bool dead;

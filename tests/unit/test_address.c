@@ -397,6 +397,15 @@ START_TEST(xtext_is_decoded_or_refused)
 	struct pool *small = pool_new(8);
 	struct str out;
 	ck_assert(!xtext_decode(STR("0123456789"), small, &out));
+	const struct str whole = STR("a+2Bb+3Dc");
+	for (size_t n = 0; n <= whole.n; n++) {
+		struct str in = unit_copy(str_head(whole, n));
+		bool inside = n == 2 || n == 3 || n == 6 || n == 7;
+		struct pool *pool = pool_new(4096);
+		ck_assert_int_eq(xtext_decode(in, pool, &out), !inside);
+		pool_free(pool);
+		unit_free(in);
+	}
 	pool_free(small);
 }
 END_TEST

@@ -73,6 +73,18 @@ START_TEST(other_text_is_refused)
 }
 END_TEST
 
+START_TEST(every_prefix_is_refused)
+{
+	const struct str whole = STR("00dZqkB8hG5");
+	uint64_t id;
+	for (size_t n = 0; n <= whole.n; n++) {
+		struct str in = unit_copy(str_head(whole, n));
+		ck_assert_int_eq(queue_id_parse(in, &id), n == whole.n);
+		unit_free(in);
+	}
+}
+END_TEST
+
 START_TEST(there_are_no_words_in_ids)
 {
 	char text[QUEUE_ID_SIZE];
@@ -84,4 +96,4 @@ START_TEST(there_are_no_words_in_ids)
 END_TEST
 
 UNIT_MAIN("queue-id", known_ids_have_known_text, text_sorts_as_numbers_do_and_comes_back,
-    other_text_is_refused, there_are_no_words_in_ids)
+    other_text_is_refused, every_prefix_is_refused, there_are_no_words_in_ids)

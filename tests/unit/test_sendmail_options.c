@@ -4,6 +4,8 @@
  */
 #include "control/sendmail-options.h"
 
+#include "common/mem.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -133,11 +135,31 @@ START_TEST(bad_command_lines)
 }
 END_TEST
 
+/* A word cut short may mean something else, but is taken or refused in words. */
+START_TEST(every_prefix)
+{
+	const struct good *g = &good[_i];
+	for (int last = 1; last < count(g->argv); last++) {
+		for (size_t n = 0; n <= strlen(g->argv[last]); n++) {
+			struct sendmail_options o;
+			char *argv[ARGS_MAX + 1] = {NULL};
+			for (int i = 0; i < last; i++)
+				argv[i] = (char *)(uintptr_t)g->argv[i];
+			argv[last] = str_dup(str_from(g->argv[last], n));
+			int status = sendmail_options_parse(&o, last + 1, argv);
+			ck_assert_int_eq(status, o.why[0] == '\0' ? EX_OK : EX_USAGE);
+			free(argv[last]);
+		}
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("sendmail-options");
 	TCase *tc = tcase_create("sendmail-options");
 	tcase_add_loop_test(tc, good_command_lines, 0, sizeof(good) / sizeof(good[0]));
+	tcase_add_loop_test(tc, every_prefix, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tc, bad_command_lines, 0, sizeof(bad) / sizeof(bad[0]));
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);

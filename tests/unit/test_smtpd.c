@@ -443,7 +443,7 @@ START_TEST(many_long_recipients)
 	ck_assert_uint_eq(st.last.recipient_count, RCPTS);
 	for (int i = 0; i < RCPTS; i++) {
 		const struct recipient *r = &st.last.recipients[i];
-		ck_assert_int_eq(atoi(r->address.p), i);
+		ck_assert_int_eq(strtol(r->address.p, NULL, 10), i);
 		ck_assert_uint_eq(r->transport, TRANSPORT_REMOTE);
 		ck_assert(str_eq(r->nexthop, str_from_cstr(domain)));
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Random lives of a spool: mail, results, cleaning, faults, deaths and power cuts in any
- * order, and after each the promises. A life is its seed: SPOOL_SEED=n runs one alone,
- * SPOOL_LIVES=n runs that many.
+ * order, and after each the promises. A life is its seed: SPOOL_SEED=n runs one alone, with
+ * SPOOL_LIVES=m that many from it on.
  */
 #include "spool-model.h"
 
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LIVES = 1500, STEPS = 150, SEGMENT = 64 * 1024 };
+enum { LIVES = 1000, STEPS = 150, SEGMENT = 64 * 1024 };
 
 static struct sim sim;
 static struct model model;
@@ -68,6 +68,7 @@ static void op_fault(void)
 	sim.fail_in = 1 + sim_below(&sim, 8);
 	sim.fail_count = 1 + sim_below(&sim, sim_below(&sim, 3) == 0 ? 60 : 2);
 	sim.fail_errno = errors[sim_below(&sim, 3)];
+	sim.only_syncs_fail = sim_below(&sim, 3) == 0;
 }
 
 static void op_cut_later(void)
@@ -92,9 +93,21 @@ static void reopen(void)
 	model_check_all(&model);
 }
 
+/* The power goes while it opens. */
+static void die_opening(void)
+{
+	sim.cut_in = 1 + sim_below(&sim, 6);
+	model_open_dying(&model);
+	sim_restart(&sim, sim_below(&sim, 2) == 0);
+}
+
 static void op_crash(void)
 {
 	model_crash(&model, sim_below(&sim, 2) == 0);
+	if (sim_below(&sim, 6) == 0)
+		die_opening();
+	if (sim_below(&sim, 6) == 0)
+		op_fault();
 	reopen();
 }
 
@@ -160,12 +173,17 @@ static void live(uint64_t seed)
 	sim_reset(&sim);
 }
 
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+	return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
 START_TEST(lives)
 {
-	const char *one = getenv("SPOOL_SEED"), *many = getenv("SPOOL_LIVES");
-	uint64_t count = many != NULL ? strtoull(many, NULL, 10) : LIVES;
-	uint64_t first = one != NULL ? strtoull(one, NULL, 10) : 1;
-	for (uint64_t seed = first; seed < first + (one != NULL ? 1 : count); seed++) {
+	uint64_t first = setting("SPOOL_SEED", 1);
+	uint64_t count = setting("SPOOL_LIVES", getenv("SPOOL_SEED") != NULL ? 1 : LIVES);
+	for (uint64_t seed = first; seed < first + count; seed++) {
 		model_note("seed", seed);
 		live(seed);
 	}

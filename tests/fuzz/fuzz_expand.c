@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const texts[TABLE_COUNT] = {
     [TABLE_DOMAINS] = "a.example\nb.example\nc.example\n",
     [TABLE_USERS] = "a@a.example:*\nb@a.example:*\na@b.example:*\n",
-    [TABLE_ALIASES] = "",
+    [TABLE_ROUTES] = "b.example lmtp:b\nc.example hold\n.d.example error no\n* relay:r\n",
 };
 
 static void load(struct tables *t, struct str aliases)

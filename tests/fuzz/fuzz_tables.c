@@ -13,12 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fill(struct tables *t, const uint8_t *data, size_t size)
 {
-	static const char *const names[TABLE_COUNT] = {"domains", "users", "aliases"};
 	struct str rest = str_from(data, size);
 	for (size_t i = 0; i < TABLE_COUNT; i++) {
 		struct str text = i + 1 < TABLE_COUNT ? str_head(rest, str_find(rest, '\0')) : rest;
 		rest = str_skip(rest, text.n + 1);
-		t->texts[i].path = xstrdup(names[i]);
+		t->texts[i].path = xstrdup(table_name((enum table_id)i));
 		t->texts[i].buf = BUF_INIT(TABLE_TEXT_MAX);
 		buf_append_str(&t->texts[i].buf, text);
 		table_init(&t->tables[i], (enum table_id)i, t->texts[i].path);

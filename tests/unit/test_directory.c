@@ -244,7 +244,7 @@ static const struct {
     {"void@example.org", RCPT_LOCAL, "void@example.org/3", ""},
     {"gone@example.org", RCPT_REFUSED, "", "has left"},
     {"eve@example.org", RCPT_NO_MAILBOX, "", ""},
-    {"ann@elsewhere.example", RCPT_NOT_OURS, "", ""},
+    {"ann@elsewhere.example", RCPT_NOT_OURS, "ann@elsewhere.example/2", ""},
     {"postmaster@xn--mnchen-3ya.example", RCPT_LOCAL, "root@example.org/1", ""},
     {"Postmaster", RCPT_LOCAL, "root@example.org/1", ""},
 };

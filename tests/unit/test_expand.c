@@ -70,7 +70,8 @@ static const char *describe(const struct expansion *x)
 	static char out[4096];
 	static const char *const transports[] = {[TRANSPORT_LOCAL] = "",
 	    [TRANSPORT_REMOTE] = "remote:",
-	    [TRANSPORT_DISCARD] = "discard:"};
+	    [TRANSPORT_DISCARD] = "discard:",
+	    [TRANSPORT_HOLD] = "hold:"};
 	size_t n = 0;
 	if (x->status != EXPAND_OK)
 		n = (size_t)snprintf(out, sizeof(out), "%s%s%.*s", status_names[x->status],
@@ -78,7 +79,7 @@ static const char *describe(const struct expansion *x)
 		    x->status == EXPAND_REFUSED ? (int)x->text.n : 0, x->text.p);
 	for (size_t i = 0; i < x->count && n < sizeof(out); i++) {
 		const struct target *t = &x->targets[i];
-		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%s%.*s%s%.*s", i > 0 ? " " : "",
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%s%.*s%s%.*s", n > 0 ? " " : "",
 		    transports[t->transport], STR_ARG(t->address), t->nexthop.n > 0 ? ">" : "",
 		    STR_ARG(t->nexthop));
 	}
@@ -93,9 +94,13 @@ static const struct {
     {"ANN@example.org", "ann@example.org", NULL, NULL},
     {"ann@EXAMPLE.org", "ann@example.org", NULL, NULL},
     {"eve@example.org", "no mailbox", NULL, NULL},
-    {"ann@elsewhere.example", "not ours", NULL, NULL},
-    {"ann@sub.example.org", "not ours", NULL, NULL},
-    {"ann@[192.0.2.1]", "not ours", NULL, NULL},
+    {"Ann@elsewhere.example", "not ours remote:Ann@elsewhere.example>elsewhere.example", NULL,
+	NULL},
+    {"ann@sub.example.org", "not ours remote:ann@sub.example.org>sub.example.org", NULL, NULL},
+    {"ann@[192.0.2.1]", "not ours remote:ann@[192.0.2.1]>[192.0.2.1]", NULL, NULL},
+    {"ann@[IPv6:2001:DB8::1]",
+	"not ours remote:ann@[IPv6:2001:DB8::1]>[IPv6:2001:db8::1]", NULL, NULL},
+    {"ann@[x:y]", "refused: 5.1.2 there is no way to such a domain", NULL, NULL},
     {"\"john smith\"@example.org", "\"john smith\"@example.org", NULL, NULL},
     {"box@münchen.example", "box@xn--mnchen-3ya.example", NULL, NULL},
     {"box@xn--mnchen-3ya.example", "box@xn--mnchen-3ya.example", NULL, NULL},
@@ -151,7 +156,8 @@ static const struct {
     {"postmaster", "no mailbox", NULL, NULL},
     {"postmaster@example.org", "no mailbox", NULL, "postmaster@example.org"},
     {"postmaster@example.org", "dangling", NULL, "nobody@example.org"},
-    {"postmaster@elsewhere.example", "not ours", NULL, "ann@example.org"},
+    {"postmaster@elsewhere.example",
+	"not ours remote:postmaster@elsewhere.example>elsewhere.example", NULL, "ann@example.org"},
     {"ann", "no mailbox", NULL, "ann@example.org"},
     /* Faults that the build reports; at run time they are no answer, not a refusal. */
     {"a@loop.example", "loop", NULL, NULL},

@@ -33,8 +33,8 @@ static const struct {
     {TABLE_DOMAINS, "münchen.example\nxn--mnchen-3ya.example\n",
 	"domains:2: xn--mnchen-3ya.example is there already, at line 1: keep one of the two\n", 1},
     {TABLE_DOMAINS, "exam ple\n@example.org\n-x\n",
-	"domains:1: \"exam ple\" is no domain: write it as in an address, after the @, e.g. "
-	"example.org\n"
+	"domains:1: \"ple\" after the domain is not known: write \"relay\" for one whose mail is "
+	"passed on, or nothing\n"
 	"domains:2: \"@example.org\" is no domain: write only what follows the @\n"
 	"domains:3: \"-x\" is no domain: write it as in an address, after the @, e.g. "
 	"example.org\n",

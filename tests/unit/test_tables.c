@@ -260,7 +260,7 @@ START_TEST(lists)
 	fixture_write(dir, "domains", "example.org\nexample.net\n");
 	fixture_write(dir, "aliases", "team@example.org:\n ann, BOB@Example.org\nx: discard:\n");
 	MUST("", "table build");
-	ck_assert_str_eq(said, "2 domains, 2 users, 2 aliases\n");
+	ck_assert_str_eq(said, "2 domains, 2 users, 2 aliases, 0 routes\n");
 	MUST("", hash);
 	MUST("", "user list");
 	ck_assert_str_eq(said, "ann@example.org\nbob@example.org\n");

@@ -77,10 +77,12 @@ static bool look_up(struct search *s, struct str key)
 static bool in_routes(struct search *s)
 {
 	struct str p = s->domain;
+	if (is_literal(s->domain))
+		return false;
 	do {
 		if (look_up(s, p))
 			return true;
-	} while (!is_literal(s->domain) && next_pattern(&p));
+	} while (next_pattern(&p));
 	return false;
 }
 

@@ -11,12 +11,21 @@
 
 enum { WORDS_MAX = 200 }; /* leaves room for the rest of a reply line */
 
+/* "192.0.2.1", which would be a domain to the grammar, with a port or without, or "2001:db8::1". */
+static bool is_bare_address(struct str text)
+{
+	uint8_t family, address[16];
+	if (str_has_caseprefix(text, STR("smtp:")))
+		text = str_skip(text, STR("smtp:").n);
+	return nexthop_parse_ip(str_head(text, str_find(text, ':')), &family, address) ||
+	       nexthop_parse_ip(text, &family, address);
+}
+
 /* What the fault of a text that is no nexthop should say. */
 static const char *remedy(struct str text)
 {
 	struct str host = str_head(text, str_find(text, ':'));
-	uint8_t family, address[16];
-	if (nexthop_parse_ip(host, &family, address) || nexthop_parse_ip(text, &family, address))
+	if (is_bare_address(text))
 		return "is an address: write it as \"smtp:[192.0.2.1]:25\" or "
 		       "\"smtp:[IPv6:2001:db8::1]:25\"";
 	if (text.n > 0 && text.p[0] == '/')
@@ -27,14 +36,6 @@ static const char *remedy(struct str text)
 		       "\"smtp:DOMAIN:PORT\" for the exchangers of a domain";
 	return "is no route: write a domain, smtp:[HOST], lmtp:NAME, relay:NAME, error TEXT, "
 	       "discard or hold";
-}
-
-/* "192.0.2.1" alone would be a domain to the grammar. */
-static bool is_bare_address(struct str text)
-{
-	uint8_t family, address[16];
-	struct str rest = str_has_caseprefix(text, STR("smtp:")) ? str_skip(text, 5) : text;
-	return nexthop_parse_ip(str_head(rest, str_find(rest, ':')), &family, address);
 }
 
 static const char *read_nexthop(struct str text, struct pool *pool, struct str *out)

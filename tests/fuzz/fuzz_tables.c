@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * The text tables: any octets as domains, users and aliases, separated by NUL;
+ * The text tables: any octets as domains, users, aliases and so on, separated by NUL;
  * checked against each other as `postern table build` does.
  */
 #include "common/mem.h"
 #include "directory/alias.h"
+#include "directory/records.h"
 #include "directory/tables.h"
 
 #include <stdlib.h>
@@ -24,6 +25,23 @@ static void fill(struct tables *t, const uint8_t *data, size_t size)
 	}
 }
 
+static bool is_record(enum table_id id, struct str value)
+{
+	struct route_record route;
+	struct tls_record tls;
+	struct login_record login;
+	switch (id) {
+	case TABLE_ROUTES:
+		return route_get(value, &route);
+	case TABLE_TLS:
+		return tls_get(value, &tls);
+	case TABLE_LOGINS:
+		return login_get(value, &login);
+	default:
+		return true;
+	}
+}
+
 /* What the parsers let through is what the rest relies on. */
 static void check_records(const struct tables *t)
 {
@@ -38,6 +56,8 @@ static void check_records(const struct tables *t)
 				abort();
 			pool_reset(pool);
 			if (id == TABLE_ALIASES && !alias_get(e->value, pool, &targets, &count))
+				abort();
+			if (!is_record((enum table_id)id, e->value))
 				abort();
 			if (table_find(&t->tables[id], e->key) != e)
 				abort();

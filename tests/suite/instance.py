@@ -136,6 +136,7 @@ class Instance:
         self.user.own(self.directory)
         self.prefix = reachable_prefix(self.user, self.directory)
         self.passwords = {}
+        self.tables = tables or {}
         self.seen = set()
         self.smtp_port, self.pop3_port = free_port(), free_port()
         for name in ("tables", "home"):
@@ -157,7 +158,7 @@ class Instance:
         }
         try:
             self.configure(**(conf or {}))
-            self.write_tables(users, tables or {})
+            self.write_tables(users)
         except BaseException:
             shutil.rmtree(self.directory)
             raise
@@ -189,17 +190,15 @@ class Instance:
                 self.options[key] = value
         self.write("postern.conf", conf_text(self.options))
 
-    def write_tables(self, users, more):
+    def write_tables(self, users):
         """Domains and users as text; passwords are hashed cheaply. Builds the tables."""
         lines = []
         for name in users:
             address = name if "@" in name else f"{name}@{self.domain}"
             self.passwords[address] = "secret-" + name.split("@")[0]
             lines.append(f"{address}:{crypt_hash(self.passwords[address])}\n")
-        self.write("tables/domains", f"{self.domain}\n")
-        self.write("tables/users", "".join(lines))
-        self.write("tables/aliases", "")
-        self.set_tables(**more)
+        self.set_tables(**{"domains": f"{self.domain}\n", "users": "".join(lines), "aliases": "",
+                           **self.tables})
 
     def set_tables(self, **texts):
         """Replaces these text tables, and builds: set_tables(routes="* relay:inside\\n")."""

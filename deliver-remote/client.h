@@ -116,7 +116,7 @@ enum client_need {
 	CLIENT_TLS,   /* the caller to make a TLS handshake, then to call client_on_tls */
 	CLIENT_READY, /* client_send or client_quit; octets only when the server ends the session */
 	CLIENT_PULL,  /* client_pull (octets may come meanwhile) */
-	CLIENT_OVER,  /* send nothing more, close; client_failure says why */
+	CLIENT_OVER,  /* send what is in `out` (at most a QUIT), close; client_failure says why */
 };
 
 /* For deadlines and log lines. */
@@ -146,8 +146,10 @@ enum client_extension {
 	EXT_DSN = 32,
 	EXT_STARTTLS = 64,
 	EXT_ENHANCED = 128,
-	EXT_AUTH_PLAIN = 256,
-	EXT_AUTH_LOGIN = 512,
+	EXT_AUTH = 256,
+	EXT_LIMITS = 512,
+	EXT_AUTH_PLAIN = 1024,
+	EXT_AUTH_LOGIN = 2048,
 };
 
 struct client_peer {
@@ -178,12 +180,13 @@ struct client {
 
 	/* The mail under way. */
 	const struct client_mail *mail;	     /* NULL between mails */
-	uint8_t rcpt[CLIENT_RECIPIENTS_MAX]; /* enum client_rcpt in client-internal.h */
-	size_t rcpt_sent;		     /* how far RCPT commands were written */
+	uint8_t rcpt[CLIENT_RECIPIENTS_MAX]; /* masks of enum client_rcpt in client-internal.h */
+	size_t rcpt_sent;		     /* whose command comes next */
 	size_t rcpt_next;		     /* whose reply comes next */
 	size_t accepted;		     /* RCPTs, not answered for the content yet */
 	size_t pending;			     /* recipients without a result */
 	bool data_sent, chunk, utf8, eight_bit;
+	bool planning; /* content is looked through for its conversion */
 	bool sending;  /* content is to be pulled */
 	bool sent_all; /* the end of the content is in `out` */
 	struct outgoing content;

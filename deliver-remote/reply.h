@@ -34,7 +34,8 @@ struct reply_parser {
 	size_t line_octets;
 	size_t line_n;
 	size_t text_n;
-	bool done; /* the next octet begins a new reply */
+	bool line_done; /* the next octet begins a new line */
+	bool done;	/* the next octet begins a new reply */
 	bool malformed;
 	char enhanced[ENHANCED_CODE_MAX + 1]; /* "" for none; its class is the code's */
 	char line[REPLY_LINE_KEPT];

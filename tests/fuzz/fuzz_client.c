@@ -24,8 +24,8 @@ static void fail(const char *why)
 static void set_up(struct harness *h, uint8_t options, uint8_t recipients)
 {
 	static const char *const addresses[] = {"bob@example.net", "cy@example.com",
-	    "m\303\274ller@example.net", "dan@b\303\274cher.example", "\"x y\"@example.net",
-	    "bad", "eve@[192.0.2.1]"};
+	    "m\303\274ller@example.net", "dan@b\303\274cher.example", "\"x y\"@example.net", "bad",
+	    "eve@[192.0.2.1]"};
 	harness_init(h);
 	h->policy.protocol = options & LMTP ? NEXTHOP_LMTP : NEXTHOP_SMTP;
 	h->policy.tls = options & MUST ? CLIENT_TLS_MUST : CLIENT_TLS_MAY;
@@ -51,7 +51,7 @@ static void check(const struct harness *h)
 	const char *why = harness_check(h);
 	if (why != NULL)
 		fail(why);
-	if (!h->client.encrypted &&
+	if (!h->client.encrypted && buf_len(&h->sent) > 0 &&
 	    memmem(buf_data(&h->sent), buf_len(&h->sent), "AUTH", 4) != NULL)
 		fail("a password in clear");
 }

@@ -81,8 +81,7 @@ static void decode_quoted(struct str in, struct buf *out)
 		} else if (in.p[i + 1] == '\r') {
 			i += 2;
 		} else {
-			buf_append_u8(
-			    out, (uint8_t)(hex(in.p[i + 1]) << 4 | hex(in.p[i + 2])));
+			buf_append_u8(out, (uint8_t)(hex(in.p[i + 1]) << 4 | hex(in.p[i + 2])));
 			i += 2;
 		}
 	}
@@ -107,6 +106,14 @@ static void decode_base64(struct str in, struct buf *out)
 		buf_append(out, block, (size_t)got);
 		in = str_skip(in, n + 2);
 	}
+}
+
+static bool has_bare_cr(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n'))
+			return true;
+	return false;
 }
 
 static void check_body(struct str header, struct str body, bool quoted)
@@ -154,7 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(in, buf_str(&whole));
 		struct buf message = BUF_INIT(SIZE_MAX / 2);
 		unstuff(buf_str(&whole), &message);
-		if (!convert(buf_str(&message), 65536, &again, &plain) || !plain)
+		/* A bare CR has become a line end, with which it may be another message. */
+		if ((!convert(buf_str(&message), 65536, &again, &plain) || !plain) &&
+		    !has_bare_cr(in))
 			fail("it needs conversion again");
 		buf_release(&again);
 		buf_release(&message);

@@ -117,9 +117,9 @@ static bool setting(struct dialog *d, struct str text)
 	if (str_eq(name, STR("protocol"))) {
 		p->protocol = str_eq(text, STR("lmtp")) ? NEXTHOP_LMTP : NEXTHOP_SMTP;
 	} else if (str_eq(name, STR("tls"))) {
-		p->tls = str_eq(text, STR("must")) ? CLIENT_TLS_MUST
-		    : str_eq(text, STR("none"))	   ? CLIENT_TLS_NONE
-						   : CLIENT_TLS_MAY;
+		p->tls = str_eq(text, STR("must"))   ? CLIENT_TLS_MUST
+			 : str_eq(text, STR("none")) ? CLIENT_TLS_NONE
+						     : CLIENT_TLS_MAY;
 	} else if (str_eq(name, STR("implicit-tls"))) {
 		p->implicit_tls = true;
 	} else if (str_eq(name, STR("login"))) {
@@ -169,7 +169,9 @@ static bool feed_group(struct dialog *d)
 		return true;
 	if (in.n > d->longest)
 		d->longest = in.n;
-	size_t cut = d->mode->octets ? 1 : d->mode->cut > 0 && d->mode->cut < in.n ? d->mode->cut : in.n;
+	size_t cut = d->mode->octets			       ? 1
+		     : d->mode->cut > 0 && d->mode->cut < in.n ? d->mode->cut
+							       : in.n;
 	while (in.n > 0 && !d->over) {
 		if (!feed(d, str_head(in, cut)))
 			return false;
@@ -247,11 +249,12 @@ static bool check_need(struct dialog *d, struct str need)
 
 static void describe(const struct client_result *r, struct buf *out)
 {
-	static const char *const outcomes[] = {
-	    [DELIVERY_DEFERRED] = "deferred", [DELIVERY_FAILED] = "failed", [DELIVERY_TAKEN] = "taken"};
-	static const char *const causes[] = {"none", "refused", "shutting-down", "lost", "timed-out",
-	    "malformed", "injected", "tls-missing", "auth-missing", "unsendable", "own-fault",
-	    "over-limit"};
+	static const char *const outcomes[] = {[DELIVERY_DEFERRED] = "deferred",
+	    [DELIVERY_FAILED] = "failed",
+	    [DELIVERY_TAKEN] = "taken"};
+	static const char *const causes[] = {"none", "refused", "shutting-down", "lost",
+	    "timed-out", "malformed", "injected", "tls-missing", "auth-missing", "unsendable",
+	    "own-fault", "over-limit"};
 	buf_printf(out, "%s %s %.*s", outcomes[r->outcome], causes[r->cause], STR_ARG(r->status));
 	if (r->next_host)
 		buf_append_str(out, STR(" next-host"));
@@ -269,7 +272,7 @@ static bool check_described(struct dialog *d, const struct client_result *r, str
 	buf_reset(&d->line);
 	describe(r, &d->line);
 	return dialog_fits(buf_str(&d->line), pattern) ||
-	    fail(d, "it is \"%.*s\"", STR_ARG(buf_str(&d->line)));
+	       fail(d, "it is \"%.*s\"", STR_ARG(buf_str(&d->line)));
 }
 
 static bool check_result(struct dialog *d, struct str text)

@@ -159,8 +159,7 @@ START_TEST(harm_at_every_octet)
 				check(&h, s, harms[k].name, at);
 				bool completes = k > 2;
 				ck_assert(completes || harness_taken(&h) == taken);
-				ck_assert(completes ||
-				    client_need(&h.client) == CLIENT_OVER);
+				ck_assert(completes || client_need(&h.client) == CLIENT_OVER);
 				harness_free(&h);
 			}
 	}
@@ -196,10 +195,9 @@ static size_t play_with(
 	return taken;
 }
 
-static const char *const others[] = {
-    "421 4.3.2 going down\r\n", "421\r\n", "450 4.2.0 later\r\n", "550 5.1.1 no\r\n",
-    "200 what\r\n", "354 go\r\n", "599-x\r\n599 x\r\n", "250-x\r\n251 x\r\n", "1xx\r\n", "\r\n",
-    "252 \xc3\xbc\r\n", "220 x\r\n", "334 x\r\n"};
+static const char *const others[] = {"421 4.3.2 going down\r\n", "421\r\n", "450 4.2.0 later\r\n",
+    "550 5.1.1 no\r\n", "200 what\r\n", "354 go\r\n", "599-x\r\n599 x\r\n", "250-x\r\n251 x\r\n",
+    "1xx\r\n", "\r\n", "252 \xc3\xbc\r\n", "220 x\r\n", "334 x\r\n"};
 
 START_TEST(another_reply_at_every_place)
 {
@@ -210,12 +208,12 @@ START_TEST(another_reply_at_every_place)
 				struct harness h;
 				set_up(&h, &scripts[i]);
 				struct str other = str_from_cstr(others[k]);
-				size_t taken =
-				    play_with(&h, &scripts[i], at, other, &replaced);
+				size_t taken = play_with(&h, &scripts[i], at, other, &replaced);
 				check(&h, &scripts[i], others[k], at);
 				/* One who was refused is not taken. */
 				if (replaced && (other.p[0] == '4' || other.p[0] == '5'))
-					ck_assert_msg(taken < RECIPIENTS, "%s, %s at %zu", scripts[i].name, others[k], at);
+					ck_assert_msg(taken < RECIPIENTS, "%s, %s at %zu",
+					    scripts[i].name, others[k], at);
 				harness_close(&h);
 				check(&h, &scripts[i], others[k], at);
 				harness_free(&h);

@@ -31,8 +31,8 @@ static struct str load(const char *path, struct buf *text)
 	return buf_str(text);
 }
 
-static void run(const char *path, struct str text, struct dialog_mode mode, size_t *octets,
-    size_t *longest)
+static void run(
+    const char *path, struct str text, struct dialog_mode mode, size_t *octets, size_t *longest)
 {
 	char fault[4096];
 	bool ok = dialog_run(text, &mode, octets, longest, fault, sizeof(fault));
@@ -68,8 +68,8 @@ static const char *const wrong[] = {
     "S: 220 x\nC: EHLO out.example.org\nF: none\n",
     "S: 220 x\nC: EHLO out.example.org\nS: 250 x\nR: 0 taken none 2.0.0 (end of DATA) 250 x\n",
     "S: 554 x\nC: QUIT\nF: deferred refused 5.0.0 next-host (connect) 554 x\n",
-    "@ from a@b.example\n@ to c@d.example\nS: 220 x\nC: EHLO out.example.org\nS: 250 x\nA: send\n"
-    "C: MAIL FROM:<a@b.example>\nS: 550 x\n",
+    "@ from a@b.example\n@ to c@d.example\nS: 220 x\nC: EHLO out.example.org\nS: 250 x\n\
+A: send\nC: MAIL FROM:<a@b.example>\nS: 550 x\n",
     "@ unknown 1\nS: 220 x\n",
 };
 
@@ -77,8 +77,7 @@ START_TEST(wrong_dialogs_fail)
 {
 	char fault[1024];
 	const struct dialog_mode mode = {0};
-	ck_assert(
-	    !dialog_run(str_from_cstr(wrong[_i]), &mode, NULL, NULL, fault, sizeof(fault)));
+	ck_assert(!dialog_run(str_from_cstr(wrong[_i]), &mode, NULL, NULL, fault, sizeof(fault)));
 }
 END_TEST
 

@@ -11,8 +11,8 @@
 static bool read_str(void *ctx, uint64_t offset, uint8_t *to, size_t n)
 {
 	const struct str *s = ctx;
-	ck_assert_uint_ge(n, 1);
-	ck_assert_uint_le(offset + n, s->n);
+	if (n == 0 || offset + n > s->n)
+		ck_abort_msg("a read past the end");
 	memcpy(to, s->p + offset, n);
 	return true;
 }
@@ -64,7 +64,8 @@ static void compare_with_model(struct str in)
 	model(in, &should);
 	for (size_t i = 0; i < PIECES; i++) {
 		buf_reset(&is);
-		ck_assert_int_eq(convert(in, &is, pieces[i], false), OUTGOING_END);
+		if (convert(in, &is, pieces[i], false) != OUTGOING_END)
+			ck_abort();
 		ck_assert_str(buf_str(&is), buf_str(&should));
 	}
 	buf_release(&is);
@@ -147,8 +148,9 @@ static const struct {
     {"label alone", MIME "Content-Transfer-Encoding: 8bit\r\n\r\nHello\r\n",
 	MIME "Content-Type: text/plain; charset=unknown-8bit\r\n"
 	     "Content-Transfer-Encoding: 7bit\r\n\r\nHello\r\n"},
-    {"text", MIME "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
-		  "Subject: x\r\n\r\n\xc3\xa9\tx \r\n=\r\n",
+    {"text",
+	MIME "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+	     "Subject: x\r\n\r\n\xc3\xa9\tx \r\n=\r\n",
 	MIME "Content-Type: text/plain; charset=utf-8\r\n" QP
 	     "Subject: x\r\n\r\n=C3=A9\tx=20\r\n=3D\r\n"},
     {"other", MIME "Content-Type: application/x\r\n\r\n\x80\x81\x82\x83\r\n",
@@ -159,8 +161,7 @@ static const struct {
     {"two encodings",
 	MIME "Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\x80\r\n",
 	NULL},
-    {"two types",
-	MIME "Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\n\x80\r\n", NULL},
+    {"two types", MIME "Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\n\x80\r\n", NULL},
     {"message", MIME "Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\n\x80\r\n", NULL},
     {"multipart",
 	MIME "Content-Type: multipart/mixed;\r\n boundary=\"a b\"\r\n"
@@ -185,7 +186,8 @@ static const struct {
 	MIME "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
 	     "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" QP "\r\n=E9\r\n--a\r\n" QP
 	     "\r\n=E8\r\n--b\r\n"},
-    {"signed", MIME "Content-Type: multipart/signed; boundary=a\r\n\r\n--a\r\n\r\n\xe9\r\n--a--\r\n",
+    {"signed",
+	MIME "Content-Type: multipart/signed; boundary=a\r\n\r\n--a\r\n\r\n\xe9\r\n--a--\r\n",
 	NULL},
     {"signed, 7-bit",
 	MIME "Content-Type: multipart/signed; boundary=a\r\nSubject: \xc3\xa9\r\n\r\n--a\r\n"
@@ -193,41 +195,50 @@ static const struct {
 	MIME "Content-Type: multipart/signed; boundary=a\r\nSubject: =?utf-8?Q?=C3=A9?=\r\n\r\n"
 	     "--a\r\nContent-Transfer-Encoding: 8bit\r\n\r\ne\r\n--a--\r\n"},
     {"signed within",
-	MIME "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
-	     "Content-Type: multipart/signed; boundary=a\r\n\r\n--a\r\nX: \xe9\r\n\r\ne\r\n--a--\r\n",
+	MIME
+	"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+	"Content-Type: multipart/signed; boundary=a\r\n\r\n--a\r\nX: \xe9\r\n\r\ne\r\n--a--\r\n",
 	NULL},
-    {"digest", MIME "Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\n\xe9\r\n--a--\r\n",
+    {"digest",
+	MIME "Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\n\xe9\r\n--a--\r\n",
 	NULL},
     {"no boundary", MIME "Content-Type: multipart/mixed\r\n\r\n--a\r\n\r\n\xe9\r\n--a--\r\n", NULL},
     {"encoded multipart",
-	MIME "Content-Type: multipart/mixed; boundary=a\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-	     "--a\r\n\r\n\xe9\r\n--a--\r\n",
+	MIME
+	"Content-Type: multipart/mixed; boundary=a\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+	"--a\r\n\r\n\xe9\r\n--a--\r\n",
 	NULL},
     {"comments",
-	MIME "Content-Type: (a \\) (b) ;) multipart (c) / mixed (d); (e) boundary (f) = (g) a (h)\r\n"
-	     "\r\n--a\r\n\r\n\xe9\r\n--a--\r\n",
-	MIME "Content-Type: (a \\) (b) ;) multipart (c) / mixed (d); (e) boundary (f) = (g) a (h)\r\n"
-	     "\r\n--a\r\n" QP "\r\n=E9\r\n--a--\r\n"},
+	MIME
+	"Content-Type: (a \\) (b) ;) multipart (c) / mixed (d); (e) boundary (f) = (g) a (h)\r\n"
+	"\r\n--a\r\n\r\n\xe9\r\n--a--\r\n",
+	MIME
+	"Content-Type: (a \\) (b) ;) multipart (c) / mixed (d); (e) boundary (f) = (g) a (h)\r\n"
+	"\r\n--a\r\n" QP "\r\n=E9\r\n--a--\r\n"},
     {"header words", "From: J\xfcrgen \xc3\xa9 x <a@b>\r\nTo: c\r\n\r\nx\r\n",
 	"From: =?unknown-8bit?Q?J=FCrgen?= =?utf-8?Q?_=C3=A9?= x <a@b>\r\nTo: c\r\n\r\nx\r\n"},
-    {"field parameters",
-	MIME "Content-Type: text/plain; name=\"\xe9.txt\"\r\n\r\nx\r\n",
+    {"field parameters", MIME "Content-Type: text/plain; name=\"\xe9.txt\"\r\n\r\nx\r\n",
 	MIME "Content-Type: text/plain; name=\"?.txt\"\r\n\r\nx\r\n"},
     {"no line end", MIME "Content-Type: text/plain\r\n\r\n\xe9 ",
 	MIME "Content-Type: text/plain\r\n" QP "\r\n=E9=20\r\n"},
     {"part without blank line",
-	MIME "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\xe9\r\n--a\r\nX: y\r\n--a--\r\n",
+	MIME
+	"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\xe9\r\n--a\r\nX: y\r\n--a--\r\n",
 	MIME "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" QP
 	     "\r\n=E9\r\n--a\r\nX: y\r\n--a--\r\n"},
     {"soft breaks, and no boundary behind one",
-	MIME "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n"
-	     "\xe9"
-	     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa--a\r\n--a--\r\n",
-	MIME "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" QP "\r\n=E9"
-	     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=\r\n=2D-a\r\n"
-	     "--a--\r\n"},
+	MIME
+	"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n"
+	"\xe9"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa--a\r\n--a--\r\n",
+	MIME
+	"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" QP "\r\n=E9"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=\r\n=2D-a\r\n"
+	"--a--\r\n"},
     {"bare line ends stay what they are", MIME "Content-Type: text/plain\r\n\r\n\xe9\n \r x\r\r\n",
 	MIME "Content-Type: text/plain\r\n" QP "\r\n=E9=0A =0D x=0D\r\n"},
+    {"a bare CR that is not encoded", MIME "X: \r\xe9\r\n\r\nx\r\n", NULL},
+    {"nothing to do but bare line ends", "X: \ry\n\r\nx\r\n", "X: \r\ny\r\n\r\nx\r\n"},
 };
 
 START_TEST(seven_bit_by_example)
@@ -289,5 +300,5 @@ START_TEST(limits_of_conversion)
 }
 END_TEST
 
-UNIT_MAIN("outgoing", short_contents, long_contents, scans, seven_bit_by_example,
-    limits_of_conversion)
+UNIT_MAIN(
+    "outgoing", short_contents, long_contents, scans, seven_bit_by_example, limits_of_conversion)

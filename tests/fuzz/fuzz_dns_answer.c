@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * Any packet as the answer to a question of any type (the first octet: security and type): what
- * comes of it can be sent, and nothing but a whole and proper packet means "nothing".
+ * Any packet as the answer to a question of any type: what comes of it can be sent, and nothing
+ * but a whole and proper packet means "nothing". The first octet says security and type, and
+ * whether the rest is the packet, or four octets (RCODE and the sections' counts) and what
+ * follows the header and the question, which are then as they should be.
  */
+#include "common/buf.h"
 #include "resolver/answer.h"
 
 #include <stdlib.h>
@@ -75,6 +78,22 @@ static void check_records(uint16_t type, const struct answer *a)
 	}
 }
 
+/* The header and question that the rest may stand behind. */
+static struct str make_packet(const struct question *q, const uint8_t *data, size_t size)
+{
+	static struct buf packet = BUF_INIT(1 << 20);
+	const uint8_t header[12] = {0, 1, 0x81, data[0], 0, 1, 0, data[1], 0, data[2], 0, data[3]};
+	const uint8_t question[4] = {(uint8_t)(q->type >> 8), (uint8_t)q->type, 0, CLASS_IN};
+	struct packet_name name;
+	packet_name_from_host(question_name(q), &name);
+	buf_reset(&packet);
+	if (!buf_append(&packet, header, sizeof(header)) || !buf_append(&packet, name.p, name.n) ||
+	    !buf_append(&packet, question, sizeof(question)) ||
+	    !buf_append(&packet, data + 4, size - 4))
+		abort();
+	return buf_str(&packet);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct pool *pool;
@@ -85,7 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		pool = pool_new(ANSWER_POOL_MAX);
 	pool_reset(pool);
 	const struct question q = make_question(data[0]);
-	const struct answer_input in = {.packet = str_from(data + 1, size - 1),
+	const bool raw = (data[0] & 0x40) != 0 || size < 5;
+	const struct answer_input in = {
+	    .packet = raw ? str_from(data + 1, size - 1) : make_packet(&q, data + 1, size - 1),
 	    .security = data[0] & 0x80 ? ANSWER_SECURE : ANSWER_INSECURE};
 	answer_parse(&q, &in, pool, &out);
 	if ((out.state == DNS_OK) != (out.count > 0) || (out.state == DNS_OK) != (out.why.n == 0))
@@ -94,7 +115,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (out.ttl > ANSWER_TTL_MAX || out.why.n > REASON_MAX || !dns_name_is_host(out.canonical))
 		abort();
-	if (out.state != DNS_OK && out.state != DNS_TEMPORARY && (size < 13 || !(data[3] & 0x80)))
+	if (out.state != DNS_OK && out.state != DNS_TEMPORARY &&
+	    (in.packet.n < 12 || !(in.packet.p[2] & 0x80)))
 		abort();
 	check_records(q.type, &out);
 	return 0;

@@ -7,6 +7,8 @@ Responder  a name server that answers whatever a test wants it to, or nothing
 Resolver   the program resolver alone, started as control would, and asked as deliver-remote would
 """
 import collections
+import contextlib
+import ctypes
 import datetime
 import os
 import pathlib
@@ -81,21 +83,25 @@ def need(name, package):
 
 class World:
     """The zones below a private root, and who serves them. `nsd` and `unbound` are addresses for
-    the configuration's `forwarders`; `anchor` is the text of the private root's trust anchor."""
+    the configuration's `forwarders`; `anchor` is the text of the private root's trust anchor. With
+    `addresses` nsd listens there, on port 53, and there is no unbound."""
 
-    def __init__(self):
+    def __init__(self, addresses=()):
         self.tools = {name: need(name, package) for name, package in (
             ("nsd", "nsd"), ("unbound", "unbound"), ("ldns-keygen", "ldnsutils"),
             ("ldns-signzone", "ldnsutils"))}
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="postern-dns-"))
         self.directory.chmod(0o755)
         self.zones, self.children = {}, []
-        self.nsd_port, self.unbound_port = free_udp_and_tcp_port(), free_udp_and_tcp_port()
+        self.addresses = addresses or ("127.0.0.1",)
+        self.nsd_port = 53 if addresses else free_udp_and_tcp_port()
+        self.unbound_port = free_udp_and_tcp_port()
         self.nsd, self.unbound = f"127.0.0.1:{self.nsd_port}", f"127.0.0.1:{self.unbound_port}"
         try:
             self.make_zones()
             self.start_nsd()
-            self.start_unbound()
+            if not addresses:
+                self.start_unbound()
         except BaseException:
             self.close()
             raise
@@ -115,7 +121,8 @@ class World:
                                      "3 PTR bad\\032name.example.\n")
         delegations += self.unsigned("8.b.d.0.1.0.0.2.ip6.arpa",
                                      "1" + ".0" * 23 + " PTR mx1.signed.example.\n")
-        delegations += "example. TXT \"a name on the way\"\nns.example. A 127.0.0.1\n"
+        delegations += "example. TXT \"a name on the way\"\n"
+        delegations += f"ns.example. A {self.addresses[0]}\n"
         self.signed(".", delegations)
 
     def write_zone(self, name, records):
@@ -161,10 +168,10 @@ class World:
     def start_nsd(self):
         zones = "".join(f'zone:\n  name: "{name}"\n  zonefile: "{path}"\n'
                         for name, path in self.zones.items())
+        addresses = "".join(f"  ip-address: {a}\n" for a in self.addresses)
         conf = self.directory / "nsd.conf"
         conf.write_text(f"""server:
-  ip-address: 127.0.0.1
-  port: {self.nsd_port}
+{addresses}  port: {self.nsd_port}
   username: ""
   chroot: ""
   zonesdir: "{self.directory}"
@@ -178,7 +185,7 @@ remote-control:
   control-enable: no
 {zones}""")
         self.start("nsd", "-d", "-c", conf)
-        self.wait_for_server(self.nsd_port)
+        self.wait_for_server(self.nsd_port, self.addresses[0])
 
     def start_unbound(self):
         conf = self.directory / "unbound.conf"
@@ -212,7 +219,7 @@ remote-control:
                 [self.tools[name], *map(str, arguments)], cwd=self.directory,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log))
 
-    def wait_for_server(self, port):
+    def wait_for_server(self, port, host="127.0.0.1"):
         """It answers a question over UDP."""
         question = struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + wire_name("signed.example") + \
             struct.pack("!HH", MX, 1)
@@ -221,7 +228,7 @@ remote-control:
             with socket.socket(type=socket.SOCK_DGRAM) as s:
                 s.settimeout(0.5)
                 try:
-                    s.sendto(question, ("127.0.0.1", port))
+                    s.sendto(question, (host, port))
                     return s.recv(4096)[3] & 15 == 0
                 except OSError:
                     return False
@@ -234,6 +241,32 @@ remote-control:
         for child in self.children:
             child.wait(10)
         shutil.rmtree(self.directory)
+
+
+ROOT_SERVERS = (
+    "198.41.0.4", "170.247.170.2", "192.33.4.12", "199.7.91.13", "192.203.230.10", "192.5.5.241",
+    "192.112.36.4", "198.97.190.53", "192.36.148.17", "192.58.128.30", "193.0.14.129",
+    "199.7.83.42", "202.12.27.33", "199.9.14.201")
+
+
+@contextlib.contextmanager
+def network_of_its_own(*addresses):
+    """This thread, and what it starts, in a network namespace where only these addresses are."""
+    new_net = 0x40000000
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        if libc.unshare(new_net) != 0:
+            pytest.skip("no network namespaces: " + os.strerror(ctypes.get_errno()))
+        try:
+            for arguments in (["link", "set", "lo", "up"],
+                              *(["address", "add", f"{a}/32", "dev", "lo"] for a in addresses)):
+                subprocess.run([need("ip", "iproute2"), *arguments], check=True)
+            yield
+        finally:
+            assert libc.setns(home, new_net) == 0
+    finally:
+        os.close(home)
 
 
 # --- A server that lies -----------------------------------------------------------------

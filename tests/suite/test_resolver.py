@@ -196,6 +196,29 @@ def test_the_real_root_key_does_not_fit_a_private_root(world, make):
     assert got.state == BOGUS and got.why
 
 
+@needs_root
+def test_from_the_root_on(tmp_path):
+    """Without forwarders: the private root has the addresses that libunbound knows."""
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        parent.chmod(parent.stat().st_mode | 0o755)
+    with dns.network_of_its_own(*dns.ROOT_SERVERS):
+        root = dns.World(dns.ROOT_SERVERS)
+        one = None
+        try:
+            held = Anchor(tmp_path, root, dns.ordinary_user())
+            one = dns.Resolver({"trust-anchor": held.file, "timeout": "20 s"})
+            for zone in ALL:
+                got = one.mx(zone)
+                assert (got.state, got.secure) == (OK, zone in SIGNED), (zone, got)
+                assert one.mx(f"not-there.{zone}").state == NO_NAME
+            assert one.mx("bogus.example").state == BOGUS
+            assert "from the root on" in one.log()
+        finally:
+            if one:
+                one.close()
+            root.close()
+
+
 # --- The trust anchor -------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ import time
 import pytest
 
 import dns
+import keytrap
 from dns import BOGUS, NO_DATA, NO_NAME, OK, TEMPORARY
 from instance import User, wait_for
 
@@ -217,6 +218,31 @@ def test_from_the_root_on(tmp_path):
             if one:
                 one.close()
             root.close()
+
+
+def processor_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_zone_made_to_cost_processor_time(make, world, tmp_path):
+    """380 keys of one tag and 340 signatures: 130,000 tries for whoever makes them all."""
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        parent.chmod(parent.stat().st_mode | 0o755)
+    trap = keytrap.KeyTrap()
+    server = dns.Responder(trap.answer)
+    try:
+        held = Anchor(tmp_path, world, dns.ordinary_user(), text=trap.anchor)
+        one = make({"forwarders": [server.address], "trust-anchor": held.file, "timeout": "30 s"})
+        got = one.mx("good")
+        assert (got.state, got.secure) == (OK, True), "it takes the keys"
+        before = processor_seconds(one.process.pid)
+        got = one.mx("trap")
+        assert got.state in (BOGUS, TEMPORARY) and got.records == []
+        assert processor_seconds(one.process.pid) - before < 2
+        assert one.mx("good").state == OK
+    finally:
+        server.close()
 
 
 # --- The trust anchor -------------------------------------------------------------------

@@ -123,18 +123,20 @@ def reachable_prefix(user, fallback):
 
 
 class Instance:
-    """`conf` adds to and replaces the options below; a None takes one away."""
+    """`conf` adds to and replaces the options below; a None takes one away. `tables` are texts of
+    tables beside users: {"routes": "example.net relay:inside\\n"}."""
 
     domain = "example.test"
     live = []
 
-    def __init__(self, conf=None, users=("ann", "bob"), user=None, spool=None, base=None):
+    def __init__(self, conf=None, users=("ann", "bob"), user=None, spool=None, base=None, tables=None):
         self.user = user or ordinary_user()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="postern-", dir=base))
         self.directory.chmod(0o755)
         self.user.own(self.directory)
         self.prefix = reachable_prefix(self.user, self.directory)
         self.passwords = {}
+        self.tables = tables or {}
         self.seen = set()
         self.smtp_port, self.pop3_port = free_port(), free_port()
         for name in ("tables", "home"):
@@ -177,9 +179,12 @@ class Instance:
         fresh.rename(path)
 
     def configure(self, **conf):
-        """Keys as in the file; `listen_smtp`, say, stands for the title that Python cannot spell."""
+        """Keys as in the file, sections with their titles: {"relay inside": {...}, 'destination
+        "example.net"': {...}}; `listen_smtp`, say, stands for what Python cannot spell."""
         for key, value in conf.items():
-            key = key.replace("listen_", "listen ")
+            for kind in ("listen", "relay", "lmtp"):
+                if key.startswith(kind + "_"):
+                    key = key.replace("_", " ", 1)
             self.options.pop(key, None)
             if value is not None:
                 self.options[key] = value
@@ -192,9 +197,13 @@ class Instance:
             address = name if "@" in name else f"{name}@{self.domain}"
             self.passwords[address] = "secret-" + name.split("@")[0]
             lines.append(f"{address}:{crypt_hash(self.passwords[address])}\n")
-        self.write("tables/domains", f"{self.domain}\n")
-        self.write("tables/users", "".join(lines))
-        self.write("tables/aliases", "")
+        self.set_tables(**{"domains": f"{self.domain}\n", "users": "".join(lines), "aliases": "",
+                           **self.tables})
+
+    def set_tables(self, **texts):
+        """Replaces these text tables, and builds: set_tables(routes="* relay:inside\\n")."""
+        for name, text in texts.items():
+            self.write(f"tables/{name}", text)
         self.postern("table", "build", check=True)
 
     # --- Commands -------------------------------------------------------------

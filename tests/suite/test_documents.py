@@ -5,7 +5,8 @@ import re
 from instance import TOP
 
 HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "pop3": "POP3",
-            "queue": "THE QUEUE"}
+            "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER",
+            "relay": "RELAYS", "lmtp": "LMTP SOCKETS", "destination": "DESTINATIONS"}
 
 
 def options():

@@ -15,7 +15,7 @@ import pytest
 import dns
 import keytrap
 from dns import BOGUS, NO_DATA, NO_NAME, OK, TEMPORARY
-from instance import User, wait_for
+from instance import Instance, User, wait_for
 
 SIGNED = ("signed.example", "nsec3.example")
 ALL = SIGNED + ("plain.example",)
@@ -454,6 +454,25 @@ def test_another_port_takes_a_new_jail(liar):
     one.reload(forwarders=["127.0.0.1:5"])
     assert one.wait_for_end() == 0, "control starts it again"
     assert "starts anew" in one.log()
+
+
+def test_control_makes_the_new_jail():
+    one = Instance(conf={"resolver": {"forwarders": ["127.0.0.1:5"]}})
+    try:
+        one.start()
+        [before] = one.pids("resolver")
+        one.configure(resolver={"forwarders": ["127.0.0.2:5"]})
+        one.postern("reload", check=True)
+        one.configure(resolver={"forwarders": ["127.0.0.2:6"]})
+        one.postern("reload", check=True)
+        wait_for("another resolver", 10, lambda: one.is_ready() and
+                 one.pids("resolver") not in ([before], []))
+        log = one.log()
+        assert log.count("answers come from 127.0.0.2:5") == 1
+        assert log.count("answers come from 127.0.0.2:6") == 1
+        assert log.count("starts anew") == 1
+    finally:
+        one.close()
 
 
 # --- The jail ---------------------------------------------------------------------------

@@ -49,6 +49,7 @@ struct delivery {
 	unsigned transactions;
 	bool again;	 /* some may be sent in a further transaction */
 	bool anew;	 /* the session was idle for too long: this try does not count */
+	bool noted;	 /* why others follow */
 	bool answered;	 /* a server answered for recipients */
 	bool lost;	 /* one did not */
 	uint64_t asked_ms, ready_ms;
@@ -224,8 +225,9 @@ static void on_result(
 	o->result.reply = keep(d, r->reply, REMOTE_TEXT_MAX);
 	o->result.dsn_passed = r->dsn_passed;
 	o->settled = !(r->outcome == DELIVERY_DEFERRED && r->next_host && !r->maybe_taken);
-	if (!o->settled && d->routed)
+	if (!o->settled && d->routed && !d->noted)
 		route_note(&d->route, s, r->reply.n > 0 ? r->reply : r->text);
+	d->noted = d->noted || !o->settled;
 }
 
 static void fill_mail(struct delivery *d)
@@ -272,7 +274,7 @@ static void send_mail(struct delivery *d, struct session *s)
 	if (d->ready_ms == 0)
 		d->ready_ms = loop_now_ms();
 	d->session = s;
-	d->again = d->anew = false;
+	d->again = d->anew = d->noted = false;
 	d->transactions++;
 	d->tls = s->tls_level;
 	memcpy(d->relay, s->relay, sizeof(d->relay));

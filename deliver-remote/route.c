@@ -5,7 +5,6 @@
  */
 #include "deliver-remote/route.h"
 #include "common/loop.h"
-#include "deliver-remote/lmtp-socket.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -84,8 +83,7 @@ static void note_session(struct route *r, const struct session *s)
 
 void route_note(struct route *r, const struct session *s, struct str what)
 {
-	text_clear(&r->last);
-	text_clear(&r->last_short);
+	push(r);
 	text_printf(&r->last_short, "%s: %.*s", s->label, STR_ARG(what));
 	text_add(&r->last, text_str(&r->last_short));
 	note(r, LINK_GREETING, STR("4.4.2"));
@@ -141,6 +139,7 @@ static void on_ready(struct session *s, void *owner)
 	r->session = NULL;
 	if (s->place.family != 0)
 		dead_forget(dial_dead(), &s->place);
+	push(r);
 	r->events->on_session(r, s);
 }
 

@@ -138,23 +138,28 @@ static void free_entry(struct hop_entry *e)
 	free(e);
 }
 
+struct known {
+	struct hop_entry **list;
+	size_t count;
+};
+
 static void collect_known(void *entry, void *ctx)
 {
-	struct hop_entry *e = entry, ***end = ctx;
+	struct hop_entry *e = entry;
+	struct known *known = ctx;
 	if (e->hop != NULL && !e->settling)
-		*(*end)++ = e;
+		known->list[known->count++] = e;
 }
 
 /* Forgets all answers, and no question. */
 static void clear_known(void)
 {
-	size_t count = hash_count(by_nexthop);
-	struct hop_entry **list = xcalloc(count + 1, sizeof(*list)), **end = list;
-	hash_each(by_nexthop, collect_known, &end);
-	for (struct hop_entry **e = list; e < end; e++)
-		free_entry(*e);
-	free(list);
-	if (end > list)
+	struct known known = {xcalloc(hash_count(by_nexthop) + 1, sizeof(*known.list)), 0};
+	hash_each(by_nexthop, collect_known, &known);
+	for (size_t i = 0; i < known.count; i++)
+		free_entry(known.list[i]);
+	free(known.list);
+	if (known.count > 0)
 		on_changed();
 }
 

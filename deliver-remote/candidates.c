@@ -4,6 +4,7 @@
  * here. Whatever DNS could not say is for later.
  */
 #include "deliver-remote/candidates.h"
+#include "common/dns-name.h"
 #include "deliver-remote/text.h"
 
 #include <stdlib.h>
@@ -112,25 +113,36 @@ static void set_loop(struct candidates *c, struct pool *pool, struct str domain)
 	    text_in_pool(pool, "mail for %.*s loops back to this server", STR_ARG(domain)));
 }
 
+static bool is_usable(struct str host)
+{
+	return dns_name_is_host(host) && !dns_name_is_numeric(host);
+}
+
+/* Those that come before us, in their order; returns how many. */
+static size_t rank(struct ranked *out, const struct msg_mx_answer *mx, uint32_t limit,
+    uint64_t chance, struct pool *pool)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < mx->hosts_count && i < MX_HOSTS_MAX; i++) {
+		const struct mx_host *h = &mx->hosts[i];
+		uint64_t lot = draw(&chance);
+		if (!is_usable(h->host) || h->preference >= limit)
+			continue;
+		out[count].candidate.preference = h->preference;
+		out[count].candidate.host = pool_cstr(pool, h->host);
+		out[count++].lot = lot;
+	}
+	qsort(out, count, sizeof(out[0]), compare);
+	return count;
+}
+
 static void take_list(struct candidates *out, struct pool *pool, struct str domain,
     const struct msg_mx_answer *mx, const struct candidates_self *self, uint64_t chance)
 {
 	struct ranked ranked[MX_HOSTS_MAX];
-	size_t count = 0, named = 0;
 	uint32_t limit = limit_of(mx, self);
-	for (size_t i = 0; i < mx->hosts_count && i < MX_HOSTS_MAX; i++) {
-		const struct mx_host *h = &mx->hosts[i];
-		named += h->host.n > 0;
-		if (h->host.n == 0 || h->preference >= limit)
-			continue;
-		const char *host = pool_cstr(pool, h->host);
-		if (host == NULL) {
-			no_room(out);
-			return;
-		}
-		ranked[count++] = (struct ranked){{h->preference, host}, draw(&chance)};
-	}
-	if (count == 0 && named > 0) {
+	size_t count = rank(ranked, mx, limit, chance, pool);
+	if (count == 0 && limit <= UINT16_MAX) {
 		set_loop(out, pool, domain);
 		return;
 	}
@@ -139,19 +151,18 @@ static void take_list(struct candidates *out, struct pool *pool, struct str doma
 		    text_in_pool(pool, "the MX records of %.*s name no host", STR_ARG(domain)));
 		return;
 	}
-	out->list = pool_array(pool, count, sizeof(*out->list));
-	if (out->list == NULL) {
-		no_room(out);
-		return;
-	}
-	qsort(ranked, count, sizeof(ranked[0]), compare);
-	for (size_t i = 0; i < count; i++)
-		out->list[i] = ranked[i].candidate;
-	out->count = count;
 	out->verdict = CANDIDATES_FOUND;
+	out->list = pool_array(pool, count, sizeof(*out->list));
+	for (size_t i = 0; i < count; i++) {
+		if (out->list == NULL || ranked[i].candidate.host == NULL) {
+			no_room(out);
+			return;
+		}
+		out->list[out->count++] = ranked[i].candidate;
+	}
 }
 
-/* ---- */
+/* ---- the answers ---------------------------------------------------------- */
 
 void candidates_from_host(struct candidates *out, struct pool *pool, struct str host)
 {

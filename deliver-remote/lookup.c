@@ -39,13 +39,8 @@ static void nothing(struct lookup *l)
 	if (proven && l->six.state == DNS_NO_NAME)
 		state = DNS_NO_NAME;
 	l->status = candidates_dns_status(state);
-	/* A name without addresses is there: it is the route that is missing. */
-	if (state != DNS_NO_DATA && l->text.n > 0)
-		l->text = candidates_dns_text(
-		    l->pool, "addresses", str_from_cstr(l->host), state, l->text);
-	else
-		l->text = candidates_dns_text(
-		    l->pool, "address", str_from_cstr(l->host), state, STR(""));
+	l->text = candidates_dns_text(l->pool, state == DNS_NO_DATA ? "address" : "addresses",
+	    str_from_cstr(l->host), state, l->text);
 	done(l, proven ? LOOKUP_NOTHING : LOOKUP_DEFERRED);
 }
 

@@ -23,6 +23,7 @@ enum {
 	FS_IOCTL_DEV = 1 << 15,	     /* ABI 5 */
 	NET_BIND_TCP = 1 << 0,	     /* ABI 4 */
 	NET_CONNECT_TCP = 1 << 1,    /* ABI 4 */
+	RULE_NET_PORT = 2,	     /* ABI 4 */
 	SCOPE_ABSTRACT_UNIX = 1 << 0, /* ABI 6 */
 	SCOPE_SIGNAL = 1 << 1,	     /* ABI 6 */
 };
@@ -32,6 +33,12 @@ struct ruleset_attr {
 	uint64_t handled_access_fs;
 	uint64_t handled_access_net;
 	uint64_t scoped;
+};
+
+/* The kernel's struct landlock_net_port_attr. */
+struct net_port_attr {
+	uint64_t allowed_access;
+	uint64_t port;
 };
 
 static const uint64_t read_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
@@ -79,6 +86,14 @@ static void allow_path(int ruleset, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
+/* Who connects may choose the address to do that from, but no port. */
+static void allow_source(int ruleset)
+{
+	const struct net_port_attr rule = {.allowed_access = NET_BIND_TCP, .port = 0};
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
+		log_fatal(EX_OSERR, "Landlock does not take a source address: %m");
+}
+
 int sandbox_landlock_prepare(const struct sandbox *s)
 {
 	long abi = landlock_abi();
@@ -92,6 +107,8 @@ int sandbox_landlock_prepare(const struct sandbox *s)
 		uint64_t rights = s->paths[i].access == SANDBOX_READ ? read_rights : write_rights;
 		allow_path(ruleset, s->paths[i].path, rights & attr.handled_access_fs);
 	}
+	if ((s->calls & SANDBOX_CONNECT) && (attr.handled_access_net & NET_BIND_TCP))
+		allow_source(ruleset);
 	log_debug("Landlock level %ld", abi);
 	return ruleset;
 }

@@ -148,12 +148,12 @@ static void settle_all(
 	}
 }
 
-static bool is_settled(const struct delivery *d)
+static size_t count_unsettled(const struct delivery *d)
 {
+	size_t n = 0;
 	for (size_t i = 0; i < d->to.targets_count; i++)
-		if (!d->outcomes[i].settled)
-			return false;
-	return true;
+		n += !d->outcomes[i].settled;
+	return n;
 }
 
 /* ---- a session carries it -------------------------------------------------------------- */
@@ -259,7 +259,6 @@ static void on_over(struct session *s, void *owner)
 	struct delivery *d = owner;
 	(void)s;
 	d->session = NULL;
-	d->anew = d->anew || d->again;
 	go_on(d);
 }
 
@@ -291,7 +290,6 @@ static void on_ready(struct session *s, void *owner)
 		return;
 	}
 	d->session = NULL;
-	d->anew = d->anew || d->again;
 	idle_give(s, current);
 	go_on(d);
 }
@@ -342,11 +340,20 @@ static void begin_route(struct delivery *d)
 	route_start(&d->route, &route_events, d->hop, d->policy, setup->dns);
 }
 
+/* Some wait for a further transaction, and the last one was not in vain. */
+static bool may_go_on_anew(const struct delivery *d, size_t unsettled)
+{
+	return d->again && unsettled < d->mail.recipient_count;
+}
+
 /* A session is done with it: those that are not settled go to the next host. */
 static void go_on(struct delivery *d)
 {
-	if (is_settled(d)) {
+	size_t unsettled = count_unsettled(d);
+	if (unsettled == 0) {
 		finish(d, REMOTE_UNKNOWN);
+	} else if (may_go_on_anew(d, unsettled)) {
+		begin_route(d);
 	} else if (!d->routed || (d->anew && !d->began_anew)) {
 		d->began_anew = true;
 		begin_route(d);

@@ -21,6 +21,7 @@
 
 enum {
 	STOP_MS = 5 * 1000, /* sessions under way may finish */
+	LEAVE_MS = 20,	    /* how often is looked whether they have */
 	TICK_MS = 1000,
 	OTHER_FILES = 64, /* channels, log, event loop */
 	RESOLVER_GRACE_MS = 2 * 1000,
@@ -30,7 +31,8 @@ static struct channel *queue;
 static struct dns_client *dns;
 static struct event *ticker;
 static unsigned files_max;
-static bool stopping;
+static struct event *leaving; /* NULL: not stopping */
+static bool late;	      /* something was still done while stopping */
 
 /* ---- queue ----------------------------------------------------------------- */
 
@@ -66,10 +68,21 @@ static void on_results(const struct msg_remote_results *m)
 		msg_remote_results_send(queue, m, NULL);
 }
 
+/* Results that queue has not taken yet, and orders that were not read, would be lost. */
+static void leave_when_done(void *ctx)
+{
+	(void)ctx;
+	bool quiet = !late && deliveries_count() == 0;
+	late = false;
+	if (quiet && (queue == NULL || channel_backlog(queue) == 0))
+		loop_exit();
+	else
+		loop_timer_start(leaving, LEAVE_MS);
+}
+
 static void on_idle(void)
 {
-	if (stopping)
-		loop_exit();
+	late = true;
 }
 
 static void forget_queue(void)
@@ -159,10 +172,9 @@ static void leave(void *ctx)
 
 static void on_stop(void)
 {
-	stopping = true;
 	deliveries_stop();
-	if (deliveries_count() == 0)
-		loop_exit();
+	leaving = loop_timer(leave_when_done, NULL);
+	leave_when_done(NULL);
 	loop_timer_start(loop_timer(leave, NULL), STOP_MS);
 }
 

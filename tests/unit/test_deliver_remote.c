@@ -6,12 +6,15 @@
  */
 #include "tests/unit/remote-stage.h"
 
+#include <arpa/inet.h>
 #include <check.h>
+#include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +138,48 @@ START_TEST(one_result_for_each_recipient)
 	ck_assert_uint_eq(a->list[2].number, 12);
 	ck_assert_uint_eq(a->verdict, REMOTE_WORKS);
 	remote_peer_close(&peer);
+	end();
+}
+END_TEST
+
+static void take_one(const char *rcpt)
+{
+	char line[64];
+	snprintf(line, sizeof(line), "RCPT TO:<%s>", rcpt);
+	remote_expect(&peer, "MAIL ");
+	remote_say(&peer, "250 ok\r\n");
+	remote_expect(&peer, line);
+	remote_say(&peer, "250 ok\r\n");
+	remote_expect(&peer, "DATA");
+	remote_say(&peer, "354 go\r\n");
+	remote_expect_content(&peer);
+	remote_say(&peer, "250 ok\r\n");
+}
+
+/* RFC 9422: as many transactions as it takes, and as many sessions. */
+START_TEST(server_with_limits)
+{
+	static const char *const to[] = {"a@far.example", "b@far.example", "c@far.example"};
+	static const char *const limits[] = {
+	    "LIMITS RCPTMAX=1", "LIMITS RCPTMAX=1 MAILMAX=1"};
+	begin();
+	uint64_t d = remote_deliver_to(&st, nexthop, to, 3, STR("x\r\n"));
+	for (size_t i = 0; i < 3; i++) {
+		if (i == 0 || _i == 1) {
+			remote_accept(&server, &peer);
+			remote_hello(&peer, limits[_i]);
+		}
+		take_one(to[i]);
+		if (_i == 1) {
+			remote_expect(&peer, "QUIT");
+			remote_peer_close(&peer);
+		}
+	}
+	const struct remote_answer *a = remote_answer(&st, d);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_uint_eq(a->list[i].outcome, DELIVERY_TAKEN);
+	if (_i == 0)
+		remote_peer_close(&peer);
 	end();
 }
 END_TEST
@@ -505,16 +550,80 @@ START_TEST(domain_without_mx)
 }
 END_TEST
 
-/* A family that does not answer costs a head start, not the whole time limit. */
+/* A listener that takes no more connections: who connects waits. */
+static struct remote_listener full;
+static int fillers[8];
+
+static void fill(uint16_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET,
+	    .sin_port = htons(port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1)};
+	remote_listen(&full, 2, port);
+	ck_assert_int_eq(listen(full.fd, 0), 0);
+	for (size_t i = 0; i < 8; i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)!connect(fillers[i], (struct sockaddr *)&in, sizeof(in));
+	}
+}
+
+static void unfill(void)
+{
+	for (size_t i = 0; i < 8; i++)
+		close(fillers[i]);
+	remote_listen_close(&full);
+}
+
+/* An address that does not answer costs a head start, not the whole time limit; and it is tried
+ * again when the other one turns out to be no good. */
 START_TEST(second_address_beside_the_first)
 {
-	begin_with("", "connect-timeout = \"1 h\"");
-	/* The backlog of this one is full, so that it does not answer. */
+	begin_with("", "connect-timeout = 2");
+	fill(server.port);
 	RECORDS({.name = "far.example", .type = 'm', .value = "a.far.example"},
-	    {.name = "a.far.example", .type = '6', .value = "100::1"},
+	    {.name = "a.far.example", .type = '4', .value = "127.0.0.2"},
 	    {.name = "a.far.example", .type = '4', .value = "127.0.0.1"});
 	uint64_t d = remote_deliver(&st, "far.example");
 	remote_accept(&server, &peer);
+	remote_say(&peer, "421 4.3.2 busy\r\n");
+	const struct remote_answer *a = remote_answer(&st, d);
+	ck_assert_uint_eq(a->list[0].outcome, DELIVERY_DEFERRED);
+	ck_assert_msg(strstr(a->list[0].text, "421 4.3.2 busy") != NULL &&
+			  strstr(a->list[0].text, "Connection timed out") != NULL,
+	    "%s", a->list[0].text);
+	ck_assert_uint_eq(a->verdict, REMOTE_FAILS);
+	remote_peer_close(&peer);
+	unfill();
+	end();
+}
+END_TEST
+
+START_TEST(dead_address_is_remembered)
+{
+	begin_with("", "connect-timeout = 1");
+	fill(server.port);
+	char there[64];
+	snprintf(there, sizeof(there), "smtp:[127.0.0.2]:%u", server.port);
+	expect(remote_deliver(&st, there), DELIVERY_DEFERRED, "4.4.1", "Connection timed out");
+	/* The next one does not wait for the same. */
+	const struct remote_answer *a =
+	    expect(remote_deliver(&st, there), DELIVERY_DEFERRED, "4.4.1", "Connection timed out");
+	ck_assert_uint_lt(a->connect_ms, 900);
+	ck_assert_uint_eq(a->verdict, REMOTE_FAILS);
+	unfill();
+	end();
+}
+END_TEST
+
+START_TEST(connects_from_the_configured_address)
+{
+	struct sockaddr_in from;
+	socklen_t n = sizeof(from);
+	begin_with("", "source-ipv4 = \"127.0.0.77\"");
+	uint64_t d = remote_deliver(&st, nexthop);
+	remote_accept(&server, &peer);
+	ck_assert_int_eq(getpeername(peer.fd, (struct sockaddr *)&from, &n), 0);
+	ck_assert_uint_eq(ntohl(from.sin_addr.s_addr), INADDR_LOOPBACK + 76);
 	remote_hello(&peer, NULL);
 	remote_take(&peer);
 	expect(d, DELIVERY_TAKEN, "2.0.0", "250");
@@ -1008,6 +1117,7 @@ START_TEST(finishes_when_told_to_stop)
 	do {
 		late = remote_deliver(&st, "[127.0.0.1]");
 		remote_turn();
+		usleep(1000);
 	} while (st.answer_count == 0);
 	a = &st.answers[0];
 	ck_assert_uint_le(a->delivery, late);
@@ -1085,6 +1195,7 @@ int main(void)
 	tcase_add_test(tcase, sends_a_message);
 	tcase_add_test(tcase, sends_a_large_message);
 	tcase_add_test(tcase, one_result_for_each_recipient);
+	tcase_add_loop_test(tcase, server_with_limits, 0, 2);
 	tcase_add_test(tcase, reuses_a_session);
 	tcase_add_test(tcase, another_nexthop_gets_another_session);
 	tcase_add_loop_test(tcase, idle_session_that_died, 0, 3);
@@ -1099,6 +1210,8 @@ int main(void)
 	tcase_add_loop_test(tcase, dns_says_no, 0, 11);
 	tcase_add_test(tcase, domain_without_mx);
 	tcase_add_test(tcase, second_address_beside_the_first);
+	tcase_add_test(tcase, dead_address_is_remembered);
+	tcase_add_test(tcase, connects_from_the_configured_address);
 	tcase_add_test(tcase, resolver_that_is_away);
 	tcase_add_test(tcase, resolver_that_is_silent);
 	tcase_add_test(tcase, directory_that_is_away);
@@ -1119,8 +1232,11 @@ int main(void)
 	tcase_add_loop_test(tcase, fingerprints, 0, 2);
 	tcase_add_loop_test(tcase, verifies_names, 0, 7);
 	tcase_add_test(tcase, gives_up_when_queue_is_gone);
-	tcase_add_test(tcase, finishes_when_told_to_stop);
 	tcase_add_test(tcase, many_at_once);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("stop");
+	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, finishes_when_told_to_stop);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

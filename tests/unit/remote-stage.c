@@ -87,8 +87,9 @@ static void on_queue_closed(void *ctx, struct channel *ch, const char *why)
 	struct remote_stage *st = ctx;
 	(void)why;
 	st->queue_gone = true;
+	if (st->queue == ch)
+		st->queue = NULL;
 	channel_free(ch);
-	st->queue = NULL;
 }
 
 static void fill_order(struct remote_stage *st, struct remote_delivery *to, const char *nexthop,
@@ -189,8 +190,9 @@ static void on_directory_closed(void *ctx, struct channel *ch, const char *why)
 {
 	struct remote_stage *st = ctx;
 	(void)why;
+	if (st->directory == ch)
+		st->directory = NULL;
 	channel_free(ch);
-	st->directory = NULL;
 }
 
 void remote_hops_changed(struct remote_stage *st)
@@ -307,8 +309,9 @@ static void on_resolver_closed(void *ctx, struct channel *ch, const char *why)
 {
 	struct remote_stage *st = ctx;
 	(void)why;
+	if (st->resolver == ch)
+		st->resolver = NULL;
 	channel_free(ch);
-	st->resolver = NULL;
 }
 
 /* ---- control ---------------------------------------------------------------------- */

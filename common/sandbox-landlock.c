@@ -57,7 +57,7 @@ static size_t attr_size(long abi)
 	return abi >= 6 ? sizeof(struct ruleset_attr) : abi >= 4 ? 16 : 8;
 }
 
-static struct ruleset_attr all_rights(long abi, unsigned calls)
+static struct ruleset_attr all_rights(long abi, const struct sandbox *s)
 {
 	struct ruleset_attr a = {.handled_access_fs = FS_ABI1};
 	if (abi >= 2)
@@ -70,7 +70,7 @@ static struct ruleset_attr all_rights(long abi, unsigned calls)
 		a.handled_access_fs |= FS_IOCTL_DEV;
 	if (abi >= 6)
 		a.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
-	if (calls & SANDBOX_CONNECT)
+	if ((s->calls & SANDBOX_CONNECT) && s->port_count == 0)
 		a.handled_access_net &= ~(uint64_t)NET_CONNECT_TCP;
 	return a;
 }
@@ -86,12 +86,11 @@ static void allow_path(int ruleset, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
-/* Who connects may choose the address to do that from, but no port. */
-static void allow_source(int ruleset)
+static void allow_port(int ruleset, uint64_t access, uint16_t port)
 {
-	const struct net_port_attr rule = {.allowed_access = NET_BIND_TCP, .port = 0};
+	const struct net_port_attr rule = {.allowed_access = access, .port = port};
 	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
-		log_fatal(EX_OSERR, "Landlock does not take a source address: %m");
+		log_fatal(EX_OSERR, "Landlock does not take port %u: %m", (unsigned)port);
 }
 
 int sandbox_landlock_prepare(const struct sandbox *s)
@@ -99,7 +98,7 @@ int sandbox_landlock_prepare(const struct sandbox *s)
 	long abi = landlock_abi();
 	if (abi < 1)
 		return -1;
-	struct ruleset_attr attr = all_rights(abi, s->calls);
+	struct ruleset_attr attr = all_rights(abi, s);
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, attr_size(abi), 0);
 	if (ruleset < 0)
 		log_fatal(EX_OSERR, "Landlock cannot be set up: %m");
@@ -107,8 +106,11 @@ int sandbox_landlock_prepare(const struct sandbox *s)
 		uint64_t rights = s->paths[i].access == SANDBOX_READ ? read_rights : write_rights;
 		allow_path(ruleset, s->paths[i].path, rights & attr.handled_access_fs);
 	}
+	/* Who connects may choose the address to do that from, but no port. */
 	if ((s->calls & SANDBOX_CONNECT) && (attr.handled_access_net & NET_BIND_TCP))
-		allow_source(ruleset);
+		allow_port(ruleset, NET_BIND_TCP, 0);
+	for (size_t i = 0; i < s->port_count && (attr.handled_access_net & NET_CONNECT_TCP); i++)
+		allow_port(ruleset, NET_CONNECT_TCP, s->ports[i]);
 	log_debug("Landlock level %ld", abi);
 	return ruleset;
 }

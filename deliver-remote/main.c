@@ -14,6 +14,7 @@
 #include "deliver-remote/delivery.h"
 #include "deliver-remote/dial.h"
 #include "deliver-remote/idle.h"
+#include "deliver-remote/lmtp.h"
 #include "deliver-remote/tls.h"
 
 #include <sys/resource.h>
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
 	    .in_jail = in_jail,
 	    .on_peer = on_peer,
 	    .on_reload = use_conf,
+	    .on_lmtp = lmtp_on_socket,
 	    .on_stop = on_stop,
 	};
 	return service_main(&deliver_remote, argc, argv);

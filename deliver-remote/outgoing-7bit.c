@@ -91,6 +91,7 @@ static void end_leaf(struct seven_bit *s, uint64_t end)
 {
 	const struct part *p = &s->part;
 	if (!p->eight_bit) {
+		s->copied_cr |= p->bare_cr;
 		if (p->encoding == ENCODING_8BIT && !p->is_signed)
 			edit_header(s, STR("7bit"));
 		return;
@@ -285,11 +286,15 @@ static void end_line(struct seven_bit *s)
 		header_line(s, line);
 	else
 		body_line(s);
+	if (s->line_cr && level < 0 && s->look == LOOK_BODY)
+		s->part.bare_cr = true;
+	else
+		s->copied_cr |= s->line_cr;
 	s->before_end = s->at - (s->before_lf == '\r' ? 2 : 1);
 	buf_reset(&s->line);
 	s->line_n = 0;
 	s->before_lf = 0;
-	s->line_eight = false;
+	s->line_eight = s->line_cr = false;
 	s->line_start = s->at;
 }
 
@@ -299,6 +304,15 @@ static bool has_eight_bit(struct str s)
 	for (size_t i = 0; i < s.n; i++)
 		all |= (uint8_t)s.p[i];
 	return all > 127;
+}
+
+/* In the next part of a line: a CR that no LF follows. */
+static bool has_bare_cr(const struct seven_bit *s, struct str part)
+{
+	if (s->before_lf == '\r' && part.p[0] != '\n')
+		return true;
+	size_t cr = str_find(part, '\r');
+	return cr + 1 < part.n && part.p[cr + 1] != '\n';
 }
 
 void seven_bit_look(struct seven_bit *s, struct str in)
@@ -311,6 +325,8 @@ void seven_bit_look(struct seven_bit *s, struct str in)
 		if (have < kept)
 			buf_append_str(&s->line, str_head(part, kept - have));
 		s->line_eight |= has_eight_bit(part);
+		s->eight_bit |= s->line_eight;
+		s->line_cr |= has_bare_cr(s, part);
 		s->line_n += part.n;
 		s->at += part.n;
 		if (lf > 0)
@@ -339,10 +355,13 @@ bool seven_bit_looked(struct seven_bit *s)
 		end_part(s);
 	if (s->count > 1)
 		qsort(s->edits, s->count, sizeof(*s->edits), compare);
+	/* It would leave as a line end, where this pass saw none. */
+	if (s->copied_cr && !seven_bit_is_plain(s))
+		s->failed = true;
 	return !s->failed;
 }
 
 bool seven_bit_is_plain(const struct seven_bit *s)
 {
-	return s->count == 0;
+	return s->count == 0 && !s->eight_bit;
 }

@@ -6,8 +6,8 @@
  * Neither holds more than a piece of the content, both are linear.
  *
  * What cannot be converted without changing what it is: such octets within message
- * or multipart/signed, in a part that already has an encoding, or in multiparts
- * nested deeper than SEVEN_DEPTH_MAX.
+ * or multipart/signed, in a part that already has an encoding, in multiparts nested
+ * deeper than SEVEN_DEPTH_MAX, or beside a bare CR that is not itself encoded.
  */
 #ifndef POSTERN_DELIVER_REMOTE_OUTGOING_7BIT_H
 #define POSTERN_DELIVER_REMOTE_OUTGOING_7BIT_H

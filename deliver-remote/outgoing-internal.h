@@ -58,7 +58,7 @@ struct part {
 	bool is_root, is_signed;
 	bool has_type, has_version;
 	bool no_blank; /* its body begins with a line that should have been a field */
-	bool eight_bit;
+	bool eight_bit, bare_cr;
 	struct content_type type;
 	enum part_encoding encoding;
 	uint64_t encoding_start, encoding_end; /* the field */
@@ -89,7 +89,8 @@ struct seven_bit {
 	struct part part;
 	uint64_t at, line_start, before_end; /* where the line end before the line begins */
 	uint64_t line_n;
-	bool line_eight;
+	bool line_eight, eight_bit; /* the line under way; any */
+	bool line_cr, copied_cr;    /* a bare CR, and not in a body that is encoded */
 	uint8_t before_lf;
 	struct buf line; /* its start */
 	uint64_t field_start;

@@ -38,16 +38,17 @@ static inline bool block_needs_octet(const uint8_t *p)
 	return any != 0;
 }
 
-/* Places in p[1] to p[n - 1] where something is missing before them. */
-static size_t count_needs(const uint8_t *p, size_t n)
+/* Places in n octets, the first of them after `before`, where something is missing. */
+static size_t count_needs(const uint8_t *p, size_t n, uint8_t before)
 {
-	size_t count = 0, i = 1;
-	for (; i + BLOCK <= n; i += BLOCK)
-		if (block_needs_octet(p + i))
-			for (size_t k = i; k < i + BLOCK; k++)
-				count += needs_octet(p[k - 1], p[k]);
-	for (; i < n; i++)
-		count += needs_octet(p[i - 1], p[i]);
+	size_t count = needs_octet(before, p[0]);
+	for (size_t i = 1, end; i < n; i = end) {
+		end = n - i < BLOCK ? n : i + BLOCK;
+		if (end - i == BLOCK && !block_needs_octet(p + i))
+			continue;
+		for (size_t k = i; k < end; k++)
+			count += needs_octet(p[k - 1], p[k]);
+	}
 	return count;
 }
 
@@ -67,22 +68,20 @@ static uint8_t *put_octet(uint8_t *to, uint8_t before, uint8_t octet)
 }
 
 /* From `from` (n octets, the first of them after `before`) to `to`, which is below it in the same
- * memory by at least as much as it grows. */
+ * memory by at least as much as it grows: so from[i - 1] is what it was, when from[i] is looked at.
+ */
 static uint8_t *spread(uint8_t *to, const uint8_t *from, size_t n, uint8_t before)
 {
-	size_t i = 0;
-	for (; i < n; i++) {
-		while (i > 0 && i + BLOCK <= n && !block_needs_octet(from + i)) {
-			before = from[i + BLOCK - 1];
+	to = put_octet(to, before, from[0]);
+	for (size_t i = 1, end; i < n; i = end) {
+		end = n - i < BLOCK ? n : i + BLOCK;
+		if (end - i == BLOCK && !block_needs_octet(from + i)) {
 			memmove(to, from + i, BLOCK);
 			to += BLOCK;
-			i += BLOCK;
+			continue;
 		}
-		if (i == n)
-			break;
-		uint8_t octet = from[i];
-		to = put_octet(to, before, octet);
-		before = octet;
+		for (size_t k = i; k < end; k++)
+			to = put_octet(to, from[k - 1], from[k]);
 	}
 	return to;
 }
@@ -94,7 +93,7 @@ static void canonicalise(struct outgoing *o, struct buf *out, size_t n)
 		return;
 	uint8_t *p = buf_data(out) + buf_len(out) - n;
 	uint8_t last = p[n - 1];
-	size_t needs = needs_octet(o->last, p[0]) + count_needs(p, n);
+	size_t needs = count_needs(p, n, o->last);
 	if (needs > 0) {
 		size_t growth = 2 * needs; /* at most the LF of a bare CR and a dot */
 		buf_reserve(out, growth);
@@ -163,12 +162,21 @@ static bool is_eight_bit(struct str s)
 	return all > 127;
 }
 
+static inline uint8_t is_bare(uint8_t before, uint8_t octet)
+{
+	return (octet == '\n') != (before == '\r');
+}
+
 /* In p[1] to p[n]. */
 static bool has_bare(const uint8_t *p, size_t n)
 {
 	uint8_t any = 0;
-	for (size_t i = 1; i <= n; i++)
-		any |= (uint8_t)((p[i] == '\n') != (p[i - 1] == '\r'));
+	size_t i = 1;
+	for (; i + BLOCK <= n + 1; i += BLOCK)
+		for (size_t k = 0; k < BLOCK; k++)
+			any |= is_bare(p[i + k - 1], p[i + k]);
+	for (; i <= n; i++)
+		any |= is_bare(p[i - 1], p[i]);
 	return any != 0;
 }
 

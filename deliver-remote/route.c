@@ -361,9 +361,26 @@ static void begin_address(struct route *r)
 		end_of_hosts(r);
 }
 
+static void on_socket(void *ctx, int fd, int error)
+{
+	struct route *r = ctx;
+	struct text text;
+	r->socket_request = NULL;
+	if (fd >= 0) {
+		begin_session(r, fd, NULL);
+		return;
+	}
+	text_clear(&text);
+	text_printf(&text, "connect to the LMTP socket %s: %s", r->host, strerrordesc_np(error));
+	note_host(r, LINK_SOCKET, fault_status(LINK_SOCKET), text_str(&text));
+	end_of_hosts(r);
+}
+
 static void begin_socket(struct route *r)
 {
-	(void)r;
+	r->host = r->nexthop;
+	expect_tls(r, NULL, TLS_DEMAND_CLEAR);
+	r->socket_request = lmtp_connect(r->nexthop, on_socket, r);
 }
 
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
@@ -411,6 +428,8 @@ void route_stop(struct route *r)
 		return;
 	dns_client_forget(r->mx_question);
 	r->mx_question = NULL;
+	lmtp_forget(r->socket_request);
+	r->socket_request = NULL;
 	lookup_stop(&r->lookup);
 	dial_stop(&r->dial);
 	if (r->session != NULL)

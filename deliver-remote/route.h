@@ -8,6 +8,7 @@
 
 #include "deliver-remote/candidates.h"
 #include "deliver-remote/dial.h"
+#include "deliver-remote/lmtp.h"
 #include "deliver-remote/lookup.h"
 #include "deliver-remote/session.h"
 
@@ -44,6 +45,7 @@ struct route {
 	struct dns_client *dns;
 	struct pool *pool; /* candidates */
 	struct dns_question *mx_question;
+	struct lmtp_request *socket_request;
 	struct candidates candidates;
 	size_t next; /* candidate */
 	unsigned hosts, places, sessions;

@@ -9,7 +9,8 @@
 #include "common/str.h"
 
 struct dialog_mode {
-	size_t cut;  /* groups of S lines are fed in two pieces: `cut` octets, and the rest; 0: whole */
+	size_t
+	    cut; /* groups of S lines are fed in two pieces: `cut` octets, and the rest; 0: whole */
 	bool octets; /* octet by octet */
 	/* After so many octets from the server the connection is lost; then only invariants are
 	 * checked. 0: never. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/dialog.h"
+#include "tests/unit/dialog-text.h"
 #include "tests/unit/smtp-harness.h"
 
 #include <stdarg.h>
@@ -30,68 +31,6 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct dialog *d, const c
 	return false;
 }
 
-static struct str word(struct str *s)
-{
-	*s = str_trim(*s);
-	struct str w = str_head(*s, str_find(*s, ' '));
-	*s = str_trim(str_skip(*s, w.n));
-	return w;
-}
-
-static unsigned number(struct str s)
-{
-	uint64_t v = 0;
-	str_parse_u64(s, UINT32_MAX, &v);
-	return (unsigned)v;
-}
-
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (ascii_lower(c) - 'a' + 10) & 15;
-}
-
-/* One escape at the start of s, which is behind the backslash; how much of s it took. */
-static size_t unescape(struct buf *out, struct str s)
-{
-	static const char from[] = "rnt0\\", to[] = "\r\n\t\0\\";
-	const char *at = memchr(from, s.p[0], sizeof(from) - 1);
-	if (at != NULL) {
-		buf_append(out, &to[at - from], 1);
-		return 1;
-	}
-	if (s.p[0] == 'x' && s.n >= 3) {
-		buf_append_u8(out, (uint8_t)(hex(s.p[1]) * 16 + hex(s.p[2])));
-		return 3;
-	}
-	if (s.p[0] == '{') {
-		size_t colon = str_find(s, ':'), end = str_find(s, '}');
-		struct str text = str_skip(str_head(s, end), colon + 1);
-		for (unsigned n = number(str_skip(str_head(s, colon), 1)); n > 0; n--)
-			buf_append_str(out, text);
-		return end + 1;
-	}
-	return 1;
-}
-
-static void append_line(struct buf *out, struct str s)
-{
-	bool crlf = true;
-	while (s.n > 0) {
-		size_t n = str_find(s, '\\');
-		buf_append_str(out, str_head(s, n));
-		s = str_skip(s, n + 1);
-		if (s.n == 0)
-			break;
-		if (s.n == 1 && s.p[0] == 'c') {
-			crlf = false;
-			break;
-		}
-		s = str_skip(s, unescape(out, s));
-	}
-	if (crlf)
-		buf_append_str(out, STR("\r\n"));
-}
-
 static void set_queue(struct dialog *d, struct str value)
 {
 	struct harness *h = &d->h;
@@ -102,8 +41,8 @@ static void set_queue(struct dialog *d, struct str value)
 	} else if (str_eq(value, STR("full-disk"))) {
 		h->queue_full_disk = true;
 	} else {
-		h->queue_refusal.code = number(word(&value));
-		h->queue_refusal.enhanced = word(&value);
+		h->queue_refusal.code = dialog_number(dialog_word(&value));
+		h->queue_refusal.enhanced = dialog_word(&value);
 		h->queue_refusal.text = value;
 	}
 }
@@ -128,22 +67,22 @@ static bool set_limit(struct smtp_policy *p, struct str name, unsigned value)
 
 static bool setting(struct dialog *d, struct str text)
 {
-	struct str name = word(&text);
+	struct str name = dialog_word(&text);
 	if (d->started)
 		return fail(d, "a setting behind the first line of the dialog");
 	if (str_eq(name, STR("own-network"))) {
 		d->h.own_network = str_eq(text, STR("yes"));
 	} else if (str_eq(name, STR("local-user"))) {
-		snprintf(d->client, sizeof(d->client), "local uid %u", number(text));
+		snprintf(d->client, sizeof(d->client), "local uid %u", dialog_number(text));
 		d->h.client = d->client;
 		d->h.own_network = true;
 	} else if (str_eq(name, STR("message-max"))) {
-		d->h.policy.message_max = number(text);
+		d->h.policy.message_max = dialog_number(text);
 	} else if (str_eq(name, STR("bare-newline-refuse"))) {
 		d->h.policy.bare_newline_refuse = !str_eq(text, STR("no"));
 	} else if (str_eq(name, STR("queue"))) {
 		set_queue(d, text);
-	} else if (!str_eq(name, STR("only")) && !set_limit(&d->h.policy, name, number(text))) {
+	} else if (!str_eq(name, STR("only")) && !set_limit(&d->h.policy, name, dialog_number(text))) {
 		return fail(d, "no such setting");
 	}
 	return true;
@@ -194,13 +133,6 @@ static bool next_reply_line(struct dialog *d, struct str *line)
 	return true;
 }
 
-static bool fits(struct str line, struct str pattern)
-{
-	if (pattern.n >= 3 && memcmp(pattern.p + pattern.n - 3, "...", 3) == 0)
-		return str_has_prefix(line, str_head(pattern, pattern.n - 3));
-	return str_eq(line, pattern);
-}
-
 static bool expect(struct dialog *d, struct str pattern)
 {
 	struct str line;
@@ -211,12 +143,12 @@ static bool expect(struct dialog *d, struct str pattern)
 			return fail(d, "the server said more: %.*s", STR_ARG(buf_str(&d->h.out)));
 		return smtp_server_is_closed(&d->h.server) || fail(d, "the session goes on");
 	}
-	bool whole = pattern.n == 7 && fits(STR(" ..."), str_skip(pattern, 3));
+	bool whole = pattern.n == 7 && dialog_fits(STR(" ..."), str_skip(pattern, 3));
 	do {
 		if (!next_reply_line(d, &line))
 			return fail(d, "the server said nothing, not \"%.*s\"", STR_ARG(pattern));
 		bool more = line.n > 3 && line.p[3] == '-';
-		if (!whole && !fits(line, pattern))
+		if (!whole && !dialog_fits(line, pattern))
 			return fail(d, "the server said \"%.*s\"", STR_ARG(line));
 		if (whole && !str_has_prefix(line, str_head(pattern, 3)))
 			return fail(d, "the server said \"%.*s\"", STR_ARG(line));
@@ -277,7 +209,7 @@ static bool check_text(struct dialog *d, struct str is, struct str should)
 
 static bool check_number(struct dialog *d, uint64_t is, struct str should)
 {
-	return is == number(should) || fail(d, "it is %llu", (unsigned long long)is);
+	return is == dialog_number(should) || fail(d, "it is %llu", (unsigned long long)is);
 }
 
 static unsigned mask_of(struct str text)
@@ -290,7 +222,7 @@ static unsigned mask_of(struct str text)
 	    {"smtputf8", ENVELOPE_SMTPUTF8}, {"full", RET_FULL}, {"hdrs", RET_HDRS}};
 	unsigned mask = 0;
 	while (text.n > 0) {
-		struct str w = word(&text);
+		struct str w = dialog_word(&text);
 		for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 			if (str_eq(w, str_from_cstr(bits[i].word)))
 				mask |= bits[i].bit;
@@ -310,7 +242,7 @@ static bool check_message(struct dialog *d, struct str text)
 	const struct recipient *last =
 	    h->recipient_count > 0 ? &h->recipients[h->recipient_count - 1] : &nobody;
 	struct str received, content = own_content(d, &received);
-	struct str what = word(&text);
+	struct str what = dialog_word(&text);
 	if (str_eq(what, STR("count")))
 		return check_number(d, h->messages, text);
 	if (h->messages == 0)
@@ -350,7 +282,7 @@ static bool run_line(struct dialog *d, struct str line)
 	if (line.n == 0 || line.p[0] == '#')
 		return true;
 	if (str_has_prefix(line, STR("M: line")) && (line.n == 7 || line.p[7] == ' ')) {
-		append_line(&d->content, str_skip(line, 8));
+		dialog_append_line(&d->content, str_skip(line, 8));
 		return true;
 	}
 	if (!check_content(d))
@@ -360,7 +292,7 @@ static bool run_line(struct dialog *d, struct str line)
 	if (str_has_prefix(line, STR("C:"))) {
 		if (buf_len(&d->group) == 0 && buf_len(&d->h.out) > 0)
 			return fail(d, "the server said more: %.*s", STR_ARG(buf_str(&d->h.out)));
-		append_line(&d->group, text);
+		dialog_append_line(&d->group, text);
 		return true;
 	}
 	if (str_has_prefix(line, STR("S:")))

@@ -257,6 +257,9 @@ void spool_result(struct spool *s, uint64_t id, const struct spool_place *place,
 	s->results = room_for(s->results, s->result_count, sizeof(*s->results));
 	struct fake_result *kept = &s->results[s->result_count++];
 	*kept = (struct fake_result){.id = id, .result = *result};
+	kept->result.status = keep(s->pool, result->status);
+	kept->result.mta = keep(s->pool, result->mta);
+	kept->result.reply = keep(s->pool, result->reply);
 	kept->result.text = keep(s->pool, result->text);
 	s->figures.results++;
 }

@@ -25,7 +25,7 @@ struct fake_record {
 
 struct fake_result {
 	uint64_t id;
-	struct spool_result result; /* text is kept */
+	struct spool_result result; /* strings are kept */
 };
 
 struct fake_spool_figures {

@@ -320,10 +320,8 @@ static bool is_ripe(const struct bounces *b, const struct notice *n, uint64_t no
 	return !busy || failed >= DSN_RECIPIENTS_MAX;
 }
 
-static void on_timer(void *ctx)
+void bounces_run(struct bounces *b, uint64_t now)
 {
-	struct bounces *b = ctx;
-	uint64_t now = loop_now_ms();
 	for (int i = 0; i < PER_RUN && b->at_work < NOTICES_AT_WORK && !b->stopping; i++) {
 		struct notice *n = TAILQ_FIRST(&b->waiting);
 		if (n == NULL)
@@ -335,6 +333,11 @@ static void on_timer(void *ctx)
 	}
 	if (!TAILQ_EMPTY(&b->waiting))
 		start_timer(b, TICK_MS);
+}
+
+static void on_timer(void *ctx)
+{
+	bounces_run(ctx, loop_now_ms());
 }
 
 static void on_failed(void *ctx, uint64_t id)

@@ -61,6 +61,9 @@ void bounces_reset(struct bounces *b);
 /* Begins nothing any more. */
 void bounces_stop(struct bounces *b);
 
+/* Begins what is due; its timer does that, too. */
+void bounces_run(struct bounces *b, uint64_t now_ms);
+
 /* Of struct carrier. */
 void bounces_on_success(
     void *bounces, const struct message *m, const uint16_t *numbers, size_t n, bool relayed);

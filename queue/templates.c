@@ -13,7 +13,7 @@ static const char failure[] =
     "This is the mail system at ${hostname}.\n"
     "\n"
     "Your message could not be delivered to the recipients named below, and it\n"
-    "will not be tried again. Behind each address stands what was the reason.\n"
+    "will not be tried again. The reason is given after each address.\n"
     "\n"
     "${recipients}\n"
     "The message came here on ${arrival} as ${id}.\n"

@@ -7,6 +7,7 @@
 #include "common/mailbox-path.h"
 #include "common/mem.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 enum { RUN_PATH_MAX = 90 /* and a name of a socket in it, in 108 */ };
@@ -124,6 +125,8 @@ static void check_orders(struct checker *r)
 	struct conf *c = r->conf;
 	check_order(
 	    r, CONF_IN_smtp, "header-max", &c->smtp.header_max, "size-max", c->smtp.message_max);
+	check_order(r, CONF_IN_remote, "destination-concurrency",
+	    &c->remote.destination_concurrency, "concurrency", c->remote.concurrency);
 	check_order(r, CONF_IN_queue, "retry-first", &c->queue.retry_first, "retry-max",
 	    c->queue.retry_max);
 	if (c->queue.spool_max > 0 && c->queue.spool_max < 4 * MIB)
@@ -132,6 +135,47 @@ static void check_orders(struct checker *r)
 	else if (c->queue.spool_max > 0)
 		check_order(r, CONF_IN_queue, "segment-size", &c->queue.segment_size, "spool-max",
 		    c->queue.spool_max / 4);
+}
+
+static unsigned remote_line(const struct checker *r, const char *name)
+{
+	return conf_line(r->scan, CONF_IN_remote, name, untitled);
+}
+
+static void check_source(
+    struct checker *r, const char *name, const char *value, int family, const char *example)
+{
+	uint8_t address[16];
+	if (value != NULL && inet_pton(family, value, address) != 1)
+		conf_fault(r->faults, remote_line(r, name),
+		    "%s = \"%.60s\" is no such address; write one of this machine, such as \"%s\"",
+		    name, value, example);
+}
+
+static void check_remote(struct checker *r)
+{
+	struct conf_remote *c = &r->conf->remote;
+	check_source(r, "source-ipv4", c->source4, AF_INET, "192.0.2.1");
+	check_source(r, "source-ipv6", c->source6, AF_INET6, "2001:db8::1");
+	if (c->helo == NULL)
+		c->helo = xstrdup(r->conf->hostname);
+	else if (!address_is_domain(str_from_cstr(c->helo), false) &&
+		 !address_is_literal(str_from_cstr(c->helo)))
+		conf_fault(r->faults, remote_line(r, "helo"),
+		    "helo = \"%.60s\" is no host name; write one such as \"mx.example.org\"",
+		    c->helo);
+}
+
+static void check_resolver(struct checker *r)
+{
+	const struct conf_name_list *forwarders = &r->conf->resolver.forwarders;
+	for (size_t i = 0; i < forwarders->count; i++)
+		if (!conf_is_server_address(str_from_cstr(forwarders->list[i])))
+			conf_fault(r->faults,
+			    conf_line(r->scan, CONF_IN_resolver, "forwarders", untitled),
+			    "forwarders: \"%.60s\" is no address of a name server; write "
+			    "\"192.0.2.53\" or \"[2001:db8::53]:5353\"",
+			    forwarders->list[i]);
 }
 
 void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hostname,
@@ -150,4 +194,7 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 	check_run(r);
 	check_orders(r);
 	check_hostname(r);
+	check_remote(r);
+	check_resolver(r);
+	conf_check_titled(conf, scan, faults);
 }

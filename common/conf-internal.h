@@ -6,6 +6,7 @@
  *   conf-options.c  the table of options, defaults, "did you mean"
  *   conf-value.c    text to typed values
  *   conf-listen.c   listeners and networks
+ *   conf-titled.c   sections with titles: relay, lmtp, destination
  *   conf-check.c    what must hold of values, and between them
  *   conf.c          all of it in order
  */
@@ -36,7 +37,7 @@ void conf_fault(struct conf_faults *faults, unsigned line, const char *format, .
 
 /* --- Options --- */
 enum conf_section {
-#define SECTION(id, name) CONF_IN_##id,
+#define SECTION(id, name, base) CONF_IN_##id,
 #define OPTION(section, name, kind, field, standard, least, most, help)
 #include "common/conf-options.def"
 #undef SECTION
@@ -53,6 +54,9 @@ enum conf_kind {
 	CONF_COUNT,
 	CONF_FLAG,
 	CONF_WORD,
+	CONF_POLICY,
+	CONF_RATE,
+	CONF_NAMES,
 	CONF_LIST,
 	CONF_OTHER,
 };
@@ -61,7 +65,7 @@ struct conf_option {
 	enum conf_section section;
 	const char *name;
 	enum conf_kind kind;
-	size_t offset;	      /* of the field in struct conf */
+	size_t offset;	      /* of the field in the section's struct */
 	const char *standard; /* the default as one would write it; NULL: computed */
 	uint64_t least;
 	uint64_t most;
@@ -73,6 +77,8 @@ extern const size_t conf_option_count;
 extern const char *const conf_section_names[CONF_SECTIONS];
 
 const struct conf_option *conf_find_option(enum conf_section section, struct str name);
+/* There can be any number of it, each with a title. */
+bool conf_is_titled(enum conf_section section);
 /* False when there is no such section. */
 bool conf_find_section(struct str name, enum conf_section *section);
 /* Reports the unknown name and what was probably meant. */
@@ -140,11 +146,35 @@ struct conf_source {
 	unsigned line;	  /* the setting's */
 };
 
-/* Sets the option's field; a value that is wrong is reported and leaves it as it was. */
-void conf_set(struct conf *conf, const struct conf_option *option, struct conf_source source,
+/* Sets the option's field in the struct of its section, `base`; a value that is wrong is reported
+ * and leaves it as it was. */
+void conf_set(void *base, const struct conf_option *option, struct conf_source source,
     const char *value, struct conf_faults *faults);
 /* Absolute, without "." components; heap. */
 char *conf_absolute(const char *file, const char *path);
+
+/* Appends a copy. */
+void conf_add_name(struct conf_name_list *names, const char *name);
+/* The value of option->help's first words that `value` is, or -1. */
+int conf_find_word(const struct conf_option *option, const char *value);
+void conf_fault_word(struct conf_faults *faults, unsigned line, const struct conf_option *option,
+    const char *value);
+/* Frees what the section's options of this struct point to. */
+void conf_free_fields(void *base, enum conf_section section);
+
+/* --- Sections with titles --- */
+/* Whether the section may be called so; reports why not. */
+bool conf_check_title(
+    struct conf_faults *faults, unsigned line, enum conf_section section, struct str title);
+/* The same title, as far as that section is concerned. */
+bool conf_is_same_title(enum conf_section section, struct str a, struct str b);
+/* A new struct at the end of the section's list, with defaults; NULL for `listen`, which has none.
+ */
+void *conf_add_titled(struct conf *conf, const struct conf_heading *heading);
+/* What their values must be, once all are read. */
+void conf_check_titled(
+    struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults);
+void conf_free_titled(struct conf *conf);
 
 /* --- What must hold --- */
 /* `hostname` is what the machine calls itself. */
@@ -152,6 +182,8 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
     struct conf_faults *faults);
 
 /* --- Listeners and networks --- */
+/* "192.0.2.1", "[2001:db8::1]:5353" */
+bool conf_is_server_address(struct str in);
 void conf_add_network(
     struct conf *conf, unsigned line, const char *value, struct conf_faults *faults);
 void conf_add_listener(struct conf *conf, const char *name, enum conf_protocol protocol,

@@ -33,6 +33,18 @@ static bool parse_ip(struct str in, struct ip *out)
 	return inet_pton(AF_INET6, text, out->address) == 1;
 }
 
+bool conf_is_server_address(struct str in)
+{
+	uint64_t port;
+	struct ip ip;
+	size_t end = in.n > 0 && in.p[0] == '[' ? str_find(in, ']') + 1 : str_find(in, ':');
+	if (!parse_ip(str_head(in, end), &ip) || (ip.family == AF_INET6 && in.p[0] != '['))
+		return false;
+	in = str_skip(in, end);
+	return in.n == 0 || (in.p[0] == ':' && str_parse_u64(str_skip(in, 1), 65535, &port) &&
+				port > 0);
+}
+
 /* --- Networks --- */
 
 /* Clears the bits after the prefix; false when one was set. */

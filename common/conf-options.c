@@ -6,13 +6,20 @@
 #include "common/buf.h"
 #include "common/limits.h"
 
+/* conf_base_ID is the struct that the section's fields are of. */
+#define SECTION(id, name, base) typedef base conf_base_##id;
+#define OPTION(section, name, kind, field, standard, least, most, help)
+#include "common/conf-options.def"
+#undef SECTION
+#undef OPTION
+
 const struct conf_option conf_options[] = {
-#define SECTION(id, name)
+#define SECTION(id, name, base)
 #define OPTION(section_, name_, kind_, field_, standard_, least_, most_, help_)                    \
 	{.section = CONF_IN_##section_,                                                            \
 	    .name = name_,                                                                         \
 	    .kind = CONF_##kind_,                                                                  \
-	    .offset = offsetof(struct conf, field_),                                               \
+	    .offset = offsetof(conf_base_##section_, field_),                                               \
 	    .standard = standard_,                                                                 \
 	    .least = least_,                                                                       \
 	    .most = most_,                                                                         \
@@ -24,12 +31,24 @@ const struct conf_option conf_options[] = {
 const size_t conf_option_count = sizeof(conf_options) / sizeof(conf_options[0]);
 
 const char *const conf_section_names[CONF_SECTIONS] = {
-#define SECTION(id, name) [CONF_IN_##id] = name,
+#define SECTION(id, name, base) [CONF_IN_##id] = name,
 #define OPTION(section, name, kind, field, standard, least, most, help)
 #include "common/conf-options.def"
 #undef SECTION
 #undef OPTION
 };
+
+bool conf_is_titled(enum conf_section section)
+{
+	static const size_t sizes[CONF_SECTIONS] = {
+#define SECTION(id, name, base) [CONF_IN_##id] = sizeof(base),
+#define OPTION(section, name, kind, field, standard, least, most, help)
+#include "common/conf-options.def"
+#undef SECTION
+#undef OPTION
+	};
+	return sizes[section] != sizeof(struct conf);
+}
 
 enum { NAME_MAX_COMPARED = 40 };
 
@@ -113,8 +132,9 @@ void conf_unknown_option(
 			    faults, line, "\"%.*s\" belongs outside any section", STR_ARG(name));
 		else
 			conf_fault(faults, line,
-			    "\"%.*s\" belongs into a section: %s { %.*s = ... }", STR_ARG(name),
-			    conf_section_names[i], STR_ARG(name));
+			    "\"%.*s\" belongs into a section: %s%s { %.*s = ... }",
+			    STR_ARG(name), conf_section_names[i],
+			    conf_is_titled((enum conf_section)i) ? " NAME" : "", STR_ARG(name));
 		return;
 	}
 	const struct conf_option *meant = nearest(section, name);
@@ -127,6 +147,17 @@ void conf_unknown_option(
 	list_names(&names, section);
 	conf_fault(faults, line, "there is no option \"%.*s\"; known here are %.*s", STR_ARG(name),
 	    STR_ARG(buf_str(&names)));
+	buf_release(&names);
+}
+
+static void unknown_section(struct conf_faults *faults, unsigned line, struct str name)
+{
+	struct buf names = BUF_INIT(1024);
+	for (unsigned i = CONF_IN_top + 1; i < CONF_SECTIONS; i++)
+		buf_printf(
+		    &names, "%s%s", buf_len(&names) > 0 ? ", " : "", conf_section_names[i]);
+	conf_fault(faults, line, "there is no section \"%.*s\"; the sections are %.*s",
+	    STR_ARG(name), STR_ARG(buf_str(&names)));
 	buf_release(&names);
 }
 
@@ -149,7 +180,5 @@ void conf_unknown_section(struct conf_faults *faults, unsigned line, struct str 
 		conf_fault(faults, line, "there is no section \"%.*s\"; did you mean \"%s\"?",
 		    STR_ARG(name), conf_section_names[best]);
 	else
-		conf_fault(faults, line,
-		    "there is no section \"%.*s\"; the sections are listen, smtp, pop3, queue",
-		    STR_ARG(name));
+		unknown_section(faults, line, name);
 }

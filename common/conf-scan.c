@@ -141,7 +141,7 @@ static bool check_setting(struct scanner *s, const struct conf_token *name, bool
 		conf_unknown_option(s->faults, name->line, s->section, name->text);
 		return false;
 	}
-	if (is_list && option->kind != CONF_LIST) {
+	if (is_list && option->kind != CONF_LIST && option->kind != CONF_NAMES) {
 		conf_fault(s->faults, name->line, "%s takes one value, not a list", option->name);
 		return false;
 	}
@@ -196,20 +196,12 @@ static void scan_setting(struct scanner *s, const struct conf_token *name)
 		conf_blank(s->scan->clean, name->start, s->tokens[s->next - 1].end);
 }
 
-static bool is_title(struct str title)
-{
-	for (size_t i = 0; i < title.n; i++)
-		if (!ascii_is_alnum(title.p[i]) && strchr("_.-", title.p[i]) == NULL)
-			return false;
-	return title.n > 0 && title.n <= 40;
-}
-
 static const struct conf_heading *find_heading(
     const struct scanner *s, enum conf_section section, struct str title)
 {
 	for (size_t i = 0; i < s->scan->heading_count; i++)
 		if (s->scan->headings[i].section == section &&
-		    str_eq(s->scan->headings[i].title, title))
+		    conf_is_same_title(section, s->scan->headings[i].title, title))
 			return &s->scan->headings[i];
 	return NULL;
 }
@@ -219,16 +211,13 @@ static bool check_section(
     struct scanner *s, const struct conf_token *name, const struct conf_token *title)
 {
 	struct str t = title == NULL ? (struct str){NULL, 0} : title->text;
-	if (s->section == CONF_IN_listen && !is_title(t)) {
-		conf_fault(s->faults, name->line,
-		    "a listen section has a name of letters, digits and hyphens: listen smtp { ... "
-		    "}");
+	bool titled = conf_is_titled(s->section);
+	const char *section = conf_section_names[s->section];
+	if (titled && !conf_check_title(s->faults, name->line, s->section, t))
 		return false;
-	}
-	if (s->section != CONF_IN_listen && title != NULL) {
+	if (!titled && title != NULL) {
 		conf_fault(s->faults, name->line,
-		    "the section %s has no name of its own; write %s { ... }",
-		    conf_section_names[s->section], conf_section_names[s->section]);
+		    "the section %s has no name of its own; write %s { ... }", section, section);
 		return false;
 	}
 	const struct conf_heading *earlier = find_heading(s, s->section, t);
@@ -237,11 +226,26 @@ static bool check_section(
 		    "listen %.*s is there in line %u already; give this one another name, such as "
 		    "listen %.*s-2 { protocol = ... }",
 		    STR_ARG(t), earlier->line, STR_ARG(t));
+	else if (earlier != NULL && titled)
+		conf_fault(s->faults, name->line,
+		    "%s %.*s is there in line %u already; put both together, or change the name",
+		    section, STR_ARG(t), earlier->line);
 	else if (earlier != NULL)
 		conf_fault(s->faults, name->line,
-		    "the section %s begins in line %u already; put both together",
-		    conf_section_names[s->section], earlier->line);
+		    "the section %s begins in line %u already; put both together", section,
+		    earlier->line);
 	return earlier == NULL;
+}
+
+static void add_heading(struct scanner *s, const struct conf_token *name)
+{
+	struct conf_scan *scan = s->scan;
+	if (scan->heading_count == CONF_SETTINGS_MAX)
+		conf_fault(
+		    s->faults, name->line, "there are more than %d sections", CONF_SETTINGS_MAX);
+	else
+		scan->headings[scan->heading_count++] = (struct conf_heading){
+		    .section = s->section, .title = s->title, .line = name->line};
 }
 
 /* After NAME [TITLE] "{". */
@@ -264,10 +268,8 @@ static void open_section(
 	s->section_line = name->line;
 	s->section_start = name->start;
 	s->section_bad = !check_section(s, name, title);
-	if (s->section_bad || s->scan->heading_count == CONF_SETTINGS_MAX)
-		return;
-	s->scan->headings[s->scan->heading_count++] =
-	    (struct conf_heading){.section = section, .title = s->title, .line = name->line};
+	if (!s->section_bad)
+		add_heading(s, name);
 }
 
 static void close_section(struct scanner *s, size_t end)

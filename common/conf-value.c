@@ -21,6 +21,7 @@ static const struct unit octet_units[] = {
 static const struct unit second_units[] = {{"s", 1}, {"", 1}, {"sec", 1}, {"second", 1},
     {"seconds", 1}, {"min", MINUTE}, {"minute", MINUTE}, {"minutes", MINUTE}, {"h", HOUR},
     {"hour", HOUR}, {"hours", HOUR}, {"d", DAY}, {"day", DAY}, {"days", DAY}, {NULL, 0}};
+static const struct unit rate_units[] = {{"/h", 1}, {"/min", 60}, {"/s", 3600}, {NULL, 0}};
 static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
 
 struct number_kind {
@@ -35,6 +36,7 @@ static const struct number_kind *number_kind(enum conf_kind kind)
 	static const struct number_kind seconds = {
 	    second_units, "a time such as \"30 s\", \"5 min\", \"4 h\" or \"5 d\""};
 	static const struct number_kind count = {no_units, "a whole number"};
+	static const struct number_kind rate = {rate_units, "a rate such as \"100/h\" or \"10/min\""};
 	switch (kind) {
 	case CONF_OCTETS:
 	case CONF_SIZE:
@@ -43,6 +45,8 @@ static const struct number_kind *number_kind(enum conf_kind kind)
 		return &seconds;
 	case CONF_COUNT:
 		return &count;
+	case CONF_RATE:
+		return &rate;
 	default:
 		return NULL;
 	}
@@ -70,9 +74,10 @@ static void format_number(const struct unit *units, uint64_t v, char *out, size_
 	for (const struct unit *u = units; u->name != NULL; u++)
 		if (u->factor > best->factor && v > 0 && v % u->factor == 0)
 			best = u;
-	const char *name = best->factor == 1 ? "" : best->name;
+	bool rate = best->name[0] == '/';
+	const char *name = best->factor == 1 && !rate ? "" : best->name;
 	snprintf(out, size, "%llu%s%s", (unsigned long long)(v / best->factor),
-	    *name == '\0' ? "" : " ", name);
+	    *name == '\0' || rate ? "" : " ", name);
 }
 
 static void set_number(void *field, const struct conf_option *option, uint64_t v)
@@ -105,8 +110,7 @@ static void number(void *field, const struct conf_option *option, struct conf_so
 	    option->name, value, least, most);
 }
 
-/* The place of `value` among the words before the colon in the option's help, or -1. */
-static int find_word(const struct conf_option *option, const char *value)
+int conf_find_word(const struct conf_option *option, const char *value)
 {
 	struct str words = str_from_cstr(option->help);
 	words.n = str_find(words, ':');
@@ -117,6 +121,24 @@ static int find_word(const struct conf_option *option, const char *value)
 		words = str_skip(words, n + 1);
 	}
 	return -1;
+}
+
+/* "none, may or encrypt" */
+void conf_fault_word(struct conf_faults *faults, unsigned line, const struct conf_option *option,
+    const char *value)
+{
+	struct str words = str_from_cstr(option->help);
+	struct buf list = BUF_INIT(1024);
+	words.n = str_find(words, ':');
+	while (words.n > 0) {
+		size_t n = str_find(words, '|');
+		const char *glue = buf_len(&list) == 0 ? "" : n == words.n ? " or " : ", ";
+		buf_printf(&list, "%s%.*s", glue, STR_ARG(str_head(words, n)));
+		words = str_skip(words, n + 1);
+	}
+	conf_fault(faults, line, "%s = \"%.60s\": it can be %.*s", option->name, value,
+	    STR_ARG(buf_str(&list)));
+	buf_release(&list);
 }
 
 static int find_truth(const struct conf_option *option, const char *value)
@@ -133,20 +155,15 @@ static int find_truth(const struct conf_option *option, const char *value)
 static void word(void *field, const struct conf_option *option, struct conf_source source,
     const char *value, struct conf_faults *faults)
 {
-	int i = find_word(option, value);
+	int i = conf_find_word(option, value);
 	if (i < 0)
 		i = find_truth(option, value);
-	if (i < 0) {
-		struct str words = str_from_cstr(option->help);
-		words.n = str_find(words, ':');
-		struct str first = str_head(words, str_find(words, '|'));
-		conf_fault(faults, source.line, "%s = \"%.60s\": it can be %.*s or %.*s",
-		    option->name, value, STR_ARG(first), STR_ARG(str_skip(words, first.n + 1)));
-	} else if (option->kind == CONF_FLAG) {
+	if (i < 0)
+		conf_fault_word(faults, source.line, option, value);
+	else if (option->kind == CONF_FLAG)
 		*(bool *)field = i == 1;
-	} else {
-		*(unsigned *)field = (unsigned)i;
-	}
+	else
+		*(unsigned *)field = (unsigned)i + (option->kind == CONF_POLICY);
 }
 
 /* Without "." components and double slashes; ".." stays, since a link may be before it. */
@@ -198,10 +215,16 @@ static void text(char **field, const struct conf_option *option, struct conf_sou
 	*field = option->kind == CONF_PATH ? conf_absolute(source.path, value) : xstrdup(value);
 }
 
-void conf_set(struct conf *conf, const struct conf_option *option, struct conf_source source,
+void conf_add_name(struct conf_name_list *names, const char *name)
+{
+	names->list = xreallocarray(names->list, names->count + 1, sizeof(*names->list));
+	names->list[names->count++] = xstrdup(name);
+}
+
+void conf_set(void *base, const struct conf_option *option, struct conf_source source,
     const char *value, struct conf_faults *faults)
 {
-	void *field = (char *)conf + option->offset;
+	void *field = (char *)base + option->offset;
 	switch (option->kind) {
 	case CONF_TEXT:
 	case CONF_PATH:
@@ -211,14 +234,39 @@ void conf_set(struct conf *conf, const struct conf_option *option, struct conf_s
 	case CONF_SIZE:
 	case CONF_SECONDS:
 	case CONF_COUNT:
+	case CONF_RATE:
 		number(field, option, source, value, faults);
 		break;
 	case CONF_FLAG:
 	case CONF_WORD:
+	case CONF_POLICY:
 		word(field, option, source, value, faults);
+		break;
+	case CONF_NAMES:
+		conf_add_name(field, value);
 		break;
 	case CONF_LIST:
 	case CONF_OTHER:
 		break;
+	}
+}
+
+static void free_names(struct conf_name_list *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->list[i]);
+	free(names->list);
+}
+
+void conf_free_fields(void *base, enum conf_section section)
+{
+	for (size_t i = 0; i < conf_option_count; i++) {
+		void *field = (char *)base + conf_options[i].offset;
+		if (conf_options[i].section != section)
+			continue;
+		if (conf_options[i].kind == CONF_TEXT || conf_options[i].kind == CONF_PATH)
+			free(*(char **)field);
+		else if (conf_options[i].kind == CONF_NAMES)
+			free_names(field);
 	}
 }

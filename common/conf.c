@@ -2,12 +2,14 @@
  *
  * Reads a configuration in four steps, each of which reports all it finds: form
  * (conf-scan.c), values (libconfuse unquotes them, conf-value.c types them), lists
- * of addresses (conf-listen.c), and what must hold between values (conf-check.c).
+ * of addresses (conf-listen.c), and what must hold between values (conf-check.c,
+ * conf-titled.c).
  *
  * A configuration can open, look up and run nothing: there is no include, no
  * function and no environment. It may be parsed inside the jail.
  */
 #include "common/conf-internal.h"
+#include "common/limits.h"
 #include "common/mem.h"
 
 #include <confuse.h>
@@ -110,6 +112,11 @@ static void add_option(enum conf_section section, cfg_opt_t option)
 	section_options[section][i] = option;
 }
 
+static bool is_list(const struct conf_option *o)
+{
+	return o->kind == CONF_LIST || o->kind == CONF_NAMES;
+}
+
 /* libconfuse's option table, from ours. Every value is text to it: conf-value.c says better what
  * is wrong with one. */
 static cfg_opt_t *confuse_options(void)
@@ -119,10 +126,11 @@ static cfg_opt_t *confuse_options(void)
 		const struct conf_option *o = &conf_options[i];
 		cfg_opt_t text = CFG_STR(o->name, NULL, CFGF_NODEFAULT);
 		cfg_opt_t list = CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT);
-		add_option(o->section, o->kind == CONF_LIST ? list : text);
+		add_option(o->section, is_list(o) ? list : text);
 	}
 	for (unsigned i = CONF_IN_top + 1; i < CONF_SECTIONS; i++) {
-		cfg_flag_t flags = i == CONF_IN_listen ? CFGF_MULTI | CFGF_TITLE : CFGF_NODEFAULT;
+		cfg_flag_t flags = conf_is_titled((enum conf_section)i) ? CFGF_MULTI | CFGF_TITLE
+									: CFGF_NODEFAULT;
 		cfg_opt_t section = CFG_SEC(conf_section_names[i], section_options[i], flags);
 		add_option(CONF_IN_top, section);
 	}
@@ -139,38 +147,63 @@ struct reader {
 	const struct conf_scan *scan;
 };
 
-static cfg_t *section_of(const struct reader *r, const struct conf_setting *s)
+static cfg_t *titled_section(const struct reader *r, enum conf_section section, struct str title)
 {
-	char title[64];
-	if (s->option->section == CONF_IN_top)
-		return r->cfg;
-	if (s->option->section != CONF_IN_listen)
-		return cfg_getsec(r->cfg, conf_section_names[s->option->section]);
-	snprintf(title, sizeof(title), "%.*s", STR_ARG(s->title));
-	return cfg_gettsec(r->cfg, "listen", title);
+	char text[NEXTHOP_MAX + 1];
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(title));
+	return cfg_gettsec(r->cfg, conf_section_names[section], text);
 }
 
-static void set_defaults(struct reader *r)
+static void set_defaults(struct reader *r, void *base, enum conf_section section)
 {
 	for (size_t i = 0; i < conf_option_count; i++)
-		if (conf_options[i].standard != NULL)
-			conf_set(r->conf, &conf_options[i], (struct conf_source){.path = r->path},
+		if (conf_options[i].section == section && conf_options[i].standard != NULL)
+			conf_set(base, &conf_options[i], (struct conf_source){.path = r->path},
 			    conf_options[i].standard, r->faults);
-	r->conf->workers = machine.processors;
+}
+
+static void set_value(struct reader *r, void *base, cfg_t *section, const struct conf_setting *s)
+{
+	const char *name = s->option->name;
+	const struct conf_source source = {.path = r->path, .line = s->line};
+	if (section == NULL || s->option->kind == CONF_LIST || s->option->kind == CONF_OTHER)
+		return;
+	for (unsigned i = 0; i < cfg_size(section, name); i++) {
+		const char *value = cfg_getnstr(section, name, i);
+		if (value != NULL)
+			conf_set(base, s->option, source, value, r->faults);
+	}
 }
 
 static void set_values(struct reader *r)
 {
+	for (unsigned i = 0; i < CONF_SECTIONS; i++)
+		if (!conf_is_titled((enum conf_section)i))
+			set_defaults(r, r->conf, (enum conf_section)i);
+	r->conf->workers = machine.processors;
 	for (size_t i = 0; i < r->scan->setting_count; i++) {
 		const struct conf_setting *s = &r->scan->settings[i];
-		cfg_t *section = section_of(r, s);
-		const char *value = section == NULL || s->option->kind == CONF_LIST
-					? NULL
-					: cfg_getstr(section, s->option->name);
-		if (value != NULL)
-			conf_set(r->conf, s->option,
-			    (struct conf_source){.path = r->path, .line = s->line}, value,
-			    r->faults);
+		enum conf_section section = s->option->section;
+		if (!conf_is_titled(section))
+			set_value(r, r->conf,
+			    section == CONF_IN_top ? r->cfg
+						   : cfg_getsec(r->cfg, conf_section_names[section]),
+			    s);
+	}
+}
+
+/* The struct of one section that has a title. */
+static void set_titled(struct reader *r, const struct conf_heading *heading)
+{
+	void *base = conf_add_titled(r->conf, heading);
+	if (base == NULL)
+		return;
+	cfg_t *section = titled_section(r, heading->section, heading->title);
+	set_defaults(r, base, heading->section);
+	for (size_t i = 0; i < r->scan->setting_count; i++) {
+		const struct conf_setting *s = &r->scan->settings[i];
+		if (s->option->section == heading->section && str_eq(s->title, heading->title))
+			set_value(r, base, section, s);
 	}
 }
 
@@ -206,10 +239,10 @@ static bool parse_protocol(const char *word, enum conf_protocol *out)
 /* One section "listen NAME". */
 static void set_listener(struct reader *r, const struct conf_heading *heading)
 {
-	char name[64];
+	char name[SECTION_NAME_MAX + 1];
 	enum conf_protocol protocol;
 	snprintf(name, sizeof(name), "%.*s", STR_ARG(heading->title));
-	cfg_t *section = cfg_gettsec(r->cfg, "listen", name);
+	cfg_t *section = titled_section(r, CONF_IN_listen, heading->title);
 	if (section == NULL)
 		return;
 	const char *word = cfg_getstr(section, "protocol");
@@ -232,11 +265,28 @@ static void set_listener(struct reader *r, const struct conf_heading *heading)
 		    r->conf, name, protocol, line, cfg_getnstr(section, "address", i), r->faults);
 }
 
-static void set_listeners(struct reader *r)
+static void set_sections(struct reader *r)
 {
-	for (size_t i = 0; i < r->scan->heading_count; i++)
-		if (r->scan->headings[i].section == CONF_IN_listen)
-			set_listener(r, &r->scan->headings[i]);
+	for (size_t i = 0; i < r->scan->heading_count; i++) {
+		const struct conf_heading *heading = &r->scan->headings[i];
+		if (heading->section == CONF_IN_listen)
+			set_listener(r, heading);
+		else
+			set_titled(r, heading);
+	}
+}
+
+static void set_families(struct reader *r)
+{
+	const struct conf_option *option = conf_find_option(CONF_IN_remote, STR("families"));
+	unsigned line = conf_line(r->scan, CONF_IN_remote, "families", (struct str){NULL, 0});
+	cfg_t *section = line == 0 ? NULL : cfg_getsec(r->cfg, "remote");
+	const char *value = section == NULL ? NULL : cfg_getstr(section, "families");
+	int word = value == NULL ? 0 : conf_find_word(option, value);
+	if (word < 0)
+		conf_fault_word(r->faults, line, option, value);
+	r->conf->remote.ipv4 = word != 2;
+	r->conf->remote.ipv6 = word != 1;
 }
 
 static void set_log(struct reader *r)
@@ -271,10 +321,10 @@ static void read_values(struct reader *r)
 	cfg_set_error_function(r->cfg, on_confuse_fault);
 	if (cfg_parse_buf(r->cfg, r->scan->clean) != CFG_SUCCESS && r->faults->count == 0)
 		conf_fault(r->faults, 0, "the file cannot be read");
-	set_defaults(r);
 	set_values(r);
 	set_networks(r);
-	set_listeners(r);
+	set_sections(r);
+	set_families(r);
 	set_log(r);
 	conf_check(r->conf, r->scan, machine.hostname, r->faults);
 	cfg_free(r->cfg);
@@ -321,10 +371,11 @@ void conf_free(struct conf *conf)
 		free(conf->listeners[i].name);
 		free(conf->listeners[i].address);
 	}
-	char *const texts[] = {conf->hostname, conf->postmaster, conf->tables, conf->mailboxes,
-	    conf->spool, conf->run, conf->recipient_delimiter, conf->log_path};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		free(texts[i]);
+	for (unsigned i = 0; i < CONF_SECTIONS; i++)
+		if (!conf_is_titled((enum conf_section)i))
+			conf_free_fields(conf, (enum conf_section)i);
+	conf_free_titled(conf);
+	free(conf->log_path);
 	free(conf->listeners);
 	free(conf->networks);
 	free(conf);

@@ -86,13 +86,13 @@ struct conf_name_list {
 /* relay NAME { host = "smtp.provider.example:465" ... }: a server that takes our mail for others */
 struct conf_relay {
 	char *name;
-	char *host;	   /* as common/nexthop.h writes it, without "relay:" and "smtp:";
-			      "smtp.example:465" means the host */
+	char *host;	   /* a nexthop in its one text (common/nexthop.h), not "relay:"; written
+			      "smtp.example:465", it is "smtp:[smtp.example]:465" here */
 	unsigned tls;	   /* enum tls_policy; default: verify with a login, else may */
 	bool implicit_tls; /* default: at port 465 */
 	char *login;	   /* name of an entry of the table "logins"; NULL: no AUTH */
-	struct conf_name_list domains; /* for these domains (".example.org": all below); empty:
-					  every one without a route */
+	struct conf_name_list domains; /* for these domains (".example.org": all below), in lower
+					  case; empty: every one without a route */
 	unsigned line;
 };
 
@@ -106,7 +106,7 @@ struct conf_lmtp {
 /* destination "example.org" { concurrency = 2 ... }; fields that the section does not set have the
  * values of the section remote or queue. */
 struct conf_destination {
-	char *name; /* a nexthop, compared without case; ".example.org": every one below */
+	char *name; /* a nexthop in its one text; ".example.org", in lower case: every one below */
 	unsigned concurrency;
 	unsigned rate;	      /* deliveries an hour; 0: no limit */
 	unsigned retry_first; /* seconds */

@@ -12,6 +12,7 @@ enum {
 	ADDRESS_MAX = 320,	 /* local part, "@", domain */
 	MAILBOX_PATH_MAX = 1024, /* expanded "mailboxes" template */
 	NEXTHOP_MAX = 255,
+	SECTION_NAME_MAX = 40, /* of a relay, an lmtp socket, a listener */
 	HELO_MAX = 255,
 	ENVID_MAX = 100,	  /* RFC 3461 §4.4 */
 	ORCPT_MAX = 500,	  /* RFC 3461 §4.2 */

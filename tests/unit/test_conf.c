@@ -108,24 +108,86 @@ START_TEST(defaults_are_those_of_the_header)
 }
 END_TEST
 
+START_TEST(the_way_out_has_the_defaults_of_the_header)
+{
+	struct conf *c = parse_well(MINIMAL);
+	ck_assert_uint_eq(c->queue.delay_notice, 4 * 3600);
+	ck_assert_uint_eq(c->queue.bounce_size, 50 * KIB);
+	ck_assert_ptr_null(c->queue.templates);
+	ck_assert_uint_eq(c->remote.concurrency, 1000);
+	ck_assert_uint_eq(c->remote.destination_concurrency, 20);
+	ck_assert_uint_eq(c->remote.connect_timeout, 30);
+	ck_assert_uint_eq(c->remote.greeting_timeout, 300);
+	ck_assert_uint_eq(c->remote.command_timeout, 300);
+	ck_assert_uint_eq(c->remote.data_timeout, 180);
+	ck_assert_uint_eq(c->remote.end_timeout, 600);
+	ck_assert_uint_eq(c->remote.reuse_idle, 2);
+	ck_assert_uint_eq(c->remote.reuse_max, 100);
+	ck_assert_uint_eq(c->remote.port, 25);
+	ck_assert(c->remote.ipv4 && c->remote.ipv6);
+	ck_assert_ptr_null(c->remote.source4);
+	ck_assert_ptr_null(c->remote.source6);
+	ck_assert_str_eq(c->remote.helo, "mx.example.org");
+	ck_assert_uint_eq(c->remote.tls, TLS_DANE);
+	ck_assert_str_eq(c->remote.authorities, "/etc/ssl/certs/ca-certificates.crt");
+	ck_assert_uint_eq(c->resolver.forwarders.count, 0);
+	ck_assert_ptr_null(c->resolver.trust_anchor);
+	ck_assert(c->resolver.validate);
+	ck_assert_uint_eq(c->resolver.timeout, 15);
+	ck_assert_uint_eq(c->resolver.cache_size, 32 * MIB);
+	ck_assert_uint_eq(c->relay_count + c->lmtp_count + c->destination_count, 0);
+	conf_free(c);
+}
+END_TEST
+
 /* --- Each row of the table, at its bounds --- */
 
-/* MINIMAL and this setting; retry-first may be more than the default of retry-max. */
+/* What else must be said, so that this can be. */
+static const char *companion(const struct conf_option *o)
+{
+	if (strcmp(o->name, "retry-first") == 0)
+		return "retry-max = \"1 d\"";
+	if (strcmp(o->name, "destination-concurrency") == 0)
+		return "concurrency = 100000";
+	if (o->section == CONF_IN_relay)
+		return "host = x";
+	return o->section == CONF_IN_lmtp ? "socket = x" : "";
+}
+
+/* MINIMAL and this setting. */
 static char *setting(const struct conf_option *o, const char *value)
 {
 	char *text = NULL;
-	const char *section = conf_section_names[o->section];
-	const char *also = strcmp(o->name, "retry-first") == 0 ? "retry-max = \"1 d\"" : "";
 	bool top = o->section == CONF_IN_top;
-	int n = asprintf(&text, "%s%s%s%s = \"%s\" %s%s\n", MINIMAL, section, top ? "" : " { ", o->name,
-	    value, also, top ? "" : " }");
+	int n = asprintf(&text, "%s%s%s%s%s = \"%s%s\" %s%s\n", MINIMAL,
+	    conf_section_names[o->section], conf_is_titled(o->section) ? " x" : "",
+	    top ? "" : " { ", o->name, value, o->kind == CONF_RATE ? "/h" : "", companion(o),
+	    top ? "" : " }");
 	ck_assert_int_gt(n, 0);
 	return text;
 }
 
+/* The struct that the setting is in. */
+static const void *base_of(const struct conf *c, const struct conf_option *o)
+{
+	switch (o->section) {
+	case CONF_IN_relay:
+		ck_assert_uint_eq(c->relay_count, 1);
+		return c->relays;
+	case CONF_IN_lmtp:
+		ck_assert_uint_eq(c->lmtp_count, 1);
+		return c->lmtps;
+	case CONF_IN_destination:
+		ck_assert_uint_eq(c->destination_count, 1);
+		return c->destinations;
+	default:
+		return c;
+	}
+}
+
 static uint64_t field(const struct conf *c, const struct conf_option *o)
 {
-	const char *at = (const char *)c + o->offset;
+	const char *at = (const char *)base_of(c, o) + o->offset;
 	uint64_t v = 0;
 	memcpy(&v, at, o->kind == CONF_OCTETS ? 8 : 4);
 	return v;
@@ -134,7 +196,7 @@ static uint64_t field(const struct conf *c, const struct conf_option *o)
 static bool is_number(const struct conf_option *o)
 {
 	return o->kind == CONF_OCTETS || o->kind == CONF_SIZE || o->kind == CONF_SECONDS ||
-	       o->kind == CONF_COUNT;
+	       o->kind == CONF_COUNT || o->kind == CONF_RATE;
 }
 
 static void check_value(const struct conf_option *o, uint64_t v, bool good)
@@ -183,7 +245,7 @@ START_TEST(every_word_is_taken_and_no_other)
 {
 	for (size_t i = 0; i < conf_option_count; i++) {
 		const struct conf_option *o = &conf_options[i];
-		if (o->kind != CONF_FLAG && o->kind != CONF_WORD)
+		if (o->kind != CONF_FLAG && o->kind != CONF_WORD && o->kind != CONF_POLICY)
 			continue;
 		struct str words = str_from_cstr(o->help);
 		words.n = str_find(words, ':');
@@ -193,7 +255,9 @@ START_TEST(every_word_is_taken_and_no_other)
 			char *text = setting(o, word);
 			struct conf *c = parse_well(text);
 			uint64_t v =
-			    o->kind == CONF_FLAG ? *((const bool *)c + o->offset) : field(c, o);
+			    o->kind == CONF_FLAG
+				? *((const bool *)base_of(c, o) + o->offset)
+				: field(c, o) - (o->kind == CONF_POLICY);
 			ck_assert_msg(v == k, "%s = %s", o->name, word);
 			conf_free(c);
 			free(text);
@@ -250,7 +314,8 @@ START_TEST(every_option_is_documented_in_the_example)
 	struct conf *a = parse_well(text);
 	struct conf *b = parse_well(bare);
 	for (size_t i = 0; i < conf_option_count; i++)
-		if (is_number(&conf_options[i]) && strcmp(conf_options[i].name, "workers") != 0)
+		if (is_number(&conf_options[i]) && !conf_is_titled(conf_options[i].section) &&
+		    strcmp(conf_options[i].name, "workers") != 0)
 			ck_assert_msg(field(a, &conf_options[i]) == field(b, &conf_options[i]),
 			    "%s", conf_options[i].name);
 	conf_free(a);
@@ -386,6 +451,125 @@ START_TEST(other_values_are_as_written)
 }
 END_TEST
 
+/* --- Sections with titles, and what belongs to the way out --- */
+
+START_TEST(relays_are_read)
+{
+	struct conf *c = parse_more_well(
+	    "relay Provider { host = \"Smtp.provider.example:465\" login = smarthost }\n"
+	    "relay 'two' { host = \"[192.0.2.1]\" domains = { Example.org, \".example.net\" } }\n"
+	    "relay 3 { host = \"192.0.2.1:2525\" domains = x.example tls = encrypt }\n"
+	    "relay 4 { host = \"[2001:db8::1]:465\" implicit-tls = no tls = none }\n"
+	    "relay 5 { host = \"smtp:example.org:587\" implicit-tls = yes login = a tls = may }\n"
+	    "relay 6 { host = \"lmtp:[localhost]\" }\n");
+	ck_assert_uint_eq(c->relay_count, 6);
+	const struct conf_relay *r = c->relays;
+	ck_assert_str_eq(r[0].name, "Provider");
+	ck_assert_str_eq(r[0].host, "smtp:[smtp.provider.example]:465");
+	ck_assert_str_eq(r[0].login, "smarthost");
+	ck_assert_uint_eq(r[0].tls, TLS_VERIFY);
+	ck_assert(r[0].implicit_tls);
+	ck_assert_uint_eq(r[0].domains.count, 0);
+	ck_assert_uint_eq(r[0].line, MINIMAL_LINES + 1);
+	ck_assert_str_eq(r[1].name, "two");
+	ck_assert_str_eq(r[1].host, "[192.0.2.1]");
+	ck_assert_ptr_null(r[1].login);
+	ck_assert_uint_eq(r[1].tls, TLS_MAY);
+	ck_assert(!r[1].implicit_tls);
+	ck_assert_uint_eq(r[1].domains.count, 2);
+	ck_assert_str_eq(r[1].domains.list[0], "example.org");
+	ck_assert_str_eq(r[1].domains.list[1], ".example.net");
+	ck_assert_str_eq(r[2].host, "smtp:[192.0.2.1]:2525");
+	ck_assert_uint_eq(r[2].domains.count, 1);
+	ck_assert_uint_eq(r[2].tls, TLS_ENCRYPT);
+	ck_assert_str_eq(r[3].host, "smtp:[IPv6:2001:db8::1]:465");
+	ck_assert(!r[3].implicit_tls);
+	ck_assert_uint_eq(r[3].tls, TLS_NONE);
+	ck_assert_str_eq(r[4].host, "smtp:example.org:587");
+	ck_assert(r[4].implicit_tls);
+	ck_assert_uint_eq(r[4].tls, TLS_MAY);
+	ck_assert_str_eq(r[5].host, "lmtp:[localhost]");
+	conf_free(c);
+}
+END_TEST
+
+START_TEST(sockets_are_read)
+{
+	struct conf *c = parse_more_well("lmtp dovecot { socket = \"/run/dovecot//lmtp\" }\n"
+					 "lmtp x.y_z-1 { socket = \"lmtp\" }\n");
+	ck_assert_uint_eq(c->lmtp_count, 2);
+	ck_assert_str_eq(c->lmtps[0].name, "dovecot");
+	ck_assert_str_eq(c->lmtps[0].socket, "/run/dovecot/lmtp");
+	ck_assert_uint_eq(c->lmtps[0].line, MINIMAL_LINES + 1);
+	ck_assert_str_eq(c->lmtps[1].name, "x.y_z-1");
+	ck_assert_str_eq(c->lmtps[1].socket, "/etc/postern/lmtp");
+	conf_free(c);
+}
+END_TEST
+
+START_TEST(destinations_are_read)
+{
+	struct conf *c = parse_more_well(
+	    "remote { destination-concurrency = 7 } queue { retry-max = \"2 h\" lifetime = \"3 d\" }\n"
+	    "destination \"Example.ORG\" { concurrency = 2 rate = \"10/min\" }\n"
+	    "destination .Example.org { rate = \"100/h\" retry-first = \"3 h\" }\n"
+	    "destination \"SMTP:[Mx.example]:25\" { rate = \"2 /S\" lifetime = \"1 d\" }\n"
+	    "destination relay:Provider { retry-max = 30 rate = \"0/h\" }\n"
+	    "destination '[::1]' { }\n");
+	const struct conf_destination *d = c->destinations;
+	ck_assert_uint_eq(c->destination_count, 5);
+	ck_assert_str_eq(d[0].name, "example.org");
+	ck_assert_uint_eq(d[0].concurrency, 2);
+	ck_assert_uint_eq(d[0].rate, 600);
+	ck_assert_uint_eq(d[0].retry_first, 60);
+	ck_assert_uint_eq(d[0].retry_max, 2 * HOUR);
+	ck_assert_uint_eq(d[0].lifetime, 3 * DAY);
+	ck_assert_uint_eq(d[0].line, MINIMAL_LINES + 2);
+	ck_assert_str_eq(d[1].name, ".example.org");
+	ck_assert_uint_eq(d[1].concurrency, 7);
+	ck_assert_uint_eq(d[1].rate, 100);
+	ck_assert_uint_eq(d[1].retry_first, 3 * HOUR);
+	ck_assert_uint_eq(d[1].retry_max, 3 * HOUR);
+	ck_assert_str_eq(d[2].name, "smtp:[mx.example]");
+	ck_assert_uint_eq(d[2].rate, 7200);
+	ck_assert_uint_eq(d[2].lifetime, DAY);
+	ck_assert_str_eq(d[3].name, "relay:Provider");
+	ck_assert_uint_eq(d[3].retry_first, 30);
+	ck_assert_uint_eq(d[3].retry_max, 30);
+	ck_assert_uint_eq(d[3].rate, 0);
+	ck_assert_str_eq(d[4].name, "[IPv6:::1]");
+	conf_free(c);
+}
+END_TEST
+
+START_TEST(the_way_out_is_as_written)
+{
+	struct conf *c = parse_more_well(
+	    "remote { families = ipv4 source-ipv4 = 192.0.2.1 source-ipv6 = \"2001:db8::1\"\n"
+	    "helo = \"[192.0.2.1]\" tls = dane-only authorities = ca.pem concurrency = 5 }\n"
+	    "resolver { forwarders = { 192.0.2.53, \"192.0.2.53:53\", \"[::1]\", \"[::1]:5353\" }\n"
+	    "trust-anchor = root.key validate = no }\n"
+	    "queue { templates = bounces }\n");
+	ck_assert(c->remote.ipv4 && !c->remote.ipv6);
+	ck_assert_str_eq(c->remote.source4, "192.0.2.1");
+	ck_assert_str_eq(c->remote.source6, "2001:db8::1");
+	ck_assert_str_eq(c->remote.helo, "[192.0.2.1]");
+	ck_assert_uint_eq(c->remote.tls, TLS_DANE_ONLY);
+	ck_assert_str_eq(c->remote.authorities, "/etc/postern/ca.pem");
+	ck_assert_uint_eq(c->remote.destination_concurrency, 5);
+	ck_assert_uint_eq(c->resolver.forwarders.count, 4);
+	ck_assert_str_eq(c->resolver.forwarders.list[3], "[::1]:5353");
+	ck_assert_str_eq(c->resolver.trust_anchor, "/etc/postern/root.key");
+	ck_assert(!c->resolver.validate);
+	ck_assert_str_eq(c->queue.templates, "/etc/postern/bounces");
+	conf_free(c);
+	c = parse_more_well("remote { families = ipv6 } resolver { forwarders = 127.0.0.1 }\n");
+	ck_assert(!c->remote.ipv4 && c->remote.ipv6);
+	ck_assert_uint_eq(c->resolver.forwarders.count, 1);
+	conf_free(c);
+}
+END_TEST
+
 START_TEST(a_default_gives_way_to_a_smaller_bound)
 {
 	struct conf *c = parse_more_well("smtp { size-max = \"64 KiB\" }\n"
@@ -426,7 +610,8 @@ static const struct {
     {MORE("smtp { colour = red }\n"), "4: known here are size-max, "},
     {MORE("smtpd { size-max = 5 }\n"), "4: did you mean \"smtp\"?"},
     {MORE("certificate \"x\" { chain = y { } }\nworker = 1"),
-	"4: the sections are listen\n5: did you mean \"workers\"?"},
+	"4: the sections are listen, smtp, pop3, queue, remote, resolver, relay, lmtp, "
+	"destination\n5: did you mean \"workers\"?"},
     {MORE("workers { }\n"), "4: is no section; write workers ="},
     {MORE("a = 1 b = 2\nc = 3\n"), "4: \"a\"\n4: \"b\"\n5: \"c\""},
     {MORE("workers = 1\n\nworkers = 2\n"), "6: is set in line 4 already"},
@@ -488,6 +673,60 @@ static const struct {
 	"5: header-max } is more than size-max"},
     {MORE("queue { retry-first = 7 retry-max = 6 }\n"), "4: retry-first } is more than retry-max"},
     {MORE("queue { spool-max = 7 }\n"), "4: spool-max: write 0"},
+    {MORE("relay { host = x }\n"), "4: a relay section has a name of letters"},
+    {MORE("relay \"a b\" { host = x }\n"), "4: relay NAME { ... }"},
+    {MORE("lmtp { socket = x }\n"), "4: a lmtp section has a name of letters"},
+    {MORE("destination { rate = \"1/h\" }\n"), "4: is for a domain or another nexthop"},
+    {MORE("destination \"a b\" { }\n"), "4: is for a domain or another nexthop"},
+    {MORE("destination \"a@b.example\" { }\n"), "4: is for a domain or another nexthop"},
+    {MORE("destination \"*\" { }\n"), "4: is for a domain or another nexthop"},
+    {MORE("destination . { }\n"), "4: is for a domain or another nexthop"},
+    {MORE("relay a { host = x }\nrelay b { host = x }\nrelay a { host = y }\n"),
+	"6: relay a is there in line 4 already"},
+    {MORE("destination a.b { }\ndestination A.b { }\n"), "5: destination A.b is there in line 4"},
+    {MORE("destination a.b { }\ndestination \"smtp:a.b:25\" { }\n"), "5: is there in line 4"},
+    {MORE("destination .a.b { }\ndestination .A.b { }\n"), "5: is there in line 4 already"},
+    {MORE("relay a { }\n"), "4: relay a has no host; write host = "},
+    {MORE("relay a { domain = x }\n"), "4: did you mean \"domains\"?\n4: relay a has no host"},
+    {MORE("relay a { host = { x } }\n"), "4: host takes one value\n4: relay a has no host"},
+    {MORE("relay a {\nhost = \"\" }\n"), "5: is no server; write"},
+    {MORE("relay a {\nhost = \"x:0\" }\n"), "5: is no server; write"},
+    {MORE("relay a {\nhost = \"::1\" }\n"), "5: is no server; write"},
+    {MORE("relay a {\nhost = \"relay:a\" }\n"), "5: is no server; write"},
+    {MORE("relay a {\nhost = \"lmtp:a\" }\n"), "5: is no server; write"},
+    {MORE("relay a {\nhost = \"192.0.2.999\" }\n"), "5: is no server; write"},
+    {MORE("relay a { host = x\ndomains = { a_b, \"*\", \"a.b.\" } }\n"),
+	"5: \"a_b\" is no domain\n5: \"*\" is no domain\n5: \"a.b.\" is no domain"},
+    {MORE("relay a { host = x\ntls = fingerprint }\n"),
+	"5: it can be none, may, encrypt, dane, dane-only or verify"},
+    {MORE("relay a { host = x\nlogin = \"a b\" }\n"), "5: is no name of letters"},
+    {MORE("relay a { host = \"x:465\"\ntls = none }\n"), "5: cannot be without TLS"},
+    {MORE("lmtp a { }\n"), "4: lmtp a has no socket; write socket = "},
+    {MORE("lmtp a {\nsocket = \"\" }\n"), "5: socket is empty"},
+    {MORE("lmtp a {\nsocket = "
+	  "\"/x/01234567890123456789012345678901234567890123456789012345678901234567890123456789"
+	  "01234567890123456789012345\" }\n"),
+	"5: the path of a socket has at most 107 octets"},
+    {MORE("destination a { rate = 5 }\n"), "4: write a rate such as \"100/h\""},
+    {MORE("destination a { rate = \"5/d\" }\n"), "4: write a rate such as"},
+    {MORE("destination a { rate = \"/h\" }\n"), "4: write a rate such as"},
+    {MORE("destination a { rate = \"100000/s\" }\n"), "4: it can be from 0/h to 100000000/h"},
+    {MORE("destination a { retry-first = 7\nretry-max = 6 }\n"),
+	"5: retry-first is more than retry-max"},
+    {MORE("destination a { concurrency = 0 }\n"), "4: concurrency = \"0\" is out of bounds"},
+    {MORE("concurrency = 1\n"), "4: belongs into a section: remote { concurrency"},
+    {MORE("socket = x\n"), "4: belongs into a section: lmtp NAME { socket"},
+    {MORE("remote { concurrency = 10\ndestination-concurrency = 11 }\n"),
+	"5: destination-concurrency } is more than concurrency"},
+    {MORE("remote { families = ipv5 }\n"), "4: it can be both, ipv4 or ipv6"},
+    {MORE("remote { source-ipv4 = \"::1\" }\n"), "4: is no such address"},
+    {MORE("remote { source-ipv6 = 192.0.2.1 }\n"), "4: is no such address"},
+    {MORE("remote { helo = a_b }\n"), "4: helo = \"a_b\" is no host name"},
+    {MORE("remote { tls = maybe }\n"), "4: it can be none, may, encrypt"},
+    {MORE("remote \"x\" { }\n"), "4: the section remote has no name of its own"},
+    {MORE("resolver { forwarders = { \"::1\", dns.example, \"1.2.3.4:0\", \"[1.2.3.4]\", \"\" } }"),
+	"4: \"::1\" is no address\n4: \"dns.example\" is no address\n4: \"1.2.3.4:0\" is no "
+	"address\n4: \"[1.2.3.4]\" is no address\n4: \"\" is no address"},
     {MORE("spool = \"\"\n"), "4: spool is empty"},
     {MORE("run = "
 	  "\"/x/01234567890123456789012345678901234567890123456789012345678901234567890123456789"
@@ -589,7 +828,9 @@ START_TEST(every_prefix_is_taken_or_faulted)
 {
 	static const char whole[] =
 	    MINIMAL "postmaster = \"a@b.c\" networks = { 10.0.0.0/8, '::1' } /* x */ # y\n"
-		    "smtp { size-max = \"1 MiB\" bare-newline = repair }\nlog = /x // z\n";
+		    "smtp { size-max = \"1 MiB\" bare-newline = repair }\nlog = /x // z\n"
+		    "relay a { host = \"x:465\" domains = { a, .b } }\nlmtp b { socket = /l }\n"
+		    "destination \"a.b\" { rate = \"5/min\" }\n";
 	for (size_t cut = 0; cut < sizeof(whole); cut++) {
 		struct str in = unit_copy(str_from(whole, cut));
 		struct conf *c = conf_parse("/etc/postern.conf", in.p, in.n, &faults);
@@ -609,7 +850,8 @@ START_TEST(libconfuse_agrees_with_the_scanner)
 {
 	static const char signs[] = "{}=,\"'\\#/*+$()\n\r a0-|\x01\xff";
 	char text[] = MINIMAL
-	    "networks = { 10.0.0.0/8, '::1' }\nsmtp { size-max = \"1 MiB\" }\nlog = \"a\\\\b/\"\n";
+	    "networks = { 10.0.0.0/8, '::1' }\nsmtp { size-max = \"1 MiB\" }\nlog = \"a\\\\b/\"\n"
+	    "relay a { host = x domains = { b } } destination '[::1]' { rate = \"1/h\" }\n";
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		char was = text[i];
 		for (const char *s = signs; *s != '\0'; s++) {
@@ -654,7 +896,8 @@ START_TEST(a_second_parse_works_in_the_jail)
 }
 END_TEST
 
-UNIT_MAIN("conf", defaults_are_those_of_the_header, every_number_keeps_its_bounds,
+UNIT_MAIN("conf", defaults_are_those_of_the_header, the_way_out_has_the_defaults_of_the_header,
+    relays_are_read, sockets_are_read, destinations_are_read, the_way_out_is_as_written, every_number_keeps_its_bounds,
     every_word_is_taken_and_no_other, every_option_is_documented_in_the_example,
     units_are_understood, listeners_have_their_addresses, networks_have_members,
     other_values_are_as_written, a_default_gives_way_to_a_smaller_bound,

@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-static void none(struct candidates *c, enum candidates_verdict verdict, struct str status,
-    struct str text)
+static void none(
+    struct candidates *c, enum candidates_verdict verdict, struct str status, struct str text)
 {
 	c->verdict = verdict;
 	c->count = 0;
@@ -88,7 +88,8 @@ static int compare(const void *a, const void *b)
 
 static bool is_self(struct str host, const struct candidates_self *self)
 {
-	return str_caseeq(host, self->hostname) || (self->helo.n > 0 && str_caseeq(host, self->helo));
+	return str_caseeq(host, self->hostname) ||
+	       (self->helo.n > 0 && str_caseeq(host, self->helo));
 }
 
 /* The preference from which on nobody is tried: our own. */

@@ -43,8 +43,7 @@ void candidates_from_host(struct candidates *out, struct pool *pool, struct str 
 
 /* The addresses of the host at `place` show that it is this server: it and all that are not better
  * are dropped (RFC 5321 §5.1). */
-void candidates_cut_self(
-    struct candidates *c, struct pool *pool, size_t place, struct str domain);
+void candidates_cut_self(struct candidates *c, struct pool *pool, size_t place, struct str domain);
 
 /* A DNS question without an answer that can be used: the status code that fits, and in words
  * ("no MX records of example.org can be had: ..."), in the pool. */

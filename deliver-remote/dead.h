@@ -32,8 +32,7 @@ struct dead {
 };
 
 /* Only what took time is worth remembering: LINK_TIMED_OUT and LINK_SILENT; others are ignored. */
-void dead_note(
-    struct dead *d, const struct place *place, enum link_fault fault, uint64_t now_ms);
+void dead_note(struct dead *d, const struct place *place, enum link_fault fault, uint64_t now_ms);
 /* It answered. */
 void dead_forget(struct dead *d, const struct place *place);
 /* LINK_NONE: nothing is known against it. */

@@ -47,11 +47,11 @@ struct delivery {
 	size_t *numbers;		     /* which target each of them is */
 	struct client_mail mail;
 	unsigned transactions;
-	bool again;	 /* some may be sent in a further transaction */
-	bool anew;	 /* the session was idle for too long: this try does not count */
-	bool noted;	 /* why others follow */
-	bool answered;	 /* a server answered for recipients */
-	bool lost;	 /* one did not */
+	bool again;    /* some may be sent in a further transaction */
+	bool anew;     /* the session was idle for too long: this try does not count */
+	bool noted;    /* why others follow */
+	bool answered; /* a server answered for recipients */
+	bool lost;     /* one did not */
 	uint64_t asked_ms, ready_ms;
 	enum remote_tls tls;
 	char relay[RELAY_MAX + 1];
@@ -170,8 +170,8 @@ static void describe(
 		return;
 	}
 	if (r->reply.n > 0)
-		text_printf(t, "host %s said: %.*s (in reply to %s)", s->label, STR_ARG(r->reply),
-		    command);
+		text_printf(
+		    t, "host %s said: %.*s (in reply to %s)", s->label, STR_ARG(r->reply), command);
 	else
 		text_printf(t, "%s: %.*s", s->label, STR_ARG(r->text));
 	if (d->routed)
@@ -323,8 +323,8 @@ static void on_end(struct route *r)
 			add_end(d, &o->result, &r->end);
 			continue;
 		}
-		set_result(d, i, r->end.outcome, str_from_cstr(r->end.status),
-		    text_str(&r->end.text));
+		set_result(
+		    d, i, r->end.outcome, str_from_cstr(r->end.status), text_str(&r->end.text));
 		o->result.mta = keep(d, str_from_cstr(r->end.mta), DOMAIN_MAX);
 		o->result.reply = keep(d, text_str(&r->end.reply), REMOTE_TEXT_MAX);
 	}
@@ -400,7 +400,8 @@ static void on_hop(struct hop_query *query, struct hop *hop)
 
 /* ---- the beginning -------------------------------------------------------------------------- */
 
-static bool copy_target(struct pool *pool, struct remote_target *to, const struct remote_target *from)
+static bool copy_target(
+    struct pool *pool, struct remote_target *to, const struct remote_target *from)
 {
 	*to = *from;
 	return pool_copy(pool, from->address, &to->address) &&
@@ -470,7 +471,8 @@ void delivery_start_large(const struct remote_delivery *to, int fd, uint64_t siz
 	begin(d);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ------------------------------------------------------------------------------
+ */
 
 /* What was learnt of routes may be wrong now, and with it what sessions are good for. */
 static void on_hops_changed(void)

@@ -39,8 +39,8 @@ static void end_attempt(struct dial_attempt *a)
 static int open_socket(const struct dial *d, const struct place *to)
 {
 	const int on = 1;
-	int fd = socket(to->family == 4 ? AF_INET : AF_INET6,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(
+	    to->family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	if (fd >= descriptor_limit) {
@@ -132,7 +132,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
 		error = errno;
-	enum link_fault fault = error != 0 ? fault_from_errno(error)
+	enum link_fault fault = error != 0   ? fault_from_errno(error)
 				: is_loop(a) ? LINK_SELF
 					     : LINK_NONE;
 	if (fault == LINK_NONE) {

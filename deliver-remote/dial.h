@@ -37,7 +37,7 @@ struct dial_attempt {
 
 struct dial {
 	const struct dial_events *events;
-	struct policy *policy; /* the caller's */
+	struct policy *policy;		    /* the caller's */
 	struct place places[ADDRESSES_MAX]; /* those before `next` mean nothing any more */
 	size_t count;
 	size_t next;

@@ -84,8 +84,8 @@ static bool copy_lists(struct hop *hop, const struct msg_hop_answer *m)
 	for (size_t i = 0; i < m->names_count; i++)
 		ok = ok && pool_copy(hop->pool, m->names[i].name, &hop->names[i].name);
 	for (size_t i = 0; i < m->fingerprints_count; i++)
-		ok = ok && pool_copy(hop->pool, m->fingerprints[i].sha256,
-			       &hop->fingerprints[i].sha256);
+		ok = ok &&
+		     pool_copy(hop->pool, m->fingerprints[i].sha256, &hop->fingerprints[i].sha256);
 	return ok;
 }
 
@@ -230,9 +230,9 @@ void hops_tick(uint64_t now_ms)
 {
 	struct hop_entry *e;
 	while ((e = TAILQ_FIRST(&pending)) != NULL && e->until_ms <= now_ms)
-		settle(e, hop_temporary(nexthop_of(e),
-			      channel == NULL ? STR("directory is away")
-					      : STR("directory does not answer")));
+		settle(e, hop_temporary(nexthop_of(e), channel == NULL
+							   ? STR("directory is away")
+							   : STR("directory does not answer")));
 }
 
 /* ---- what directory says ------------------------------------------------------- */
@@ -243,8 +243,7 @@ static bool on_hop_answer(void *ctx, const struct msg_hop_answer *m, int *fds)
 	(void)fds;
 	if (m->verdict < HOP_OK || m->verdict > HOP_TEMPORARY)
 		return false;
-	struct hop_entry *e =
-	    hash_find(by_cookie, str_from(&m->cookie, sizeof(m->cookie)));
+	struct hop_entry *e = hash_find(by_cookie, str_from(&m->cookie, sizeof(m->cookie)));
 	if (e == NULL)
 		return true;
 	struct hop *hop = hop_from_answer(nexthop_of(e), m);

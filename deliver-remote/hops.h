@@ -32,7 +32,7 @@ struct hop {
 	size_t name_count;
 	struct hop_fingerprint *fingerprints;
 	size_t fingerprint_count;
-	struct pool *pool; /* of all the above */
+	struct pool *pool;		    /* of all the above */
 	TAILQ_HEAD(hop_idle, session) idle; /* idle.c */
 };
 

@@ -88,8 +88,7 @@ static void on_tlsa(void *ctx, const struct msg_tlsa_answer *m)
 static void ask_tlsa(struct lookup *l, const char *base)
 {
 	l->tlsa_base = base;
-	l->tlsa_question =
-	    dns_client_ask_tlsa(l->dns, l->port, str_from_cstr(base), on_tlsa, l);
+	l->tlsa_question = dns_client_ask_tlsa(l->dns, l->port, str_from_cstr(base), on_tlsa, l);
 }
 
 /* ---- addresses -------------------------------------------------------------------------- */
@@ -110,8 +109,7 @@ static void on_both(struct lookup *l)
 		found(l);
 }
 
-static void take_addresses(
-    struct lookup *l, struct lookup_family *f, const struct msg_ip_answer *m)
+static void take_addresses(struct lookup *l, struct lookup_family *f, const struct msg_ip_answer *m)
 {
 	f->question = NULL;
 	f->state = (enum dns_state)m->state;

@@ -49,7 +49,7 @@ struct lookup {
 	struct place places[ADDRESSES_MAX];
 	size_t count;
 	struct tls_facts facts;
-	const char *tlsa_base; /* where TLSA records were found */
+	const char *tlsa_base;	 /* where TLSA records were found */
 	struct str status, text; /* why there is nothing */
 };
 

@@ -51,8 +51,8 @@ static void note_connect(struct route *r, const struct place *place, enum link_f
 	const char *host = r->host != NULL ? r->host : "";
 	push(r);
 	place_format(place, address);
-	text_printf(&r->last, "connect to %s[%s]:%u: %s", host, address, place->port,
-	    fault_words(fault));
+	text_printf(
+	    &r->last, "connect to %s[%s]:%u: %s", host, address, place->port, fault_words(fault));
 	text_printf(&r->last_short, "%s[%s]: %s", host, address, fault_words(fault));
 	note(r, fault, fault_status(fault));
 }
@@ -344,8 +344,7 @@ static void on_mx(void *ctx, const struct msg_mx_answer *m)
 	const struct candidates_self self = {
 	    str_from_cstr(r->policy->hostname), str_from_cstr(r->policy->helo)};
 	r->mx_question = NULL;
-	candidates_from_mx(
-	    &r->candidates, r->pool, str_from_cstr(r->nexthop), m, &self, chance());
+	candidates_from_mx(&r->candidates, r->pool, str_from_cstr(r->nexthop), m, &self, chance());
 	begin_candidates(r);
 }
 
@@ -353,8 +352,8 @@ static void begin_address(struct route *r)
 {
 	const struct nexthop *t = &r->hop->target;
 	struct place place;
-	if (place_from_octets(&place, t->family, str_from(t->address, t->family == 4 ? 4 : 16),
-		port_of(r)) &&
+	if (place_from_octets(
+		&place, t->family, str_from(t->address, t->family == 4 ? 4 : 16), port_of(r)) &&
 	    decide_tls(r, NULL))
 		dial_places(r, &place, 1);
 	else

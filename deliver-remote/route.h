@@ -54,7 +54,7 @@ struct route {
 	struct session *session; /* being set up */
 	const char *host;	 /* being tried; NULL: an address or a socket */
 	struct place place;	 /* of the session */
-	enum tls_demand demand; /* of this host */
+	enum tls_demand demand;	 /* of this host */
 	struct tls_expect expect;
 	bool in_clear; /* TLS failed at this place, and need not be */
 	bool self;     /* an address of this host is ours */

@@ -35,7 +35,8 @@ size_t session_count(void)
 
 static uint64_t content_due(const struct session *s)
 {
-	uint64_t slow = s->content_ms + s->policy->data_ms + s->content.size * 1000 / SESSION_RATE_MIN;
+	uint64_t slow =
+	    s->content_ms + s->policy->data_ms + s->content.size * 1000 / SESSION_RATE_MIN;
 	uint64_t stuck = s->step_ms + s->policy->data_ms;
 	return slow < stuck ? slow : stuck;
 }
@@ -458,8 +459,7 @@ void session_set_owner(struct session *s, const struct session_events *events, v
 	s->owner = owner;
 }
 
-void session_send(
-    struct session *s, const struct client_mail *mail, const struct content *content)
+void session_send(struct session *s, const struct client_mail *mail, const struct content *content)
 {
 	s->content = *content;
 	s->ready = false;
@@ -510,10 +510,11 @@ static void set_names(struct session *s, const struct session_setup *setup)
 		s->place = *setup->place;
 		place_format(setup->place, address);
 	}
-	snprintf(s->label, sizeof(s->label), "%s[%s]", setup->host != NULL ? setup->host : "",
-	    address);
+	snprintf(
+	    s->label, sizeof(s->label), "%s[%s]", setup->host != NULL ? setup->host : "", address);
 	if (setup->place != NULL)
-		snprintf(s->relay, sizeof(s->relay), "%.*s:%u", RELAY_MAX - 6, s->label, s->place.port);
+		snprintf(
+		    s->relay, sizeof(s->relay), "%.*s:%u", RELAY_MAX - 6, s->label, s->place.port);
 	else
 		snprintf(s->relay, sizeof(s->relay), "%.*s", RELAY_MAX, s->label);
 }

@@ -45,7 +45,7 @@ struct content {
 };
 
 struct session {
-	TAILQ_ENTRY(session) all;		/* session.c */
+	TAILQ_ENTRY(session) all;	     /* session.c */
 	TAILQ_ENTRY(session) by_age, by_hop; /* idle.c */
 	const struct session_events *events;
 	void *owner;
@@ -67,13 +67,13 @@ struct session {
 	struct buf out;
 	struct content content; /* of the mail under way */
 	struct event readable, writable, timer;
-	uint64_t timer_ms;	/* when the timer fires, at the latest */
-	uint64_t step_ms;	/* when the last step was made: a reply, octets that were taken */
-	uint64_t content_ms;	/* when the content began */
+	uint64_t timer_ms;	 /* when the timer fires, at the latest */
+	uint64_t step_ms;	 /* when the last step was made: a reply, octets that were taken */
+	uint64_t content_ms;	 /* when the content began */
 	enum client_phase phase; /* as of the last step */
 	unsigned outstanding;
 	unsigned mails;
-	struct place place; /* family 0: a Unix socket */
+	struct place place;			     /* family 0: a Unix socket */
 	char label[DOMAIN_MAX + PLACE_TEXT_MAX + 3]; /* "mx.example.net[192.0.2.1]" */
 	char relay[RELAY_MAX + 1];		     /* with the port */
 	enum remote_tls tls_level;
@@ -83,12 +83,12 @@ struct session {
 };
 
 struct session_setup {
-	int fd;	 /* connected, non-blocking; the session's from now on */
+	int fd; /* connected, non-blocking; the session's from now on */
 	struct hop *hop;
 	struct policy *policy;
 	/* What must hold of TLS; its memory stays until on_ready or on_over. */
 	const struct tls_expect *expect;
-	const char *host; /* what was connected to, for people; NULL: the address alone */
+	const char *host;	   /* what was connected to, for people; NULL: the address alone */
 	const struct place *place; /* NULL: a Unix socket */
 };
 
@@ -97,8 +97,7 @@ struct session *session_new(
     const struct session_setup *setup, const struct session_events *events, void *owner);
 void session_set_owner(struct session *s, const struct session_events *events, void *owner);
 /* Only when it is ready. What `mail` and `content` point to stays until the last on_result. */
-void session_send(
-    struct session *s, const struct client_mail *mail, const struct content *content);
+void session_send(struct session *s, const struct client_mail *mail, const struct content *content);
 /* It may be sent one more mail: neither server nor configuration have enough of it. */
 bool session_may_send(const struct session *s);
 /* Ready: nobody sends anything for now; it ends by itself when that lasts too long. */

@@ -31,7 +31,8 @@ static void add_formatted(struct text *t, const char *format, va_list args)
 	char line[2 * REASON_MAX];
 	int n = vsnprintf(line, sizeof(line), format, args);
 	if (n > 0)
-		text_add(t, str_from(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
+		text_add(
+		    t, str_from(line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1));
 }
 
 void text_printf(struct text *t, const char *format, ...)

@@ -207,8 +207,8 @@ static bool has_fingerprint(const struct tls *t)
 
 static int accept_peer(struct tls *t, struct text *why)
 {
-	bool known = SSL_get_verify_result(t->ssl) == X509_V_OK &&
-		     SSL_get0_peer_certificate(t->ssl) != NULL;
+	bool known =
+	    SSL_get_verify_result(t->ssl) == X509_V_OK && SSL_get0_peer_certificate(t->ssl) != NULL;
 	t->level = known ? REMOTE_TLS_TRUSTED : REMOTE_TLS_UNTRUSTED;
 	bool decides = t->demand == TLS_DEMAND_DANE || t->demand == TLS_DEMAND_VERIFY;
 	if ((decides && !known) ||

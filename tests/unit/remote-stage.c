@@ -383,8 +383,8 @@ void remote_kill_directory(struct remote_stage *st)
 void remote_connect_resolver(struct remote_stage *st)
 {
 	int theirs, ours = pair(&theirs);
-	st->resolver = channel_new(
-	    ours, &remote_resolver_server, &resolver_handlers, st, on_resolver_closed);
+	st->resolver =
+	    channel_new(ours, &remote_resolver_server, &resolver_handlers, st, on_resolver_closed);
 	send_peer(st, EDGE_remote_resolver, theirs);
 }
 
@@ -680,8 +680,8 @@ void remote_certificate_make(struct remote_certificate *c, const char *name)
 	ASN1_INTEGER_set(X509_get_serialNumber(c->cert), 1);
 	X509_gmtime_adj(X509_getm_notBefore(c->cert), -86400);
 	X509_gmtime_adj(X509_getm_notAfter(c->cert), 86400);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(c->cert), "CN", MBSTRING_ASC,
-	    (const uint8_t *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    X509_get_subject_name(c->cert), "CN", MBSTRING_ASC, (const uint8_t *)"test", -1, -1, 0);
 	X509_set_issuer_name(c->cert, X509_get_subject_name(c->cert));
 	X509_set_pubkey(c->cert, c->key);
 	X509V3_set_ctx(&ctx, c->cert, c->cert, NULL, NULL, 0);

@@ -38,7 +38,7 @@ struct remote_answer {
 /* A record of the resolver that is played here. */
 struct remote_record {
 	const char *name;
-	char type; /* 'm' MX, '4', '6', 't' TLSA */
+	char type;	      /* 'm' MX, '4', '6', 't' TLSA */
 	enum dns_state state; /* 0: DNS_OK */
 	bool secure;
 	uint16_t preference; /* MX */

@@ -131,8 +131,8 @@ START_TEST(one_result_for_each_recipient)
 	ck_assert_uint_eq(a->list[0].outcome, DELIVERY_TAKEN);
 	ck_assert_uint_eq(a->list[1].outcome, DELIVERY_FAILED);
 	ck_assert_str_eq(a->list[1].status, "5.1.1");
-	ck_assert_str_eq(a->list[1].text,
-	    "host [127.0.0.1] said: 550 5.1.1 no such user (in reply to RCPT TO)");
+	ck_assert_str_eq(
+	    a->list[1].text, "host [127.0.0.1] said: 550 5.1.1 no such user (in reply to RCPT TO)");
 	ck_assert_uint_eq(a->list[2].outcome, DELIVERY_DEFERRED);
 	ck_assert_str_eq(a->list[2].status, "4.7.1");
 	ck_assert_uint_eq(a->list[2].number, 12);
@@ -160,8 +160,7 @@ static void take_one(const char *rcpt)
 START_TEST(server_with_limits)
 {
 	static const char *const to[] = {"a@far.example", "b@far.example", "c@far.example"};
-	static const char *const limits[] = {
-	    "LIMITS RCPTMAX=1", "LIMITS RCPTMAX=1 MAILMAX=1"};
+	static const char *const limits[] = {"LIMITS RCPTMAX=1", "LIMITS RCPTMAX=1 MAILMAX=1"};
 	begin();
 	uint64_t d = remote_deliver_to(&st, nexthop, to, 3, STR("x\r\n"));
 	for (size_t i = 0; i < 3; i++) {
@@ -365,8 +364,8 @@ START_TEST(closes_at_any_octet)
 			ck_assert_uint_eq(a->list[0].outcome, DELIVERY_TAKEN);
 			break;
 		}
-		ck_assert_msg(a->list[0].outcome == DELIVERY_DEFERRED, "octet %zu: %s", n,
-		    a->list[0].text);
+		ck_assert_msg(
+		    a->list[0].outcome == DELIVERY_DEFERRED, "octet %zu: %s", n, a->list[0].text);
 		ck_assert_int_eq(a->list[0].status[0], '4');
 		ck_assert_uint_eq(a->verdict, REMOTE_FAILS);
 	}
@@ -500,8 +499,8 @@ START_TEST(dns_says_no)
 		 {.name = "far.example", .type = 'm', .preference = 5, .value = "mx.example.org"}},
 		DELIVERY_FAILED, "5.4.6", "mail for far.example loops back to this server"},
 	    /* No MX, and no address either. */
-	    {{{.name = "else.example", .type = '4', .value = "127.0.0.1"}}, DELIVERY_FAILED, "5.4.4",
-		"far.example has no address"},
+	    {{{.name = "else.example", .type = '4', .value = "127.0.0.1"}}, DELIVERY_FAILED,
+		"5.4.4", "far.example has no address"},
 	    {{{.name = "far.example", .type = '4', .state = DNS_TEMPORARY}}, DELIVERY_DEFERRED,
 		"4.4.3", "DNS did not give the addresses of far.example"},
 	    {{{.name = "far.example", .type = 'm', .value = "gone.far.example"},
@@ -526,8 +525,7 @@ START_TEST(dns_says_no)
 	ck_assert(remote_start(&st, top, options));
 	records(rows[_i].records, 4);
 	uint64_t d = remote_deliver(&st, "far.example");
-	const struct remote_answer *a =
-	    expect(d, rows[_i].outcome, rows[_i].status, rows[_i].text);
+	const struct remote_answer *a = expect(d, rows[_i].outcome, rows[_i].status, rows[_i].text);
 	ck_assert_uint_eq(a->verdict, REMOTE_UNKNOWN);
 	ck_assert_str_eq(a->relay, "none");
 	ck_assert(!remote_has_client(&server));
@@ -740,7 +738,8 @@ START_TEST(goes_through_a_relay)
 }
 END_TEST
 
-/* ---- TLS -------------------------------------------------------------------------------------- */
+/* ---- TLS --------------------------------------------------------------------------------------
+ */
 
 static struct remote_certificate cert;
 static uint8_t digest[32];
@@ -928,7 +927,8 @@ START_TEST(dane_that_does_not_match)
 	uint64_t d = remote_deliver(&st, "far.example");
 	start_tls();
 	remote_peer_tls(&peer, &cert); /* TLS 1.3: the server hears of it later */
-	const struct remote_answer *a = expect(d, DELIVERY_DEFERRED, "4.7.5", "TLS handshake failed");
+	const struct remote_answer *a =
+	    expect(d, DELIVERY_DEFERRED, "4.7.5", "TLS handshake failed");
 	ck_assert_uint_eq(a->tls, REMOTE_TLS_NONE);
 	ck_assert(!remote_has_client(&server));
 	remote_peer_close(&peer);
@@ -1065,7 +1065,8 @@ START_TEST(verifies_names)
 	if (row->good) {
 		hello_again();
 		remote_take(&peer);
-		ck_assert_uint_eq(expect(d, DELIVERY_TAKEN, "2.0.0", "250")->tls, REMOTE_TLS_VERIFIED);
+		ck_assert_uint_eq(
+		    expect(d, DELIVERY_TAKEN, "2.0.0", "250")->tls, REMOTE_TLS_VERIFIED);
 	} else {
 		expect(d, DELIVERY_DEFERRED, "4.7.5", "certificate verification failed");
 	}
@@ -1075,7 +1076,8 @@ START_TEST(verifies_names)
 }
 END_TEST
 
-/* ---- coming and going ------------------------------------------------------------------------- */
+/* ---- coming and going -------------------------------------------------------------------------
+ */
 
 START_TEST(gives_up_when_queue_is_gone)
 {

@@ -26,7 +26,7 @@ void text_add(struct text *t, struct str s)
 		memcpy(t->p + REASON_MAX - (sizeof(cut) - 1), cut, sizeof(cut) - 1);
 }
 
-static void add_formatted(struct text *t, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0))) add_formatted(struct text *t, const char *format, va_list args)
 {
 	char line[2 * REASON_MAX];
 	int n = vsnprintf(line, sizeof(line), format, args);

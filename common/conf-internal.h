@@ -157,8 +157,8 @@ char *conf_absolute(const char *file, const char *path);
 void conf_add_name(struct conf_name_list *names, const char *name);
 /* The value of option->help's first words that `value` is, or -1. */
 int conf_find_word(const struct conf_option *option, const char *value);
-void conf_fault_word(struct conf_faults *faults, unsigned line, const struct conf_option *option,
-    const char *value);
+void conf_fault_word(
+    struct conf_faults *faults, unsigned line, const struct conf_option *option, const char *value);
 /* Frees what the section's options of this struct point to. */
 void conf_free_fields(void *base, enum conf_section section);
 
@@ -172,8 +172,7 @@ bool conf_is_same_title(enum conf_section section, struct str a, struct str b);
  */
 void *conf_add_titled(struct conf *conf, const struct conf_heading *heading);
 /* What their values must be, once all are read. */
-void conf_check_titled(
-    struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults);
+void conf_check_titled(struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults);
 void conf_free_titled(struct conf *conf);
 
 /* --- What must hold --- */

@@ -41,8 +41,8 @@ bool conf_is_server_address(struct str in)
 	if (!parse_ip(str_head(in, end), &ip) || (ip.family == AF_INET6 && in.p[0] != '['))
 		return false;
 	in = str_skip(in, end);
-	return in.n == 0 || (in.p[0] == ':' && str_parse_u64(str_skip(in, 1), 65535, &port) &&
-				port > 0);
+	return in.n == 0 ||
+	       (in.p[0] == ':' && str_parse_u64(str_skip(in, 1), 65535, &port) && port > 0);
 }
 
 /* --- Networks --- */

@@ -19,7 +19,7 @@ const struct conf_option conf_options[] = {
 	{.section = CONF_IN_##section_,                                                            \
 	    .name = name_,                                                                         \
 	    .kind = CONF_##kind_,                                                                  \
-	    .offset = offsetof(conf_base_##section_, field_),                                               \
+	    .offset = offsetof(conf_base_##section_, field_),                                      \
 	    .standard = standard_,                                                                 \
 	    .least = least_,                                                                       \
 	    .most = most_,                                                                         \
@@ -132,8 +132,8 @@ void conf_unknown_option(
 			    faults, line, "\"%.*s\" belongs outside any section", STR_ARG(name));
 		else
 			conf_fault(faults, line,
-			    "\"%.*s\" belongs into a section: %s%s { %.*s = ... }",
-			    STR_ARG(name), conf_section_names[i],
+			    "\"%.*s\" belongs into a section: %s%s { %.*s = ... }", STR_ARG(name),
+			    conf_section_names[i],
 			    conf_is_titled((enum conf_section)i) ? " NAME" : "", STR_ARG(name));
 		return;
 	}
@@ -154,8 +154,7 @@ static void unknown_section(struct conf_faults *faults, unsigned line, struct st
 {
 	struct buf names = BUF_INIT(1024);
 	for (unsigned i = CONF_IN_top + 1; i < CONF_SECTIONS; i++)
-		buf_printf(
-		    &names, "%s%s", buf_len(&names) > 0 ? ", " : "", conf_section_names[i]);
+		buf_printf(&names, "%s%s", buf_len(&names) > 0 ? ", " : "", conf_section_names[i]);
 	conf_fault(faults, line, "there is no section \"%.*s\"; the sections are %.*s",
 	    STR_ARG(name), STR_ARG(buf_str(&names)));
 	buf_release(&names);

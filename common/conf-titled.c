@@ -24,8 +24,10 @@ struct kind {
 };
 
 #define KIND(field, counter, type)                                                                 \
-	{offsetof(struct conf, field), offsetof(struct conf, counter), sizeof(type),               \
-	    offsetof(type, line)}
+	{                                                                                          \
+		offsetof(struct conf, field), offsetof(struct conf, counter), sizeof(type),        \
+		    offsetof(type, line)                                                           \
+	}
 
 static const struct kind kinds[CONF_SECTIONS] = {
     [CONF_IN_relay] = KIND(relays, relay_count, struct conf_relay),
@@ -140,8 +142,8 @@ static unsigned line_of(const struct checker *c, const char *name)
 }
 
 /* One that must be there. A value that was refused was reported already. */
-static bool is_missing(const struct checker *c, const char *value, const char *name,
-    const char *example)
+static bool is_missing(
+    const struct checker *c, const char *value, const char *name, const char *example)
 {
 	if (value == NULL && line_of(c, name) == 0)
 		conf_fault(c->faults, c->line, "%s %s has no %s; write %s = \"%s\" into it",
@@ -268,8 +270,7 @@ static void (*const checks[CONF_SECTIONS])(struct checker *c, void *base) = {
     [CONF_IN_destination] = check_destination,
 };
 
-void conf_check_titled(
-    struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults)
+void conf_check_titled(struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults)
 {
 	for (unsigned i = 0; i < CONF_SECTIONS; i++) {
 		const struct kind *k = &kinds[i];

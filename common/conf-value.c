@@ -36,7 +36,8 @@ static const struct number_kind *number_kind(enum conf_kind kind)
 	static const struct number_kind seconds = {
 	    second_units, "a time such as \"30 s\", \"5 min\", \"4 h\" or \"5 d\""};
 	static const struct number_kind count = {no_units, "a whole number"};
-	static const struct number_kind rate = {rate_units, "a rate such as \"100/h\" or \"10/min\""};
+	static const struct number_kind rate = {
+	    rate_units, "a rate such as \"100/h\" or \"10/min\""};
 	switch (kind) {
 	case CONF_OCTETS:
 	case CONF_SIZE:
@@ -124,8 +125,8 @@ int conf_find_word(const struct conf_option *option, const char *value)
 }
 
 /* "none, may or encrypt" */
-void conf_fault_word(struct conf_faults *faults, unsigned line, const struct conf_option *option,
-    const char *value)
+void conf_fault_word(
+    struct conf_faults *faults, unsigned line, const struct conf_option *option, const char *value)
 {
 	struct str words = str_from_cstr(option->help);
 	struct buf list = BUF_INIT(1024);

@@ -129,8 +129,8 @@ static cfg_opt_t *confuse_options(void)
 		add_option(o->section, is_list(o) ? list : text);
 	}
 	for (unsigned i = CONF_IN_top + 1; i < CONF_SECTIONS; i++) {
-		cfg_flag_t flags = conf_is_titled((enum conf_section)i) ? CFGF_MULTI | CFGF_TITLE
-									: CFGF_NODEFAULT;
+		cfg_flag_t flags =
+		    conf_is_titled((enum conf_section)i) ? CFGF_MULTI | CFGF_TITLE : CFGF_NODEFAULT;
 		cfg_opt_t section = CFG_SEC(conf_section_names[i], section_options[i], flags);
 		add_option(CONF_IN_top, section);
 	}
@@ -186,8 +186,9 @@ static void set_values(struct reader *r)
 		enum conf_section section = s->option->section;
 		if (!conf_is_titled(section))
 			set_value(r, r->conf,
-			    section == CONF_IN_top ? r->cfg
-						   : cfg_getsec(r->cfg, conf_section_names[section]),
+			    section == CONF_IN_top
+				? r->cfg
+				: cfg_getsec(r->cfg, conf_section_names[section]),
 			    s);
 	}
 }

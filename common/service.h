@@ -28,7 +28,8 @@ struct service {
 	void (*before_jail)(struct service *self, const struct conf *conf);
 	/* Everything is locked; make state, start threads. May be NULL. */
 	void (*in_jail)(const struct conf *conf);
-	/* An end of an edge; `fd` is the callee's. Make the channel; free an older one of that instance. */
+	/* An end of an edge; `fd` is the callee's. Make the channel; free an older one of that
+	 * instance. */
 	void (*on_peer)(enum edge_id edge, unsigned instance, int fd);
 	/* A listening socket, close-on-exec, non-blocking; `fd` is the callee's. May be NULL. */
 	void (*on_listener)(const struct conf_listener *listener, enum listener_kind kind, int fd);
@@ -37,8 +38,8 @@ struct service {
 	/* A new configuration took effect. The old one is freed after the return. Close the old
 	 * listeners: the new list follows. May be NULL. */
 	void (*on_reload)(const struct conf *conf);
-	/* What service_connect_lmtp asked for: a descriptor, the callee's, or -1 and an errno. May be
-	 * NULL. */
+	/* What service_connect_lmtp asked for: a descriptor, the callee's, or -1 and an errno. May
+	 * be NULL. */
 	void (*on_lmtp)(uint32_t cookie, int fd, int error);
 	/* Finish, then call loop_exit. NULL: leaves at once. */
 	void (*on_stop)(void);

@@ -11,7 +11,6 @@
 #include "common/conf.h"
 
 /* Makes the connection, without waiting for it, and sends the descriptor or why there is none. */
-void lmtp_connect(
-    struct channel *to, const struct conf *conf, uint32_t cookie, struct str name);
+void lmtp_connect(struct channel *to, const struct conf *conf, uint32_t cookie, struct str name);
 
 #endif

@@ -61,8 +61,8 @@ static void answer_relay(const struct lookup *lookup, struct str name, struct ms
 	refuse(a, HOP_REFUSED, "the configuration has no such relay any more");
 }
 
-static void answer_direct(const struct lookup *lookup, struct str text, const struct nexthop *n,
-    struct msg_hop_answer *a)
+static void answer_direct(
+    const struct lookup *lookup, struct str text, const struct nexthop *n, struct msg_hop_answer *a)
 {
 	struct tls_record *tls = pool_alloc(pool, sizeof(*tls));
 	a->target = text;

@@ -70,8 +70,7 @@ static bool add_target(
 }
 
 /* Where a route leads. Only who asked for this very address is told the operator's words. */
-static bool add_routed(
-    struct expander *x, const struct route *r, struct str address, bool asked)
+static bool add_routed(struct expander *x, const struct route *r, struct str address, bool asked)
 {
 	switch (r->status) {
 	case ROUTED:

@@ -108,7 +108,7 @@ bool map_facts_get(struct str value, struct map_facts *out)
 
 enum lookup_result map_get(struct map *m, struct str key, struct pool *pool, struct str *value)
 {
-	if (str_eq(key, MAP_FACTS_KEY))
+	if (str_eq(key, MAP_FACTS_KEY) || (m->facts.count == 0 && m->in_memory))
 		return LOOKUP_NONE;
 	enum lookup_result found = m->backend->get(m->handle, key, pool, value);
 	/* Afterwards: what was read must be from before the change. */

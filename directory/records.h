@@ -41,7 +41,8 @@ struct tls_record {
 	enum tls_policy policy;
 	struct hop_name names[TLS_NAMES_MAX]; /* TLS_VERIFY */
 	size_t name_count;
-	struct hop_fingerprint fingerprints[TLS_FINGERPRINTS_MAX]; /* TLS_FINGERPRINT, one at least */
+	struct hop_fingerprint
+	    fingerprints[TLS_FINGERPRINTS_MAX]; /* TLS_FINGERPRINT, one at least */
 	size_t fingerprint_count;
 };
 

@@ -136,8 +136,8 @@ static void to_itself(struct search *s)
 	char canonical[NEXTHOP_TEXT_SIZE];
 	struct nexthop n;
 	struct str text;
-	bool ok = nexthop_parse(s->domain, &n) &&
-		  (n.kind == NEXTHOP_DOMAIN || n.kind == NEXTHOP_ADDRESS);
+	bool ok =
+	    nexthop_parse(s->domain, &n) && (n.kind == NEXTHOP_DOMAIN || n.kind == NEXTHOP_ADDRESS);
 	if (!ok)
 		fail(s, ROUTE_REFUSED, STR("5.1.2 there is no way to such a domain"));
 	else if (!pool_copy(s->pool, nexthop_format(&n, canonical), &text))
@@ -154,8 +154,7 @@ void route_find(const struct lookup *lookup, const struct expand_rules *rules, s
 		to_itself(&s);
 }
 
-void route_own(
-    const struct lookup *lookup, struct str domain, struct pool *pool, struct route *out)
+void route_own(const struct lookup *lookup, struct str domain, struct pool *pool, struct route *out)
 {
 	struct search s = {lookup, NULL, pool, domain, false, out};
 	if (look_up(&s, domain))

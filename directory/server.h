@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * directory's edges: RCPT checks for smtpd, routes for queue, what to do at a
- * nexthop for deliver-remote, passwords for pop3d, grants to pop3d-session. main.c puts it into its jail; the tests call it directly.
+ * nexthop for deliver-remote, passwords for pop3d, grants to pop3d-session. main.c puts it into its
+ * jail; the tests call it directly.
  */
 #ifndef POSTERN_DIRECTORY_SERVER_H
 #define POSTERN_DIRECTORY_SERVER_H

@@ -101,8 +101,8 @@ static const char *read_route(struct str text, struct pool *pool, struct route_r
 	return read_nexthop(word, pool, &out->text);
 }
 
-static void read_line(struct table *t, const struct line *line, struct pool *scratch,
-    struct faults *f)
+static void read_line(
+    struct table *t, const struct line *line, struct pool *scratch, struct faults *f)
 {
 	struct table_entry e = {.line = line->number};
 	struct route_record route;

@@ -87,8 +87,7 @@ static const char *read_argument(struct str word, struct pool *pool, struct tls_
 	if (r->policy == TLS_FINGERPRINT) {
 		if (r->fingerprint_count == TLS_FINGERPRINTS_MAX)
 			return "is one more than the 8 fingerprints that there can be";
-		return read_fingerprint(word, pool,
-			   &r->fingerprints[r->fingerprint_count++].sha256)
+		return read_fingerprint(word, pool, &r->fingerprints[r->fingerprint_count++].sha256)
 			   ? NULL
 			   : "is no SHA-256 fingerprint: write its 64 hexadecimal digits";
 	}

@@ -49,8 +49,7 @@ table_parser table_parse_logins;
 struct line;
 typedef void table_line_fn(
     struct table *t, const struct line *line, struct pool *scratch, struct faults *faults);
-void table_each_line(
-    struct table *t, struct str text, struct faults *faults, table_line_fn *fn);
+void table_each_line(struct table *t, struct str text, struct faults *faults, table_line_fn *fn);
 /* table_add with a copy of the value; false past the pool. */
 bool table_add_record(struct table *t, struct table_entry *entry, const struct buf *value);
 /* Takes the first word off; what is left is trimmed. */

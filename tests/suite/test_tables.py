@@ -136,3 +136,41 @@ def test_relaying_only_for_own_networks(make):
     one = make(conf={"networks": ["192.0.2.0/24"]})
     reply = rcpt(one, "someone@elsewhere.example")
     assert reply.code in (550, 554) and reply.enhanced == "5.7.1", reply
+
+
+def test_routes_decide_about_other_domains(make):
+    one = make(tables={"routes": "shut.example error 5.1.2 closed for good\n"
+                                 "void.example discard\n.below.example error\n"})
+    refused = rcpt(one, "x@shut.example")
+    assert refused.code == 550 and refused.lines == ["5.1.2 closed for good"]
+    assert rcpt(one, "x@a.below.example").code == 550
+    assert rcpt(one, "x@below.example").code == 250
+    assert rcpt(one, "x@void.example").code == 250
+    one.set_tables(routes="void.example error moved away\n")
+    wait_for_verdict(one, "x@void.example", 550)
+    assert rcpt(one, "x@void.example").lines == ["5.7.1 moved away"]
+    assert rcpt(one, "x@shut.example").code == 250
+
+
+def test_domains_that_are_passed_on(make):
+    """From anybody, for any local part; everybody else's domains stay closed to strangers."""
+    one = make(conf={"networks": []})
+    assert rcpt(one, "any@backup.example").code == 550
+    one.write("tables/domains", "example.test\nbackup.example relay\n")
+    one.set_tables(routes="backup.example hold\n")
+    wait_for_verdict(one, "any@backup.example", 250)
+    assert rcpt(one, "x@elsewhere.example").code == 550
+    assert rcpt(one, "nobody@example.test").code == 550
+
+
+def test_relays_and_sockets_of_routes_must_be_there(make):
+    one = make(conf={"relay_inside": {"host": "127.0.0.1:2525", "login": "secret"},
+                     "lmtp_store": {"socket": "/nonexistent/lmtp"}},
+               tables={"logins": "secret joe hunter2\n", "routes": "a.example relay:inside\n"})
+    done = build(one, "routes", "a.example relay:inside\nb.example lmtp:store\nc.example relay:x\n")
+    assert done.returncode == 65 and "routes:3: relay:x: " in done.err
+    assert "routes:1:" not in done.err and "routes:2:" not in done.err
+    done = build(one, "logins", "")
+    assert done.returncode == 65 and "logins: has no secret" in done.err and "hunter2" not in done.err
+    check = one.postern("check")
+    assert check.returncode != 0 and "routes:3: relay:x: " in check.err

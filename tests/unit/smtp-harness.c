@@ -44,8 +44,8 @@ static struct smtp_rcpt_answer look_up(struct str address)
 	struct str local_part, domain;
 	address_split(address, &local_part, &domain);
 	same = (struct target){.address = address, .transport = TRANSPORT_LOCAL};
-	elsewhere = (struct target){
-	    .address = address, .nexthop = domain, .transport = TRANSPORT_REMOTE};
+	elsewhere =
+	    (struct target){.address = address, .nexthop = domain, .transport = TRANSPORT_REMOTE};
 	if (str_eq(domain, STR("catchall.example")))
 		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, team, 1};
 	if (str_eq(address, STR("postmaster@mx.example.org")))

@@ -159,10 +159,10 @@ static char *setting(const struct conf_option *o, const char *value)
 {
 	char *text = NULL;
 	bool top = o->section == CONF_IN_top;
-	int n = asprintf(&text, "%s%s%s%s%s = \"%s%s\" %s%s\n", MINIMAL,
-	    conf_section_names[o->section], conf_is_titled(o->section) ? " x" : "",
-	    top ? "" : " { ", o->name, value, o->kind == CONF_RATE ? "/h" : "", companion(o),
-	    top ? "" : " }");
+	int n =
+	    asprintf(&text, "%s%s%s%s%s = \"%s%s\" %s%s\n", MINIMAL, conf_section_names[o->section],
+		conf_is_titled(o->section) ? " x" : "", top ? "" : " { ", o->name, value,
+		o->kind == CONF_RATE ? "/h" : "", companion(o), top ? "" : " }");
 	ck_assert_int_gt(n, 0);
 	return text;
 }
@@ -254,10 +254,9 @@ START_TEST(every_word_is_taken_and_no_other)
 			char *word = str_dup(str_head(words, n));
 			char *text = setting(o, word);
 			struct conf *c = parse_well(text);
-			uint64_t v =
-			    o->kind == CONF_FLAG
-				? *((const bool *)base_of(c, o) + o->offset)
-				: field(c, o) - (o->kind == CONF_POLICY);
+			uint64_t v = o->kind == CONF_FLAG
+					 ? *((const bool *)base_of(c, o) + o->offset)
+					 : field(c, o) - (o->kind == CONF_POLICY);
 			ck_assert_msg(v == k, "%s = %s", o->name, word);
 			conf_free(c);
 			free(text);
@@ -510,7 +509,8 @@ END_TEST
 START_TEST(destinations_are_read)
 {
 	struct conf *c = parse_more_well(
-	    "remote { destination-concurrency = 7 } queue { retry-max = \"2 h\" lifetime = \"3 d\" }\n"
+	    "remote { destination-concurrency = 7 } queue { retry-max = \"2 h\" lifetime = \"3 d\" "
+	    "}\n"
 	    "destination \"Example.ORG\" { concurrency = 2 rate = \"10/min\" }\n"
 	    "destination .Example.org { rate = \"100/h\" retry-first = \"3 h\" }\n"
 	    "destination \"SMTP:[Mx.example]:25\" { rate = \"2 /S\" lifetime = \"1 d\" }\n"
@@ -897,10 +897,10 @@ START_TEST(a_second_parse_works_in_the_jail)
 END_TEST
 
 UNIT_MAIN("conf", defaults_are_those_of_the_header, the_way_out_has_the_defaults_of_the_header,
-    relays_are_read, sockets_are_read, destinations_are_read, the_way_out_is_as_written, every_number_keeps_its_bounds,
-    every_word_is_taken_and_no_other, every_option_is_documented_in_the_example,
-    units_are_understood, listeners_have_their_addresses, networks_have_members,
-    other_values_are_as_written, a_default_gives_way_to_a_smaller_bound,
+    relays_are_read, sockets_are_read, destinations_are_read, the_way_out_is_as_written,
+    every_number_keeps_its_bounds, every_word_is_taken_and_no_other,
+    every_option_is_documented_in_the_example, units_are_understood, listeners_have_their_addresses,
+    networks_have_members, other_values_are_as_written, a_default_gives_way_to_a_smaller_bound,
     comments_are_none_of_its_business, every_fault_is_reported_with_its_line,
     what_is_no_configuration_is_refused, every_prefix_is_taken_or_faulted,
     libconfuse_agrees_with_the_scanner, the_environment_changes_nothing,

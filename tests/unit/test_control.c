@@ -28,8 +28,8 @@ enum { WORKERS = 2, ROWS = 5 + 3 * WORKERS, PATIENCE_MS = 20 * 1000, TIMEOUT_S =
 /* 7 edges with the workers at one end, 3 without; each pair is seen at both ends. */
 enum { PAIRS = 7 * WORKERS + 3 };
 
-static const char *const programs[] = {
-    "directory", "resolver", "deliver-local", "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd"};
+static const char *const programs[] = {"directory", "resolver", "deliver-local", "deliver-remote",
+    "queue", "pop3d-session", "pop3d", "smtpd"};
 
 static char dir[64];
 static unsigned smtp_port, pop3_port;
@@ -448,7 +448,8 @@ END_TEST
 
 static bool smtpd_was_killed(void)
 {
-	return all_ready() && find_row("smtpd", 0).restarts > 0 && find_row("smtpd", 1).restarts > 0;
+	return all_ready() && find_row("smtpd", 0).restarts > 0 &&
+	       find_row("smtpd", 1).restarts > 0;
 }
 
 /* Any other program that asks is taken for one that went wrong. */

@@ -382,8 +382,7 @@ static const struct {
 	const char *targets, *text;
 } route_queries[] = {
     {"ann@example.org", RCPT_LOCAL, "ann@example.org/1/", ""},
-    {"team@example.org", RCPT_LOCAL,
-	"friend@elsewhere.example/2/relay:all ann@example.org/1/", ""},
+    {"team@example.org", RCPT_LOCAL, "friend@elsewhere.example/2/relay:all ann@example.org/1/", ""},
     {"eve@example.org", RCPT_NO_MAILBOX, "", ""},
     {"ann@far.example", RCPT_NOT_OURS, "ann@far.example/2/smtp:[mx.far.example]", ""},
     {"ann@wait.example", RCPT_NOT_OURS, "ann@wait.example/4/relay:all", ""},
@@ -454,7 +453,8 @@ static const struct {
 	uint8_t verdict;
 	const char *all;
 } hop_queries[] = {
-    {"relay:all", HOP_OK, "smtp:[smtp.provider.example]:465 6 implicit joe@provider.example/pass word"},
+    {"relay:all", HOP_OK,
+	"smtp:[smtp.provider.example]:465 6 implicit joe@provider.example/pass word"},
     {"relay:plain", HOP_OK, "[192.0.2.1] 2"},
     {"relay:lost", HOP_TEMPORARY, "the login for this relay is missing"},
     {"relay:unused", HOP_REFUSED, "the configuration has no such relay any more"},
@@ -786,9 +786,8 @@ END_TEST
  * later packet, on every edge. */
 START_TEST(packets_of_junk)
 {
-	static const enum edge_id edges[] = {
-	    EDGE_smtpd_directory, EDGE_pop3d_directory, EDGE_directory_session,
-	    EDGE_queue_directory, EDGE_remote_directory};
+	static const enum edge_id edges[] = {EDGE_smtpd_directory, EDGE_pop3d_directory,
+	    EDGE_directory_session, EDGE_queue_directory, EDGE_remote_directory};
 	start();
 	struct channel *good = as_smtpd(0);
 	unsigned seed = 1;

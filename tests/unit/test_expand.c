@@ -98,8 +98,8 @@ static const struct {
 	NULL},
     {"ann@sub.example.org", "not ours remote:ann@sub.example.org>sub.example.org", NULL, NULL},
     {"ann@[192.0.2.1]", "not ours remote:ann@[192.0.2.1]>[192.0.2.1]", NULL, NULL},
-    {"ann@[IPv6:2001:DB8::1]",
-	"not ours remote:ann@[IPv6:2001:DB8::1]>[IPv6:2001:db8::1]", NULL, NULL},
+    {"ann@[IPv6:2001:DB8::1]", "not ours remote:ann@[IPv6:2001:DB8::1]>[IPv6:2001:db8::1]", NULL,
+	NULL},
     {"ann@[x:y]", "refused: 5.1.2 there is no way to such a domain", NULL, NULL},
     {"\"john smith\"@example.org", "\"john smith\"@example.org", NULL, NULL},
     {"box@münchen.example", "box@xn--mnchen-3ya.example", NULL, NULL},
@@ -198,21 +198,20 @@ static const char route_aliases[] =
     "ann@kept.example: ann@example.org\n"
     "bad@example.org: z@refuse.example\n"
     "out@kept.example: b@far.example\n";
-static const char routes[] =
-    "kept.example LMTP:dovecot\n"
-    "waits.example hold\n"
-    "gone.example discard\n"
-    "shut.example error 5.2.1 closed for good\n"
-    "backup.example smtp:[Mx.backup.example]:2525\n"
-    "far.example smtp:[192.0.2.1]:25\n"
-    ".far.example relay:inside\n"
-    "deep.sub.far.example [IPv6:::1]\n"
-    "refuse.example error  we do not write to them\n"
-    "silent.example error\n"
-    "void.example Discard\n"
-    "keep.far.example hold\n"
-    "hold.example hold\n"
-    "münchen.example münchen.example\n";
+static const char routes[] = "kept.example LMTP:dovecot\n"
+			     "waits.example hold\n"
+			     "gone.example discard\n"
+			     "shut.example error 5.2.1 closed for good\n"
+			     "backup.example smtp:[Mx.backup.example]:2525\n"
+			     "far.example smtp:[192.0.2.1]:25\n"
+			     ".far.example relay:inside\n"
+			     "deep.sub.far.example [IPv6:::1]\n"
+			     "refuse.example error  we do not write to them\n"
+			     "silent.example error\n"
+			     "void.example Discard\n"
+			     "keep.far.example hold\n"
+			     "hold.example hold\n"
+			     "münchen.example münchen.example\n";
 
 static struct conf_relay relays[] = {
     {.name = (char *)(uintptr_t) "inside"},
@@ -240,8 +239,8 @@ static const struct {
     {"x@gone.example", "discard:x@gone.example", 0, false},
     {"y@shut.example", "refused: 5.2.1 closed for good", 0, false},
     {"z@shut.example", "no mailbox", 0, false},
-    {"Any+one@backup.example",
-	"remote:Any+one@backup.example>smtp:[mx.backup.example]:2525", 0, false},
+    {"Any+one@backup.example", "remote:Any+one@backup.example>smtp:[mx.backup.example]:2525", 0,
+	false},
     {"any@other.example", "remote:any@other.example>other.example", 0, false},
     {"any@other.example", "remote:any@other.example>relay:second", 3, false},
     {"all@example.org",

@@ -10,8 +10,8 @@ static const struct {
 	struct nexthop is; /* `name` in `name` below */
 	const char *name;
 } good[] = {
-    {"example.org", "example.org",
-	{.protocol = NEXTHOP_SMTP, .kind = NEXTHOP_DOMAIN, .port = 25}, "example.org"},
+    {"example.org", "example.org", {.protocol = NEXTHOP_SMTP, .kind = NEXTHOP_DOMAIN, .port = 25},
+	"example.org"},
     {"LocalHost", "localhost", {.protocol = NEXTHOP_SMTP, .kind = NEXTHOP_DOMAIN, .port = 25},
 	"LocalHost"},
     {"[192.0.2.1]", "[192.0.2.1]",

@@ -305,8 +305,9 @@ static const struct {
 	"smtp:[mx.example.org]:25\n"
 	"tls:5: \"a@b\" is no domain: write only what follows the @\n",
 	0},
-    {TABLE_TLS, "a.example fingerprint\nb.example fingerprint 00\nc.example fingerprint " PRINT
-		"00\nd.example fingerprint x" PRINT "\n",
+    {TABLE_TLS,
+	"a.example fingerprint\nb.example fingerprint 00\nc.example fingerprint " PRINT
+	"00\nd.example fingerprint x" PRINT "\n",
 	"tls:1: \"fingerprint\" has no fingerprint after it: write the SHA-256 of the "
 	"certificate\n"
 	"tls:2: \"00\" is no SHA-256 fingerprint: write its 64 hexadecimal digits\n"

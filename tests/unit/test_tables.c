@@ -423,8 +423,8 @@ START_TEST(the_way_out_is_shown)
 	MUST("", "table show domains");
 	ck_assert_str_eq(said, "backup.example relay\nexample.org\n");
 	MUST("", "table show routes");
-	ck_assert_str_eq(said,
-	    "* smtp:[mx.example.net]\n.a.example hold\nb.example error 5.1.2 no\n");
+	ck_assert_str_eq(
+	    said, "* smtp:[mx.example.net]\n.a.example hold\nb.example error 5.1.2 no\n");
 	MUST("", "table show tls");
 	ck_assert_str_eq(said,
 	    "* verify .example.org mx.example.org\na.example fingerprint "
@@ -458,8 +458,8 @@ START_TEST(the_way_out_is_checked)
 	fixture_write(dir, "logins", "other joe hunter2\n");
 	ck_assert_int_eq(run("", "table build"), EX_DATAERR);
 	ck_assert_ptr_nonnull(strstr(said, "aliases:1: @example.net is never used, since mail"));
-	ck_assert_ptr_nonnull(strstr(said,
-	    "routes:2: relay:other: the configuration has no section relay other { ... }"));
+	ck_assert_ptr_nonnull(strstr(
+	    said, "routes:2: relay:other: the configuration has no section relay other { ... }"));
 	ck_assert_ptr_nonnull(strstr(said,
 	    "routes:4: lmtp:Dovecot: the configuration has no section lmtp Dovecot { socket"));
 	ck_assert_ptr_nonnull(strstr(said,

@@ -58,6 +58,14 @@ START_TEST(workers_are_instances)
 }
 END_TEST
 
+/* Whom control makes connections for. */
+START_TEST(one_program_connects)
+{
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
+		ck_assert(wiring_program(id)->connects == (id == PROGRAM_deliver_remote));
+}
+END_TEST
+
 START_TEST(every_edge_has_its_pairs)
 {
 	for (unsigned workers = 1; workers <= 4; workers++) {
@@ -124,6 +132,7 @@ int main(void)
 	TCase *tc = tcase_create("wiring");
 	tcase_add_test(tc, programs_are_in_order_of_starting);
 	tcase_add_test(tc, workers_are_instances);
+	tcase_add_test(tc, one_program_connects);
 	tcase_add_test(tc, every_edge_has_its_pairs);
 	tcase_add_test(tc, one_instance_has_its_own_pairs_only);
 	tcase_add_test(tc, no_edge_leads_back_to_its_own_program);

@@ -17,7 +17,7 @@
 #include "common/answers.h"
 #include "common/msg-remote-resolver.h"
 
-enum { DNS_CLIENT_TRIES = 3, DNS_CLIENT_QUESTIONS_MAX = 4000 };
+enum { DNS_CLIENT_TRIES = 3, DNS_CLIENT_QUESTIONS_MAX = 2000 };
 
 struct dns_client;
 struct dns_question; /* one under way; gone once its handler is called or it is forgotten */

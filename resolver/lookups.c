@@ -191,30 +191,35 @@ void lookups_ask(const struct question *q, struct asker *a, uint64_t until_ms)
 	ask_upstream(l);
 }
 
-/* Only those that were there at the start: what handlers ask meanwhile goes to the new one anyway.
- */
-static void ask_all_anew(void)
+/* Fresh cookies for all that is under way: the old ones mean nothing any more. In a list, as each
+ * lookup may be answered, and gone, while it is asked. */
+static uint32_t *number_anew(size_t n)
 {
-	size_t n = lookups_count(), i = 0;
-	if (n == 0)
-		return;
-	uint32_t *cookies = xreallocarray(NULL, n, sizeof(*cookies));
 	struct lookup *l;
+	size_t i = 0;
+	uint32_t *cookies = xreallocarray(NULL, n, sizeof(*cookies));
 	TAILQ_FOREACH(l, &lookups.list, link)
-	cookies[i++] = l->cookie;
-	for (i = 0; i < n; i++)
-		if ((l = slots_get(&lookups.cookies, cookies[i])) != NULL)
-			ask_upstream(l);
-	free(cookies);
+	{
+		slots_take(&lookups.cookies, l->cookie);
+		l->cookie = slots_put(&lookups.cookies, l);
+		cookies[i++] = l->cookie;
+	}
+	return cookies;
 }
 
 void lookups_use(struct upstream *fresh)
 {
 	struct upstream *old = lookups.upstream;
+	const size_t n = lookups_count();
+	uint32_t *cookies = n > 0 ? number_anew(n) : NULL;
+	struct lookup *l;
 	lookups.upstream = fresh;
 	watchdog_alive();
 	upstream_free(old);
-	ask_all_anew();
+	for (size_t i = 0; i < n; i++)
+		if ((l = slots_get(&lookups.cookies, cookies[i])) != NULL)
+			ask_upstream(l);
+	free(cookies);
 }
 
 /* --- All of it --- */

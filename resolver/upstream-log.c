@@ -30,6 +30,9 @@ static void write_line(struct str line)
 {
 	const char *error = memmem(line.p, line.n, "] error: ", 9);
 	struct str text = str_skip(line, str_find(line, ']') + 2);
+	text = str_skip(text, str_find(text, ']') + 2);
+	if (error != NULL)
+		text = str_skip(text, strlen("error: "));
 	struct log_event ev;
 	if (!may_write())
 		return;

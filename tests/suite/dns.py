@@ -276,16 +276,16 @@ class Responder:
     """Answers over UDP, and TCP, with what answer(question) returns: bytes, a list of them, or None
     for silence. `asked` counts the questions by (name, type)."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, host="127.0.0.1", port=None):
         self.answer = answer
         self.asked = collections.Counter()
-        self.port = free_udp_and_tcp_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.port = port or free_udp_and_tcp_port()
+        self.address = f"{host}:{self.port}"
         self.udp = socket.socket(type=socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", self.port))
+        self.udp.bind((host, self.port))
         self.tcp = socket.socket()
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind(("127.0.0.1", self.port))
+        self.tcp.bind((host, self.port))
         self.tcp.listen()
         self.threads = [threading.Thread(target=run, daemon=True)
                         for run in (self.run_udp, self.run_tcp)]
@@ -303,6 +303,8 @@ class Responder:
         try:
             while True:
                 packet, peer = self.udp.recvfrom(4096)
+                if not packet:
+                    return
                 for reply in self.replies(packet, False):
                     self.udp.sendto(reply, peer)
         except OSError:
@@ -436,10 +438,10 @@ class Resolver:
                 os.close(fd)
         self.control = ours
         ours.settimeout(START_SECONDS)
-        ours.send(greeting("supervision"))
-        self.connect()
-        ours.send(struct.pack("!H", 6))
         try:
+            ours.send(greeting("supervision"))
+            self.connect()
+            ours.send(struct.pack("!H", 6))
             assert ours.recv(1 << 16)[:2] == b"\0\0"
             assert ours.recv(1 << 16) == struct.pack("!H", 8), "not ready"
         except (OSError, AssertionError) as e:

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,6 +221,33 @@ START_TEST(attempt)
 }
 END_TEST
 
+/* How it ends to connect to port 9 in a jail with that port only. */
+static int connect_with_only(uint16_t port)
+{
+	int status;
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct sandbox s = {.calls = SANDBOX_CONNECT, .root = directory};
+		sandbox_allow_port(&s, port);
+		sandbox_allow_port(&s, port);
+		ready_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		sandbox_enter(&s, "nobody");
+		_exit(try_connect_given_socket() ? WORKS : DENIED);
+	}
+	ck_assert_int_eq(pid, waitpid(pid, &status, 0));
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+START_TEST(ports)
+{
+	long level = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	ck_assert_int_eq(connect_with_only(9), WORKS);
+	ck_assert_int_eq(connect_with_only(10), level >= 4 ? DENIED : WORKS);
+}
+END_TEST
+
 START_TEST(narrowing_takes_rights_away)
 {
 	pid_t pid = fork();
@@ -281,6 +310,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, attempt, 0, (int)(sizeof(attempts) / sizeof(attempts[0])));
 	tcase_add_test(tc, narrowing_takes_rights_away);
+	tcase_add_test(tc, ports);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -154,8 +154,8 @@ static void apply_limits(struct client *c)
 }
 
 /* Small content is looked at. Of a large one that was not declared we say that it may have 8 bits,
- * which RFC 6152 allows: reading it twice costs more than that says too much. It goes by BDAT when
- * that saves a round trip, and is what BDAT wants: canonical lines (RFC 3030 §3). */
+ * which RFC 6152 allows: reading it twice costs more than that says too much. BDAT is for what is
+ * made of canonical lines (RFC 3030 §3). */
 static bool choose_form(struct client *c)
 {
 	struct outgoing_facts facts = {.eight_bit = true, .bare = true};
@@ -166,7 +166,7 @@ static bool choose_form(struct client *c)
 	c->eight_bit =
 	    facts.eight_bit || (c->mail->flags & (ENVELOPE_8BITMIME | ENVELOPE_SMTPUTF8)) != 0;
 	c->planning = facts.eight_bit && !client_has(c, EXT_8BITMIME);
-	c->chunk = !facts.bare && !c->planning && !client_is_lmtp(c) &&
+	c->chunk = c->policy->eager_content && !facts.bare && !c->planning && !client_is_lmtp(c) &&
 		   client_has(c, EXT_CHUNKING) && client_has(c, EXT_PIPELINING);
 	return true;
 }

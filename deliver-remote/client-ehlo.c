@@ -11,11 +11,8 @@ static void send_hello(struct client *c, const char *verb)
 	client_await(c, CLIENT_PHASE_EHLO);
 }
 
-/* All that is known of the server is what it says from now on. */
 void client_hello(struct client *c)
 {
-	c->peer = (struct client_peer){0};
-	c->helo = false;
 	send_hello(c, client_is_lmtp(c) ? "LHLO" : "EHLO");
 }
 
@@ -150,6 +147,7 @@ void client_on_ehlo(struct client *c)
 void client_on_starttls(struct client *c)
 {
 	if (c->reply.code == 220) {
+		/* All that is known of the server is what it says from now on. */
 		c->handshake = true;
 		c->peer = (struct client_peer){0};
 	} else if (c->reply.code < 400) {

@@ -91,6 +91,9 @@ void client_fail(struct client *c, struct client_result result)
 	bool polite = is_polite(c, result.cause);
 	bool gone = is_gone(c, result.cause);
 	result.status = keep(c->failure_status, sizeof(c->failure_status), result.status);
+	/* A 5xx to what is ours to mend, as a login, fails no mail. */
+	if (result.outcome == DELIVERY_DEFERRED)
+		c->failure_status[0] = '4';
 	result.reply = keep(c->failure_reply, sizeof(c->failure_reply), result.reply);
 	result.text = keep(c->failure_text, sizeof(c->failure_text), result.text);
 	c->failure = result;

@@ -52,6 +52,12 @@ struct client_policy {
 	bool implicit_tls; /* encrypted from the first octet on */
 	struct str login;  /* empty: no AUTH. With a login: no AUTH, no mail */
 	struct str password;
+	/* Small content goes with the commands, by BDAT where the server has PIPELINING and
+	 * CHUNKING. It saves a round trip, but trusts the server to skip the content of a BDAT that
+	 * it refuses (RFC 3030 §2): one that reads it as commands lets a sender say what it likes
+	 * in our name.
+	 */
+	bool eager_content;
 	bool login_in_clear; /* allowed also without TLS: a loopback peer, and the operator wants it
 			      */
 };

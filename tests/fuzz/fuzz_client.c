@@ -30,6 +30,7 @@ static void set_up(struct harness *h, uint8_t options, uint8_t recipients)
 	h->policy.protocol = options & LMTP ? NEXTHOP_LMTP : NEXTHOP_SMTP;
 	h->policy.tls = options & MUST ? CLIENT_TLS_MUST : CLIENT_TLS_MAY;
 	h->policy.implicit_tls = (options & IMPLICIT) != 0;
+	h->policy.eager_content = recipients >= 128;
 	if (options & LOGIN) {
 		h->policy.login = STR("ann");
 		h->policy.password = STR("secret");

@@ -125,6 +125,8 @@ static bool setting(struct dialog *d, struct str text)
 	} else if (str_eq(name, STR("login"))) {
 		p->login = keep(d, dialog_word(&text));
 		p->password = keep(d, text);
+	} else if (str_eq(name, STR("eager-content"))) {
+		p->eager_content = true;
 	} else if (str_eq(name, STR("login-in-clear"))) {
 		p->login_in_clear = true;
 	} else {

@@ -41,7 +41,9 @@ static void on_result(void *ctx, size_t recipient, const struct client_result *r
 	r->r.text = keep(r->text, sizeof(r->text), result->text, &h->broken);
 	if (result->reply.n == 0 && result->text.n == 0)
 		h->broken = "a result without a reason";
-	if ((result->outcome == DELIVERY_TAKEN) != (result->status.p[0] == '2'))
+	static const char classes[] = {
+	    [DELIVERY_TAKEN] = '2', [DELIVERY_DEFERRED] = '4', [DELIVERY_FAILED] = '5'};
+	if (result->status.n < 5 || result->status.p[0] != classes[result->outcome])
 		h->broken = "a status that is not the outcome's";
 	h->given++;
 }

@@ -45,6 +45,7 @@ static void set_up(struct harness *h, const struct script *s)
 {
 	harness_init(h);
 	h->policy.protocol = s->protocol;
+	h->policy.eager_content = true;
 	h->policy.tls = s->tls ? CLIENT_TLS_MUST : CLIENT_TLS_NONE;
 	harness_add_recipient(h, "ann@example.net");
 	harness_add_recipient(h, "bob@example.net");

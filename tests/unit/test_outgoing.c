@@ -237,6 +237,11 @@ static const struct {
 	"--a--\r\n"},
     {"bare line ends stay what they are", MIME "Content-Type: text/plain\r\n\r\n\xe9\n \r x\r\r\n",
 	MIME "Content-Type: text/plain\r\n" QP "\r\n=E9=0A =0D x=0D\r\n"},
+    {"boundary in an epilogue",
+	MIME "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n"
+	     "--a\r\n\r\n\xe9\r\n",
+	MIME "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n"
+	     "--a\r\n\r\n?\r\n"},
     {"a bare CR that is not encoded", MIME "X: \r\xe9\r\n\r\nx\r\n", NULL},
     {"nothing to do but bare line ends", "X: \ry\n\r\nx\r\n", "X: \r\ny\r\n\r\nx\r\n"},
 };

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import dns
 import receivers
 from instance import wait_for
 
@@ -139,3 +140,68 @@ def test_a_killed_deliver_remote_loses_nothing(make, sink):
         os.kill(pid, signal.SIGKILL)
     taken(there, 20, 60)
     wait_for("an empty queue", 60, lambda: is_empty(one))
+
+
+@pytest.fixture
+def zone():
+    """zone({("far.example", dns.MX): [...]}): a name server with these records and no others."""
+    servers = []
+
+    def make_one(records):
+        def answer(question):
+            found = records.get((question.name, question.type), [])
+            known = any(name == question.name for name, _ in records)
+            return question.reply(found, rcode=0 if known else 3)
+        servers.append(dns.Responder(answer))
+        return servers[-1]
+    yield make_one
+    for one in servers:
+        one.close()
+
+
+def address(name, *octets):
+    return dns.record(name, dns.A, bytes(octets))
+
+
+def with_dns(make, server, port):
+    return make(conf={**QUICK, "remote": {"port": port},
+                      "resolver": {"forwarders": [server.address], "validate": "no"}})
+
+
+def test_exchangers_are_found_and_tried_in_order(make, sink, zone):
+    there = sink()
+    server = zone({
+        ("far.example", dns.MX): [dns.mx_record("far.example", 20, "b.far.example"),
+                                  dns.mx_record("far.example", 10, "a.far.example")],
+        ("a.far.example", dns.A): [address("a.far.example", 127, 0, 0, 99)],
+        ("b.far.example", dns.A): [address("b.far.example", 127, 0, 0, 1)]})
+    one = with_dns(make, server, there.port)
+    one.send(LETTER, to=["bob@far.example"])
+    taken(there, 1)
+    logged(one, r"to=<bob@far\.example>, relay=b\.far\.example\[127\.0\.0\.1\]:\d+, .*status=sent")
+
+
+def test_what_dns_says_for_good_comes_back(make, zone):
+    server = zone({
+        ("null.example", dns.MX): [dns.mx_record("null.example", 0, "")],
+        ("self.example", dns.MX): [dns.mx_record("self.example", 5, "mx.example.test")]})
+    one = with_dns(make, server, 25)
+    one.send(LETTER, to=["bob@null.example", "bob@gone.example", "bob@self.example"],
+             sender="ann@example.test")
+    logged(one, r"to=<bob@null\.example>.*dsn=5\.1\.10, status=bounced")
+    logged(one, r"to=<bob@gone\.example>.*dsn=5\.1\.2, status=bounced")
+    logged(one, r"to=<bob@self\.example>.*dsn=5\.4\.6, status=bounced")
+    one.wait_files("ann", 1)
+
+
+def test_what_dns_cannot_say_now_waits(make, sink, zone):
+    there = sink()
+    records = {}
+    server = zone(records)
+    healthy, server.answer = server.answer, lambda question: question.reply(rcode=2)
+    one = with_dns(make, server, there.port)
+    one.send(LETTER, to=["bob@far.example"], sender="ann@example.test")
+    logged(one, r"to=<bob@far\.example>.*dsn=4\.4\.3, status=deferred")
+    records["far.example", dns.A] = [address("far.example", 127, 0, 0, 1)]
+    server.answer = healthy
+    assert len(taken(there, 1, 60)) == 1

@@ -86,9 +86,9 @@ static void allow_path(int ruleset, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
-static void allow_port(int ruleset, uint16_t port)
+static void allow_port(int ruleset, uint64_t access, uint16_t port)
 {
-	const struct net_port_attr rule = {.allowed_access = NET_CONNECT_TCP, .port = port};
+	const struct net_port_attr rule = {.allowed_access = access, .port = port};
 	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
 		log_fatal(EX_OSERR, "Landlock does not take port %u: %m", (unsigned)port);
 }
@@ -106,8 +106,11 @@ int sandbox_landlock_prepare(const struct sandbox *s)
 		uint64_t rights = s->paths[i].access == SANDBOX_READ ? read_rights : write_rights;
 		allow_path(ruleset, s->paths[i].path, rights & attr.handled_access_fs);
 	}
+	/* Who connects may choose the address to do that from, but no port. */
+	if ((s->calls & SANDBOX_CONNECT) && (attr.handled_access_net & NET_BIND_TCP))
+		allow_port(ruleset, NET_BIND_TCP, 0);
 	for (size_t i = 0; i < s->port_count && (attr.handled_access_net & NET_CONNECT_TCP); i++)
-		allow_port(ruleset, s->ports[i]);
+		allow_port(ruleset, NET_CONNECT_TCP, s->ports[i]);
 	log_debug("Landlock level %ld", abi);
 	return ruleset;
 }

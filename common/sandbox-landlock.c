@@ -23,6 +23,7 @@ enum {
 	FS_IOCTL_DEV = 1 << 15,	     /* ABI 5 */
 	NET_BIND_TCP = 1 << 0,	     /* ABI 4 */
 	NET_CONNECT_TCP = 1 << 1,    /* ABI 4 */
+	RULE_NET_PORT = 2,	     /* ABI 4 */
 	SCOPE_ABSTRACT_UNIX = 1 << 0, /* ABI 6 */
 	SCOPE_SIGNAL = 1 << 1,	     /* ABI 6 */
 };
@@ -32,6 +33,12 @@ struct ruleset_attr {
 	uint64_t handled_access_fs;
 	uint64_t handled_access_net;
 	uint64_t scoped;
+};
+
+/* The kernel's struct landlock_net_port_attr. */
+struct net_port_attr {
+	uint64_t allowed_access;
+	uint64_t port;
 };
 
 static const uint64_t read_rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
@@ -50,7 +57,7 @@ static size_t attr_size(long abi)
 	return abi >= 6 ? sizeof(struct ruleset_attr) : abi >= 4 ? 16 : 8;
 }
 
-static struct ruleset_attr all_rights(long abi, unsigned calls)
+static struct ruleset_attr all_rights(long abi, const struct sandbox *s)
 {
 	struct ruleset_attr a = {.handled_access_fs = FS_ABI1};
 	if (abi >= 2)
@@ -63,7 +70,7 @@ static struct ruleset_attr all_rights(long abi, unsigned calls)
 		a.handled_access_fs |= FS_IOCTL_DEV;
 	if (abi >= 6)
 		a.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
-	if (calls & SANDBOX_CONNECT)
+	if ((s->calls & SANDBOX_CONNECT) && s->port_count == 0)
 		a.handled_access_net &= ~(uint64_t)NET_CONNECT_TCP;
 	return a;
 }
@@ -79,12 +86,19 @@ static void allow_path(int ruleset, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
+static void allow_port(int ruleset, uint16_t port)
+{
+	const struct net_port_attr rule = {.allowed_access = NET_CONNECT_TCP, .port = port};
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
+		log_fatal(EX_OSERR, "Landlock does not take port %u: %m", (unsigned)port);
+}
+
 int sandbox_landlock_prepare(const struct sandbox *s)
 {
 	long abi = landlock_abi();
 	if (abi < 1)
 		return -1;
-	struct ruleset_attr attr = all_rights(abi, s->calls);
+	struct ruleset_attr attr = all_rights(abi, s);
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, attr_size(abi), 0);
 	if (ruleset < 0)
 		log_fatal(EX_OSERR, "Landlock cannot be set up: %m");
@@ -92,6 +106,8 @@ int sandbox_landlock_prepare(const struct sandbox *s)
 		uint64_t rights = s->paths[i].access == SANDBOX_READ ? read_rights : write_rights;
 		allow_path(ruleset, s->paths[i].path, rights & attr.handled_access_fs);
 	}
+	for (size_t i = 0; i < s->port_count && (attr.handled_access_net & NET_CONNECT_TCP); i++)
+		allow_port(ruleset, s->ports[i]);
 	log_debug("Landlock level %ld", abi);
 	return ruleset;
 }

@@ -17,6 +17,16 @@ void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access acce
 	s->paths[s->path_count++].access = access;
 }
 
+void sandbox_allow_port(struct sandbox *s, uint16_t port)
+{
+	for (size_t i = 0; i < s->port_count; i++)
+		if (s->ports[i] == port)
+			return;
+	if (s->port_count == SANDBOX_PORTS_MAX)
+		log_fatal(EX_CONFIG, "more than %d different ports", SANDBOX_PORTS_MAX);
+	s->ports[s->port_count++] = port;
+}
+
 static void no_new_privileges(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Groups of system calls beyond the event loop's own (memory, clocks, epoll, eventfd,
  * sendmsg, recvmsg, read, write, close, exit). */
@@ -27,6 +28,7 @@ enum sandbox_calls {
 enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE };
 
 #define SANDBOX_PATHS_MAX 8
+#define SANDBOX_PORTS_MAX 16
 
 struct sandbox {
 	unsigned calls;	     /* mask of enum sandbox_calls */
@@ -37,11 +39,16 @@ struct sandbox {
 		enum sandbox_access access;
 	} paths[SANDBOX_PATHS_MAX];
 	size_t path_count;
+	/* With SANDBOX_CONNECT: the ports to which TCP may connect; none: all. */
+	uint16_t ports[SANDBOX_PORTS_MAX];
+	size_t port_count;
 	const char *root; /* see sandbox_enter; NULL: an empty directory */
 };
 
 /* Copies the path. */
 void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access access);
+/* Another port for TCP, where the kernel can tell ports apart (Landlock level 4). */
+void sandbox_allow_port(struct sandbox *s, uint16_t port);
 /* Enters the jail. Started as root: `root` becomes the root directory and `user` the user.
  * Otherwise: `root` becomes the current directory. So after it, names relative to `root` are
  * right in both cases; absolute ones are not. Ends the program when a mechanism that the

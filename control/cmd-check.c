@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
- * `postern check`: every fault of the configuration, then of the tables.
+ * `postern check`: every fault of the configuration, then of the tables; `postern check
+ * network` is in cmd-check-network.c.
  */
-#include "control/command.h"
+#include "control/cmd-check-network.h"
 #include "control/conf-file.h"
 
 #include "directory/tables.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 static int check_tables(const struct conf *conf)
@@ -18,23 +20,33 @@ static int check_tables(const struct conf *conf)
 	return tables_check_rules(conf->tables, &rules, stderr);
 }
 
+static int check_files(const struct command_context *ctx)
+{
+	int status = check_tables(ctx->conf);
+	if (status == EX_OK)
+		printf("%s: ok\n", ctx->conf_path);
+	return status;
+}
+
 int cmd_check(const struct command_context *ctx, int argc, char **argv)
 {
+	bool network = argc > 1 && strcmp(argv[1], "network") == 0;
 	struct conf_file file;
 	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
 	int status = EX_CONFIG;
-	if (argc > 1) {
+	if (argc > 1 && !network) {
 		fprintf(stderr, "postern: check takes no argument \"%s\"\n", argv[1]);
 		return EX_USAGE;
 	}
 	if (conf_file_load(ctx->conf_path, &file, &faults)) {
-		status = check_tables(file.conf);
+		struct command_context with_conf = *ctx;
+		with_conf.conf = file.conf;
+		status = network ? cmd_check_network(&with_conf, argc - 1, argv + 1)
+				 : check_files(&with_conf);
 		conf_file_release(&file);
 	} else {
 		fwrite(buf_data(&faults), 1, buf_len(&faults), stderr);
 	}
-	if (status == EX_OK)
-		printf("%s: ok\n", ctx->conf_path);
 	buf_release(&faults);
 	return status;
 }

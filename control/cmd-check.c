@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: ISC
  *
+<<<<<<< HEAD
  * `postern check`: every fault of the configuration, then of the tables and templates.
+=======
+ * `postern check`: every fault of the configuration, then of the tables; `postern check
+ * network` is in cmd-check-network.c.
+>>>>>>> h-network
  */
-#include "control/command.h"
+#include "control/cmd-check-network.h"
 #include "control/conf-file.h"
 
 #include "directory/tables.h"
 #include "queue/templates.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 static int check_tables(const struct conf *conf)
@@ -20,6 +26,7 @@ static int check_tables(const struct conf *conf)
 	return tables_check_rules(conf->tables, &rules, stderr);
 }
 
+<<<<<<< HEAD
 static void on_template_fault(void *ctx, const char *text)
 {
 	(void)ctx;
@@ -32,26 +39,40 @@ static int check_templates(const struct conf *conf)
 	bool sound = templates_load(&templates, conf->queue.templates, on_template_fault, NULL);
 	templates_reset(&templates);
 	return sound ? EX_OK : EX_CONFIG;
+=======
+static int check_files(const struct command_context *ctx)
+{
+	int status = check_tables(ctx->conf);
+	if (status == EX_OK)
+		printf("%s: ok\n", ctx->conf_path);
+	return status;
+>>>>>>> h-network
 }
 
 int cmd_check(const struct command_context *ctx, int argc, char **argv)
 {
+	bool network = argc > 1 && strcmp(argv[1], "network") == 0;
 	struct conf_file file;
 	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
 	int status = EX_CONFIG;
-	if (argc > 1) {
+	if (argc > 1 && !network) {
 		fprintf(stderr, "postern: check takes no argument \"%s\"\n", argv[1]);
 		return EX_USAGE;
 	}
 	if (conf_file_load(ctx->conf_path, &file, &faults)) {
+<<<<<<< HEAD
 		int tables = check_tables(file.conf), templates = check_templates(file.conf);
 		status = tables != EX_OK ? tables : templates;
+=======
+		struct command_context with_conf = *ctx;
+		with_conf.conf = file.conf;
+		status = network ? cmd_check_network(&with_conf, argc - 1, argv + 1)
+				 : check_files(&with_conf);
+>>>>>>> h-network
 		conf_file_release(&file);
 	} else {
 		fwrite(buf_data(&faults), 1, buf_len(&faults), stderr);
 	}
-	if (status == EX_OK)
-		printf("%s: ok\n", ctx->conf_path);
 	buf_release(&faults);
 	return status;
 }

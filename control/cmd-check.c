@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
-<<<<<<< HEAD
- * `postern check`: every fault of the configuration, then of the tables and templates.
-=======
  * `postern check`: every fault of the configuration, then of the tables; `postern check
  * network` is in cmd-check-network.c.
->>>>>>> h-network
  */
 #include "control/cmd-check-network.h"
 #include "control/conf-file.h"
@@ -26,7 +22,6 @@ static int check_tables(const struct conf *conf)
 	return tables_check_rules(conf->tables, &rules, stderr);
 }
 
-<<<<<<< HEAD
 static void on_template_fault(void *ctx, const char *text)
 {
 	(void)ctx;
@@ -39,14 +34,15 @@ static int check_templates(const struct conf *conf)
 	bool sound = templates_load(&templates, conf->queue.templates, on_template_fault, NULL);
 	templates_reset(&templates);
 	return sound ? EX_OK : EX_CONFIG;
-=======
+}
+
 static int check_files(const struct command_context *ctx)
 {
-	int status = check_tables(ctx->conf);
+	int tables = check_tables(ctx->conf), templates = check_templates(ctx->conf);
+	int status = tables != EX_OK ? tables : templates;
 	if (status == EX_OK)
 		printf("%s: ok\n", ctx->conf_path);
 	return status;
->>>>>>> h-network
 }
 
 int cmd_check(const struct command_context *ctx, int argc, char **argv)
@@ -60,15 +56,10 @@ int cmd_check(const struct command_context *ctx, int argc, char **argv)
 		return EX_USAGE;
 	}
 	if (conf_file_load(ctx->conf_path, &file, &faults)) {
-<<<<<<< HEAD
-		int tables = check_tables(file.conf), templates = check_templates(file.conf);
-		status = tables != EX_OK ? tables : templates;
-=======
 		struct command_context with_conf = *ctx;
 		with_conf.conf = file.conf;
 		status = network ? cmd_check_network(&with_conf, argc - 1, argv + 1)
 				 : check_files(&with_conf);
->>>>>>> h-network
 		conf_file_release(&file);
 	} else {
 		fwrite(buf_data(&faults), 1, buf_len(&faults), stderr);

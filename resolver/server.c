@@ -206,6 +206,7 @@ static bool use(const struct conf_resolver *conf)
 		return false;
 	say_mode(conf);
 	server.timeout_ms = (uint64_t)conf->timeout * 1000;
+	lookups_forget(&server.upkeep);
 	loop_timer_stop(server.upkeep_timer);
 	if (conf->validate && server.anchor->writable)
 		loop_timer_start(server.upkeep_timer, 0);

@@ -103,6 +103,35 @@ START_TEST(what_cannot_be)
 }
 END_TEST
 
+START_TEST(the_same_anchor)
+{
+	char directory[] = "/var/dns", file[] = "root.key";
+	const struct anchor built_in = {.directory = NULL};
+	const struct anchor own = {.directory = directory, .file = file};
+	static const struct {
+		const char *path;
+		bool built_in, own;
+	} cases[] = {
+	    {NULL, true, false},
+	    {"/var/dns/root.key", false, true},
+	    {"/var/dns/root.key2", false, false},
+	    {"/var/dns/root.ke", false, false},
+	    {"/var/dns2/root.key", false, false},
+	    {"/var/dns", false, false},
+	    {"/", false, false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *path = cases[i].path == NULL ? NULL : strdup(cases[i].path);
+		struct conf_resolver conf = {.validate = true, .trust_anchor = path};
+		ck_assert_int_eq(anchor_is_same(&built_in, &conf), cases[i].built_in);
+		ck_assert_int_eq(anchor_is_same(&own, &conf), cases[i].own);
+		conf.validate = false; /* it is not used at all */
+		ck_assert(anchor_is_same(&built_in, &conf) && anchor_is_same(&own, &conf));
+		free(path);
+	}
+}
+END_TEST
+
 /* --- The watchdog --- */
 
 static uint64_t cpu_ms(void)
@@ -138,4 +167,5 @@ START_TEST(too_long_away_from_the_loop)
 }
 END_TEST
 
-UNIT_MAIN("upstream", forwarders, made_asked_and_freed, what_cannot_be, too_long_away_from_the_loop)
+UNIT_MAIN("upstream", forwarders, made_asked_and_freed, what_cannot_be, the_same_anchor,
+    too_long_away_from_the_loop)

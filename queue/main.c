@@ -114,25 +114,9 @@ static const struct spool_events events = {
 
 /* --- configuration ------------------------------------------------------ */
 
-/* Local destinations are never dead as a whole: each mailbox has its own results. */
-static void set_transports(struct scheduler *s, const struct conf_queue *conf)
-{
-	const struct transport_policy local = {.limit = conf->local_concurrency,
-	    .destination = {
-		.window_first = conf->local_concurrency, .window_max = conf->local_concurrency}};
-	const struct transport_policy at_once = {
-	    .limit = 1024, .destination = {.window_first = 1024, .window_max = 1024}};
-	scheduler_set_transport(s, TRANSPORT_LOCAL, &local);
-	scheduler_set_transport(s, TRANSPORT_DISCARD, &at_once);
-	scheduler_set_transport(s, TRANSPORT_REMOTE, &at_once);
-}
-
 static void configure(const struct conf *conf)
 {
-	const struct retry_policy retry = {
-	    .first = conf->queue.retry_first, .max = conf->queue.retry_max};
-	scheduler_set_retry(q.active.scheduler, &retry);
-	set_transports(q.active.scheduler, &conf->queue);
+	scheduler_configure(q.active.scheduler, conf);
 	q.active.lifetime = (uint64_t)conf->queue.lifetime * 1000;
 	q.intake.message_max = conf->smtp.message_max;
 	q.local.hold = conf->queue.hold_local;

@@ -587,7 +587,7 @@ START_TEST(a_million_waiting_recipients)
 	for (uint64_t i = 0; i < COUNT; i++) {
 		char sender[26], address[26];
 		snprintf(sender, sizeof(sender), "sender-%06u@example.org", (unsigned)(i % 10000));
-		snprintf(address, sizeof(address), "user%05u@d%05u.example.de",
+		snprintf(address, sizeof(address), "user%05u@d%03u.example.de",
 		    (unsigned)(i % 99991), (unsigned)(i % 1000));
 		const struct recipient r = {.address = str_from_cstr(address),
 		    .original = str_from_cstr(address),

@@ -112,7 +112,7 @@ static struct terms terms_of(const struct host *h)
 	if (h->kind == HOST_PACED)
 		t.rate = sim.reloaded ? 30 : 60;
 	if (h->kind == HOST_SMALL)
-		t.window_max = sim.reloaded ? 3 : 2;
+		t.window_max = sim.reloaded ? 2 : 3;
 	if (h->kind == HOST_BRIEF) {
 		t.retry_first = 10 * SECOND;
 		t.retry_max = 20 * MINUTE;
@@ -126,7 +126,7 @@ static void configure(void)
 	char all[2048];
 	struct conf_faults faults = {0};
 	int n =
-	    snprintf(all, sizeof(all), text, LIMIT, sim.reloaded ? 30 : 60, sim.reloaded ? 3 : 2);
+	    snprintf(all, sizeof(all), text, LIMIT, sim.reloaded ? 30 : 60, sim.reloaded ? 2 : 3);
 	struct conf *conf = conf_parse("/etc/postern.conf", all, (size_t)n, &faults);
 	ck_assert_ptr_nonnull(conf);
 	scheduler_configure(sim.active.scheduler, conf);

@@ -14,6 +14,7 @@ enum transport {
 	TRANSPORT_LOCAL = 1,   /* a mailbox here; deliver-local */
 	TRANSPORT_REMOTE = 2,  /* another server; deliver-remote */
 	TRANSPORT_DISCARD = 3, /* accepted and thrown away, as the operator wished */
+	TRANSPORT_HOLD = 4,    /* kept until an operator releases it; then routed afresh */
 };
 
 enum notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };

@@ -33,11 +33,11 @@ static const int base_calls[] = {CALL(read), CALL(write), CALL(readv), CALL(writ
     CALL(futex), CALL(rt_sigreturn), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(exit),
     CALL(exit_group), CALL(getrandom), CALL(fstat), CALL(fcntl), CALL(dup), CALL(lseek),
     CALL(eventfd2), CALL(getsockopt), CALL(getsockname), CALL(getpeername), CALL(restart_syscall),
-    CALL(sched_yield), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(pwrite64), END};
+    CALL(sched_yield), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(pread64), CALL(pwrite64), END};
 
 static const int accept_calls[] = {CALL(accept4), CALL(setsockopt), END};
 
-static const int read_calls[] = {CALL(pread64), CALL(preadv), CALL(getdents64), CALL(newfstatat),
+static const int read_calls[] = {CALL(preadv), CALL(getdents64), CALL(newfstatat),
     CALL(stat), CALL(lstat), CALL(statx), CALL(fstatfs), CALL(statfs), CALL(fadvise64), CALL(flock),
     CALL(readlink), CALL(readlinkat), CALL(getcwd), CALL(memfd_create), END};
 

@@ -8,6 +8,7 @@
  */
 #include "queue/active.h"
 #include "queue/queue-log.h"
+#include "common/mem.h"
 
 #include <stdlib.h>
 
@@ -20,8 +21,13 @@ static uint64_t content_size(const struct spool_place *place)
 
 static void forget_results(struct active *a, struct message *m)
 {
+	uint16_t *jobs = xreallocarray(NULL, m->recipient_count, sizeof(*jobs));
+	message_jobs(m, jobs);
 	for (size_t i = 0; i < m->recipient_count; i++)
-		active_set_state(a, m, (uint16_t)i, RECIPIENT_READY, (struct str){NULL, 0});
+		active_set_state(
+		    a, m, (uint16_t)i, message_first_state(&m->jobs[jobs[i]]), NULL);
+	free(jobs);
+	m->flags &= (uint8_t)~MESSAGE_WARNED;
 	for (size_t i = 0; i < m->job_count; i++) {
 		m->jobs[i].attempts = 0;
 		m->jobs[i].postponed = false;
@@ -81,13 +87,16 @@ void active_on_result(
 {
 	struct message *m = index_find(&a->messages, id);
 	if (m == NULL || result->number >= m->recipient_count || result->outcome == 0 ||
-	    result->outcome >= sizeof(state_after))
+	    result->outcome > SPOOL_WARNED)
 		return;
-	if (result->outcome == SPOOL_DEFERRED) {
-		struct job *job = &m->jobs[message_recipients(m)[result->number].next];
-		recall_deferral(a, job, result, now);
+	if (result->outcome == SPOOL_WARNED) {
+		m->flags |= MESSAGE_WARNED;
+		return;
 	}
-	active_set_state(a, m, result->number, state_after[result->outcome], result->text);
+	if (result->outcome == SPOOL_DEFERRED)
+		recall_deferral(a, message_job(m, result->number), result, now);
+	const struct why why = {result->status, result->mta, result->reply, result->text};
+	active_set_state(a, m, result->number, state_after[result->outcome], &why);
 }
 
 void active_on_finished(struct active *a, uint64_t id)
@@ -97,27 +106,17 @@ void active_on_finished(struct active *a, uint64_t id)
 		active_finish(a, m, false);
 }
 
-static void begin_message(struct active *a, struct message *m)
-{
-	message_link(m);
-	for (size_t i = 0; i < m->job_count; i++) {
-		struct job *job = &m->jobs[i];
-		if (job->own.ready != RECIPIENT_NONE)
-			scheduler_ready(a->scheduler, job);
-		else if (job->own.deferred != RECIPIENT_NONE)
-			scheduler_wait(a->scheduler, job);
-	}
-}
-
 void active_begin(struct active *a)
 {
 	uint64_t id = 0;
 	for (struct message *m; (m = index_after(&a->messages, id)) != NULL;) {
 		id = m->id;
-		if (m->open == 0)
+		if (m->open == 0) {
 			active_finish(a, m, true); /* all done, but the finish was not written */
-		else
-			begin_message(a, m);
+			continue;
+		}
+		message_link(m);
+		active_queue_jobs(a, m);
 	}
 }
 
@@ -145,26 +144,33 @@ struct snapshot {
 	bool full; /* the pool */
 };
 
+static void keep(struct snapshot *s, struct str from, struct str *to)
+{
+	if (!pool_copy(s->pool, from, to))
+		s->full = true;
+}
+
 static void add_result(
     struct snapshot *s, const struct message *m, uint16_t number, enum spool_outcome outcome)
 {
-	struct str why;
-	if (!pool_copy(
-		s->pool, reasons_text(s->a->reasons, message_recipients(m)[number].reason), &why)) {
-		s->full = true;
-		return;
-	}
+	struct why why = reasons_why(s->a->reasons, message_recipients(m)[number].reason);
 	struct spool_result *r = &s->results[s->count++];
 	r->number = number;
 	r->outcome = (uint8_t)outcome;
-	r->text = why;
+	keep(s, why.status, &r->status);
+	keep(s, why.mta, &r->mta);
+	keep(s, why.reply, &r->reply);
+	keep(s, why.text, &r->text);
 }
 
 static bool add_waiting(void *ctx, const struct message *m, uint16_t number, const struct job *job)
 {
 	struct snapshot *s = ctx;
-	if (job == NULL || job->attempts == 0)
-		return true;
+	bool released = job != NULL && job->to->transport == TRANSPORT_HOLD;
+	if (released)
+		add_result(s, m, number, SPOOL_RELEASED);
+	if (job == NULL || job->attempts == 0 || released)
+		return !s->full;
 	s->results[s->count].attempts = job->attempts;
 	s->results[s->count].next_try = active_next_try(job, s->now);
 	add_result(s, m, number, SPOOL_DEFERRED);
@@ -188,7 +194,7 @@ bool active_on_snapshot(const struct active *a, uint64_t id, struct pool *pool,
 	*count = 0;
 	if (m == NULL)
 		return true;
-	s.results = pool_array(pool, m->recipient_count, sizeof(*s.results));
+	s.results = pool_array(pool, m->recipient_count + 1, sizeof(*s.results));
 	if (s.results == NULL)
 		return false;
 	active_each_open(m, add_waiting, &s);
@@ -197,6 +203,8 @@ bool active_on_snapshot(const struct active *a, uint64_t id, struct pool *pool,
 		for (size_t k = 0; k < sizeof(kept) / sizeof(kept[0]); k++)
 			if (list[i].state == kept[k].state)
 				add_result(&s, m, (uint16_t)i, kept[k].outcome);
+	if (m->flags & MESSAGE_WARNED)
+		s.results[s.count++].outcome = SPOOL_WARNED;
 	*results = s.results;
 	*count = s.count;
 	return !s.full;

@@ -10,6 +10,7 @@
 #include "queue/active.h"
 #include "queue/queue-log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* How often a message may be under way when a delivering program dies before it is suspected
@@ -36,14 +37,11 @@ void active_reset(struct active *a)
 	*a = (struct active){0};
 }
 
-void active_set_state(struct active *a, struct message *m, uint16_t number,
-    enum recipient_state state, struct str why)
+static void set_state(
+    struct active *a, struct message *m, uint16_t number, enum recipient_state state)
 {
 	struct message_recipient *r = &message_recipients(m)[number];
 	bool was_done = (r->state & RECIPIENT_DONE) != 0, is_done = (state & RECIPIENT_DONE) != 0;
-	uint32_t reason = reasons_get(a->reasons, why);
-	reasons_put(a->reasons, r->reason);
-	r->reason = reason;
 	r->state = (uint8_t)state;
 	if (was_done == is_done)
 		return;
@@ -51,16 +49,43 @@ void active_set_state(struct active *a, struct message *m, uint16_t number,
 	a->recipients = is_done ? a->recipients - 1 : a->recipients + 1;
 }
 
-/* The same, keeping the reason of the last try. */
-static void change_state(struct message *m, uint16_t number, enum recipient_state state)
+void active_set_state(struct active *a, struct message *m, uint16_t number,
+    enum recipient_state state, const struct why *why)
 {
-	message_recipients(m)[number].state = (uint8_t)state;
+	struct message_recipient *r = &message_recipients(m)[number];
+	uint32_t reason = why == NULL ? 0 : reasons_get(a->reasons, why);
+	reasons_put(a->reasons, r->reason);
+	r->reason = reason;
+	set_state(a, m, number, state);
+}
+
+void active_change_state(
+    struct active *a, struct message *m, uint16_t number, enum recipient_state state)
+{
+	set_state(a, m, number, state);
 }
 
 static void record(struct active *a, const struct message *m, const struct spool_result *result)
 {
 	struct spool_place place = message_place(m);
 	spool_result(a->spool, m->id, &place, result);
+}
+
+void active_record(
+    struct active *a, const struct message *m, uint16_t number, enum spool_outcome outcome)
+{
+	const struct spool_result result = {.number = number, .outcome = (uint8_t)outcome};
+	record(a, m, &result);
+}
+
+static void record_why(
+    struct active *a, const struct message *m, struct spool_result result, const struct why *why)
+{
+	result.status = why->status;
+	result.mta = why->mta;
+	result.reply = why->reply;
+	result.text = why->text;
+	record(a, m, &result);
 }
 
 void active_finish(struct active *a, struct message *m, bool tell)
@@ -100,51 +125,116 @@ size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t
 	struct message *m = message_of(job);
 	size_t n = message_take_ready(m, job, numbers, max);
 	for (size_t i = 0; i < n; i++)
-		change_state(m, numbers[i], RECIPIENT_ACTIVE);
+		active_change_state(a, m, numbers[i], RECIPIENT_ACTIVE);
 	scheduler_started(a->scheduler, job, job->own.ready != RECIPIENT_NONE);
 	return n;
 }
 
 void active_visible(struct active *a, struct message *m, uint16_t number)
 {
-	active_set_state(a, m, number, RECIPIENT_VISIBLE, (struct str){NULL, 0});
+	active_set_state(a, m, number, RECIPIENT_VISIBLE, NULL);
 }
 
 /* A finish says it all, so the results of a message's last recipients are not written. */
 void active_delivered(struct active *a, struct message *m, const uint16_t *numbers, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		active_set_state(a, m, numbers[i], RECIPIENT_DELIVERED, (struct str){NULL, 0});
+		active_set_state(a, m, numbers[i], RECIPIENT_DELIVERED, NULL);
 	a->delivered += n;
-	for (size_t i = 0; i < n && m->open > 0; i++) {
-		const struct spool_result result = {
-		    .number = numbers[i], .outcome = SPOOL_DELIVERED};
-		record(a, m, &result);
+	for (size_t i = 0; i < n && m->open > 0; i++)
+		active_record(a, m, numbers[i], SPOOL_DELIVERED);
+}
+
+/* When a message's part for this destination expires; UINT64_MAX: never. */
+static uint64_t expiry_of(const struct active *a, const struct message *m, const struct job *job)
+{
+	uint64_t own = (uint64_t)job->to->policy->lifetime * 1000;
+	uint64_t lifetime = own > 0 ? own : a->lifetime;
+	return lifetime == 0 ? UINT64_MAX : m->arrival + lifetime;
+}
+
+uint64_t active_expires(const struct active *a, const struct message *m)
+{
+	uint64_t first = UINT64_MAX;
+	for (size_t i = 0; i < m->job_count; i++) {
+		uint64_t when = expiry_of(a, m, &m->jobs[i]);
+		first = when < first ? when : first;
 	}
+	return first;
+}
+
+/* What was said last is what its sender wants to know; the status says that time is over. */
+static void expire(struct active *a, struct message *m, uint16_t number, struct why why)
+{
+	char text[REASON_MAX];
+	int n = snprintf(text, sizeof(text), "delivery time expired; %.*s",
+	    STR_ARG(why.text.n > 0 ? why.text : STR("the destination could not be reached")));
+	why.status = STR("4.4.7");
+	why.text = str_from(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	queue_log_expired(m, number);
+	active_failed(a, m, number, &why);
+}
+
+/* While it was under way an operator disposed of the message. */
+static bool is_disposed(struct active *a, struct message *m, uint16_t number)
+{
+	if (m->flags & MESSAGE_DELETED) {
+		active_bounced(a, m, number);
+		return true;
+	}
+	if (m->flags & MESSAGE_HOLD) {
+		active_change_state(a, m, number, RECIPIENT_HELD);
+		active_record(a, m, number, SPOOL_HELD);
+		return true;
+	}
+	return false;
 }
 
 void active_deferred(
-    struct active *a, struct job *job, uint16_t number, struct str why, struct moment now)
+    struct active *a, struct job *job, uint16_t number, const struct why *why, struct moment now)
 {
 	struct message *m = message_of(job);
+	if (is_disposed(a, m, number))
+		return;
+	if (now.wall >= expiry_of(a, m, job)) {
+		expire(a, m, number, *why);
+		return;
+	}
 	scheduler_postpone(a->scheduler, job, now.ms);
+	destination_note_reason(job->to, why->text);
 	active_set_state(a, m, number, RECIPIENT_DEFERRED, why);
 	message_push_deferred(m, job, number);
 	a->deferred++;
-	const struct spool_result result = {.number = number,
-	    .outcome = SPOOL_DEFERRED,
-	    .next_try = active_next_try(job, now),
-	    .attempts = job->attempts,
-	    .text = str_head(why, REASON_MAX)};
-	record(a, m, &result);
+	record_why(a, m,
+	    (struct spool_result){.number = number,
+		.outcome = SPOOL_DEFERRED,
+		.next_try = active_next_try(job, now),
+		.attempts = job->attempts},
+	    why);
 }
 
-void active_failed(struct active *a, struct message *m, uint16_t number, struct str why)
+void active_failed(struct active *a, struct message *m, uint16_t number, const struct why *why)
 {
+	if (m->flags & MESSAGE_DELETED) {
+		active_bounced(a, m, number);
+		return;
+	}
 	active_set_state(a, m, number, RECIPIENT_FAILED, why);
-	const struct spool_result result = {
-	    .number = number, .outcome = SPOOL_FAILED, .text = str_head(why, REASON_MAX)};
-	record(a, m, &result);
+	record_why(a, m, (struct spool_result){.number = number, .outcome = SPOOL_FAILED}, why);
+	if (a->notices.on_failed != NULL)
+		a->notices.on_failed(a->notices.ctx, m->id);
+}
+
+void active_bounced(struct active *a, struct message *m, uint16_t number)
+{
+	active_set_state(a, m, number, RECIPIENT_BOUNCED, NULL);
+	active_record(a, m, number, SPOOL_BOUNCED);
+}
+
+void active_warned(struct active *a, struct message *m)
+{
+	m->flags |= MESSAGE_WARNED;
+	active_record(a, m, 0, SPOOL_WARNED);
 }
 
 void active_suspect(struct message *m)
@@ -163,13 +253,15 @@ static uint64_t crash_delay(const struct message *m)
 }
 
 void active_returned(
-    struct active *a, struct job *job, uint16_t number, struct str why, struct moment now)
+    struct active *a, struct job *job, uint16_t number, const struct why *why, struct moment now)
 {
 	struct message *m = message_of(job);
 	uint64_t delay = crash_delay(m);
 	m->flags |= MESSAGE_REPEAT;
+	if (is_disposed(a, m, number))
+		return;
 	if (delay == 0) {
-		change_state(m, number, RECIPIENT_READY);
+		active_change_state(a, m, number, RECIPIENT_READY);
 		message_push_ready(m, job, number);
 		return;
 	}
@@ -193,15 +285,23 @@ bool active_settle(struct active *a, struct job *job)
 	return false;
 }
 
-/* --- time --------------------------------------------------------------- */
-
-static void check_lifetime(const struct active *a, struct message *m, struct moment now)
+bool active_settle_message(struct active *a, struct message *m)
 {
-	if (a->lifetime == 0 || (m->flags & MESSAGE_OVERDUE) || now.wall < m->arrival + a->lifetime)
-		return;
-	m->flags |= MESSAGE_OVERDUE;
-	queue_log_overdue(m);
+	return m->open == 0 && active_settle(a, &m->jobs[0]);
 }
+
+void active_queue_jobs(struct active *a, struct message *m)
+{
+	for (size_t i = 0; i < m->job_count; i++) {
+		struct job *job = &m->jobs[i];
+		if (job->own.ready != RECIPIENT_NONE)
+			scheduler_ready(a->scheduler, job);
+		else if (job->own.deferred != RECIPIENT_NONE)
+			scheduler_wait(a->scheduler, job);
+	}
+}
+
+/* --- time --------------------------------------------------------------- */
 
 bool active_wake(struct active *a, struct moment now, size_t max)
 {
@@ -209,25 +309,58 @@ bool active_wake(struct active *a, struct moment now, size_t max)
 		struct job *job = scheduler_due(a->scheduler, now.ms);
 		if (job == NULL)
 			return true;
-		struct message *m = message_of(job);
-		check_lifetime(a, m, now);
-		message_wake(m, job);
+		message_wake(message_of(job), job);
 		scheduler_ready(a->scheduler, job);
 	}
 	return false;
 }
 
-void active_flush(struct active *a, struct message *m)
+/* What waits for a destination that does not answer has no other hour of death. Mail for mailboxes
+ * waits as long as our own side needs. */
+static void expire_job(struct active *a, struct message *m, struct job *job)
 {
-	for (size_t i = 0; i < m->job_count; i++) {
-		struct job *job = &m->jobs[i];
-		scheduler_probe(a->scheduler, job->to);
-		if (job->state != JOB_WAITING)
-			continue;
-		scheduler_hurry(a->scheduler, job);
-		message_wake(m, job);
-		scheduler_ready(a->scheduler, job);
+	uint16_t number;
+	if (job->state == JOB_IDLE || job->to->transport != TRANSPORT_REMOTE)
+		return;
+	scheduler_withdraw(a->scheduler, job);
+	scheduler_hurry(a->scheduler, job);
+	while ((number = message_take_waiting(m, job)) != RECIPIENT_NONE)
+		expire(a, m, number, reasons_why(a->reasons, message_recipients(m)[number].reason));
+}
+
+/* The states of all recipients. */
+static unsigned states_of(const struct message *m)
+{
+	unsigned states = 0;
+	for (size_t i = 0; i < m->recipient_count; i++)
+		states |= message_recipients(m)[i].state;
+	return states;
+}
+
+static void sweep_message(struct active *a, struct message *m, struct moment now)
+{
+	for (size_t i = 0; i < m->job_count && now.ms >= a->expire_from; i++)
+		if (now.wall >= expiry_of(a, m, &m->jobs[i]))
+			expire_job(a, m, &m->jobs[i]);
+	unsigned states = states_of(m);
+	bool waits = (states & (RECIPIENT_READY | RECIPIENT_DEFERRED)) != 0;
+	if ((states & RECIPIENT_FAILED) && a->notices.on_failed != NULL)
+		a->notices.on_failed(a->notices.ctx, m->id);
+	if (waits && !(m->flags & MESSAGE_WARNED) && a->delay_notice != 0 &&
+	    now.wall >= m->arrival + a->delay_notice && a->notices.on_overdue != NULL)
+		a->notices.on_overdue(a->notices.ctx, m->id);
+}
+
+bool active_sweep(struct active *a, struct moment now, size_t max)
+{
+	for (size_t i = 0; i < max; i++) {
+		struct message *m = index_after(&a->messages, a->swept);
+		a->swept = m == NULL ? 0 : m->id;
+		if (m == NULL)
+			return true;
+		sweep_message(a, m, now);
 	}
+	return false;
 }
 
 uint64_t active_next_try(const struct job *job, struct moment now)

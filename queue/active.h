@@ -8,9 +8,12 @@
  *
  *   READY -> ACTIVE -> VISIBLE -> DELIVERED     the delivery's durable came
  *              |          `-> DEFERRED          its group sync failed
+ *              |-> DELIVERED                    another server took it
  *              |-> DEFERRED -> READY            at its job's next try
- *              |-> FAILED                       a bounce is owed; the message stays
+ *              |      `-> FAILED                past its lifetime
+ *              |-> FAILED -> BOUNCED            when its sender was told, or need not be
  *              `-> READY                        the delivering program went away
+ *   READY, DEFERRED -> HELD -> READY            as an operator or its route wishes
  *
  * A message whose recipients are all DELIVERED or BOUNCED is finished: it leaves
  * the set, and the spool is told.
@@ -32,12 +35,27 @@ struct moment {
 	uint64_t wall; /* since the epoch */
 };
 
+/* Who tells senders what became of their mail (queue/bounce.h). Both may be called again and
+ * again for the same message; neither may touch the active set before it has returned. */
+struct active_notices {
+	void (*on_failed)(void *ctx, uint64_t id);  /* it has recipients that are FAILED */
+	void (*on_overdue)(void *ctx, uint64_t id); /* it waits, and its sender is to know */
+	void *ctx;
+};
+
 struct active {
 	struct scheduler *scheduler;
 	struct index messages;
 	struct reasons *reasons;
 	struct spool *spool;
-	uint64_t lifetime; /* milliseconds */
+	uint64_t lifetime;     /* milliseconds; 0: for ever */
+	uint64_t delay_notice; /* milliseconds; 0: never */
+	uint64_t expire_from;  /* on the scheduler's clock: nothing waits too long before it */
+	uint64_t swept;	       /* id up to which active_sweep has come */
+	struct active_notices notices; /* functions may be NULL */
+	/* Released mail has no route: queue/reroute.h. May be NULL. */
+	void (*on_unrouted)(void *ctx);
+	void *unrouted_ctx;
 	/* A message left the set; called before it is freed. May be NULL. */
 	void (*on_finished)(void *ctx, const struct message *m);
 	void *ctx;
@@ -61,27 +79,48 @@ void active_commit(struct active *a, struct message *m, const struct spool_place
 size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t max);
 void active_visible(struct active *a, struct message *m, uint16_t number);
 void active_delivered(struct active *a, struct message *m, const uint16_t *numbers, size_t n);
-/* Try again at the job's next time. */
-void active_deferred(
-    struct active *a, struct job *job, uint16_t number, struct str why, struct moment now);
-void active_failed(struct active *a, struct message *m, uint16_t number, struct str why);
+/* Try again at the job's next time; past its lifetime it fails instead. */
+void active_deferred(struct active *a, struct job *job, uint16_t number, const struct why *why,
+    struct moment now);
+void active_failed(struct active *a, struct message *m, uint16_t number, const struct why *why);
+/* Failed, and nothing is owed to the sender any more. */
+void active_bounced(struct active *a, struct message *m, uint16_t number);
+/* The sender knows that it waits. */
+void active_warned(struct active *a, struct message *m);
 /* The delivery was broken off, nobody knows how far it got: back to the front, P3's repeat set.
  * `why` is shown when it has to wait because this happened to the message often. */
 void active_returned(
-    struct active *a, struct job *job, uint16_t number, struct str why, struct moment now);
+    struct active *a, struct job *job, uint16_t number, const struct why *why, struct moment now);
 /* The message was under way when its delivering program went away: it may be why. Call once a
  * delivery, before active_returned. */
 void active_suspect(struct message *m);
 /* After any of these: queues the job again, or finishes (and frees) the message. True when it
  * was finished. */
 bool active_settle(struct active *a, struct job *job);
+/* The same where no job is at hand. */
+bool active_settle_message(struct active *a, struct message *m);
 
 /* --- time --- */
 
 /* Makes at most `max` due jobs ready; false when there are more. */
 bool active_wake(struct active *a, struct moment now, size_t max);
-/* An operator's wish: everything of the message that waits is tried now. */
+/* Looks at up to `max` messages, going on where it was: what has waited past its lifetime fails,
+ * overdue and failed mail is brought to the notices. True when it has come round. */
+bool active_sweep(struct active *a, struct moment now, size_t max);
+
+/* --- what operators wish; in active-operator.c --- */
+
+/* Everything of the message that waits is tried now; what is held stays so. */
 void active_flush(struct active *a, struct message *m);
+/* What waits, or will, is not tried until active_release. */
+void active_hold(struct active *a, struct message *m);
+/* What is held is tried now; where a route said hold, it is routed afresh first. */
+void active_release(struct active *a, struct message *m);
+/* Finished without a bounce, and freed; deliveries under way may still happen. */
+void active_delete(struct active *a, struct message *m);
+/* The message with other routes (message_new_rerouted); frees the old one. Without effect, and
+ * false, while a delivery of it is under way. */
+bool active_reroute(struct active *a, struct message *m, const struct recipient *recipients);
 
 /* --- the spool's events (queue/spool.h); in active-spool.c --- */
 
@@ -102,12 +141,22 @@ void active_on_moved(struct active *a, uint64_t id, const struct spool_place *pl
 typedef bool active_each_fn(
     void *ctx, const struct message *m, uint16_t number, const struct job *job);
 void active_each_open(const struct message *m, active_each_fn *fn, void *ctx);
+/* When the first part of the message expires, since the epoch; UINT64_MAX: never. */
+uint64_t active_expires(const struct active *a, const struct message *m);
 /* When a deferred recipient of the job is tried next, since the epoch. */
 uint64_t active_next_try(const struct job *job, struct moment now);
 
-/* For active.c and active-spool.c: a recipient's state and reason change together. */
+/* For the files of this module: a recipient's state and reason change together. */
 void active_set_state(struct active *a, struct message *m, uint16_t number,
-    enum recipient_state state, struct str why);
+    enum recipient_state state, const struct why *why);
+/* The same, keeping the reason. */
+void active_change_state(
+    struct active *a, struct message *m, uint16_t number, enum recipient_state state);
+/* Writes a result down that has no reason. */
+void active_record(
+    struct active *a, const struct message *m, uint16_t number, enum spool_outcome outcome);
+/* Puts a linked message's jobs into the scheduler. */
+void active_queue_jobs(struct active *a, struct message *m);
 /* Takes the message out and frees it; `tell` the spool. */
 void active_finish(struct active *a, struct message *m, bool tell);
 

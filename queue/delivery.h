@@ -27,6 +27,7 @@ struct delivery {
 	uint64_t started_wall; /* since the epoch */
 	TAILQ_ENTRY(delivery) link;
 	bool complained; /* the log says that it takes long */
+	bool has_slot;	 /* the scheduler counts it */
 	uint16_t count;
 	uint16_t pending; /* items without a result */
 	uint16_t visible;

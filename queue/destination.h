@@ -107,6 +107,8 @@ void destination_push(struct destination *d, struct hash *turns, struct job *job
 struct job *destination_first(const struct destination *d);
 /* The first had its turn; unless it has `more` it leaves the queue. */
 void destination_rotate(struct destination *d, struct hash *turns, bool more);
+/* The job, wherever it is in its sender's turn, leaves the queue. */
+void destination_withdraw(struct destination *d, struct hash *turns, struct job *job);
 
 /* From now on this policy holds, which is lent. What was learned stays, within its bounds. */
 void destination_set_policy(struct destination *d, const struct destination_policy *policy);

@@ -14,9 +14,9 @@ struct moment moment_now(void)
 	return (struct moment){.ms = loop_now_ms(), .wall = loop_wall_ms()};
 }
 
-/* --- carriers ----------------------------------------------------------- */
+/* --- ways of delivering ----------------------------------------------------------- */
 
-struct carrier {
+struct way {
 	enum transport transport;
 	bool (*is_ready)(const struct dispatch *d);
 	void (*start)(struct dispatch *d, struct job *job);
@@ -38,13 +38,12 @@ static void start_local(struct dispatch *d, struct job *job)
 	local_start(d->local, job);
 }
 
-static void log_none(const struct message *m, uint16_t number, const char *status, struct str dsn,
-    struct str text, struct moment now)
+static void log_discarded(const struct message *m, uint16_t number, struct moment now)
 {
 	const struct queue_log_delivery entry = {.relay = "none",
-	    .status = status,
-	    .dsn = dsn,
-	    .note = text,
+	    .status = "sent",
+	    .dsn = STR("2.0.0"),
+	    .note = STR("discarded"),
 	    .started = now.wall,
 	    .now = now.wall};
 	queue_log_delivery(m, number, &entry);
@@ -57,44 +56,39 @@ static void start_discard(struct dispatch *d, struct job *job)
 	struct moment now = moment_now();
 	size_t n = active_start(d->active, job, numbers, RECIPIENTS_PER_PACKET);
 	for (size_t i = 0; i < n; i++)
-		log_none(m, numbers[i], "sent", STR("2.0.0"), STR("discarded"), now);
+		log_discarded(m, numbers[i], now);
 	active_delivered(d->active, m, numbers, n);
 	scheduler_done(d->active->scheduler, job, DESTINATION_WORKS, now.ms);
 	active_settle(d->active, job);
 }
 
-static void start_remote(struct dispatch *d, struct job *job)
+static bool remote_takes_more(const struct dispatch *d)
 {
-	const struct str why = STR("deliver-remote is not part of this version");
-	uint16_t numbers[RECIPIENTS_PER_PACKET];
-	struct message *m = message_of(job);
-	struct moment now = moment_now();
-	size_t n = active_start(d->active, job, numbers, RECIPIENTS_PER_PACKET);
-	for (size_t i = 0; i < n; i++) {
-		active_deferred(d->active, job, numbers[i], why, now);
-		log_none(m, numbers[i], "deferred", STR("4.3.5"), why, now);
-	}
-	scheduler_done(d->active->scheduler, job, DESTINATION_UNKNOWN, now.ms);
-	active_settle(d->active, job);
+	return remote_is_ready(d->remote);
 }
 
-static const struct carrier carriers[] = {
+static void start_remote(struct dispatch *d, struct job *job)
+{
+	remote_start(d->remote, job);
+}
+
+static const struct way ways[] = {
     {TRANSPORT_LOCAL, local_takes_more, start_local},
     {TRANSPORT_DISCARD, always, start_discard},
-    {TRANSPORT_REMOTE, always, start_remote},
+    {TRANSPORT_REMOTE, remote_takes_more, start_remote},
 };
 
 /* --- runs --------------------------------------------------------------- */
 
 /* How many it began, at most `max`. */
-static size_t run_carrier(struct dispatch *d, const struct carrier *c, size_t max)
+static size_t run_way(struct dispatch *d, const struct way *w, size_t max)
 {
 	size_t n = 0;
-	for (; n < max && c->is_ready(d); n++) {
-		struct job *job = scheduler_next(d->active->scheduler, c->transport);
+	for (; n < max && w->is_ready(d); n++) {
+		struct job *job = scheduler_next(d->active->scheduler, w->transport);
 		if (job == NULL)
 			break;
-		c->start(d, job);
+		w->start(d, job);
 	}
 	return n;
 }
@@ -115,9 +109,10 @@ static void run(void *ctx)
 	if (d->stopping)
 		return;
 	bool again = !active_wake(d->active, now, RUN_MAX);
-	for (size_t i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++)
-		again |= run_carrier(d, &carriers[i], RUN_MAX) == RUN_MAX;
-	local_check_stalled(d->local, now.ms);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		again |= run_way(d, &ways[i], RUN_MAX) == RUN_MAX;
+	carrier_check_stalled(&d->local->carrier, now.ms);
+	remote_check_stalled(d->remote, now.ms);
 	set_timer(d, now.ms, again);
 }
 
@@ -139,12 +134,13 @@ static void on_progress(void *ctx)
 	dispatch_soon(ctx);
 }
 
-void dispatch_init(struct dispatch *d, struct active *active, struct local *local)
+void dispatch_init(
+    struct dispatch *d, struct active *active, struct local *local, struct remote *remote)
 {
-	*d = (struct dispatch){.active = active, .local = local};
+	*d = (struct dispatch){.active = active, .local = local, .remote = remote};
 	d->timer = loop_timer(on_timer, d);
-	local->on_progress = on_progress;
-	local->ctx = d;
+	local->carrier.on_progress = remote->on_progress = on_progress;
+	local->carrier.ctx = remote->ctx = d;
 }
 
 void dispatch_stop(struct dispatch *d)

@@ -103,7 +103,7 @@ static bool are_clean_recipients(const struct recipient *list, size_t count)
 static bool are_sound_recipients(const struct recipient *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (list[i].transport < TRANSPORT_LOCAL || list[i].transport > TRANSPORT_DISCARD ||
+		if (list[i].transport < TRANSPORT_LOCAL || list[i].transport > TRANSPORT_HOLD ||
 		    list[i].address.n == 0)
 			return false;
 	return true;

@@ -5,12 +5,16 @@
  * Runs as:    postern-queue
  * Reads:      the spool
  * Writes:     the spool
- * Talks to:   smtpd (takes mail), deliver-local (gives mail), operators' commands
+ * Talks to:   smtpd (takes mail), deliver-local and deliver-remote (gives mail), directory (asks
+ *             where bounces go, and whether routes have changed), operators' commands
  * May never:  reach the network, or any file outside the spool
  */
 #include "common/service.h"
+#include "queue/bounce.h"
 #include "queue/intake.h"
 #include "queue/operator.h"
+#include "queue/reroute.h"
+#include "queue/sweeper.h"
 #include "queue/home.h"
 
 #include <errno.h>
@@ -18,6 +22,8 @@
 #include <sys/random.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+/* How a destination that is not known yet is approached, and when it is taken for dead. */
 
 enum { CACHE_OCTETS = 16 * 1024 * 1024, STOP_MS = 3000, STOP_CHECK_MS = 20 };
 
@@ -29,9 +35,18 @@ static struct {
 	struct contents *contents;
 	struct tokens *tokens;
 	struct intake intake;
+	struct reader reader;
 	struct local local;
+	struct remote remote;
 	struct dispatch dispatch;
 	struct operators operators;
+	struct templates templates;
+	char *templates_path; /* NULL: the built-in ones */
+	struct router *router;
+	struct bounces bounces;
+	struct reroute reroute;
+	struct sweeper sweeper;
+	char *hostname, *postmaster; /* what the notices say */
 	struct event *stop_timer;
 	uint64_t stop_deadline;
 } q;
@@ -71,7 +86,8 @@ static void on_committed(
     void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
 {
 	(void)ctx;
-	intake_on_committed(&q.intake, tag, id, place, error);
+	if (!bounces_on_committed(&q.bounces, tag, place, error))
+		intake_on_committed(&q.intake, tag, id, place, error);
 	dispatch_soon(&q.dispatch);
 }
 
@@ -114,12 +130,31 @@ static const struct spool_events events = {
 
 /* --- configuration ------------------------------------------------------ */
 
+static char *copy_or_null(const char *text)
+{
+	return text == NULL ? NULL : str_dup(str_from_cstr(text));
+}
+
+static void configure_bounces(const struct conf *conf)
+{
+	free(q.hostname);
+	free(q.postmaster);
+	q.hostname = copy_or_null(conf->hostname);
+	q.postmaster = copy_or_null(conf->postmaster);
+	q.bounces.hostname = str_from_cstr(q.hostname);
+	q.bounces.postmaster = str_from_cstr(q.postmaster);
+	q.bounces.size_max = conf->queue.bounce_size;
+}
+
 static void configure(const struct conf *conf)
 {
 	scheduler_configure(q.active.scheduler, conf);
 	q.active.lifetime = (uint64_t)conf->queue.lifetime * 1000;
 	q.intake.message_max = conf->smtp.message_max;
+	q.active.delay_notice = (uint64_t)conf->queue.delay_notice * 1000;
 	q.local.hold = conf->queue.hold_local;
+	configure_bounces(conf);
+	sweeper_configure(&q.sweeper);
 }
 
 static void on_reload(const struct conf *conf)
@@ -128,16 +163,39 @@ static void on_reload(const struct conf *conf)
 	configure(conf);
 	if (strcmp(conf->spool, q.spool_path) != 0)
 		log_message(LOG_WARNING, "another spool is taken up by a restart, not by a reload");
+	if (!str_eq(str_from_cstr(conf->queue.templates), str_from_cstr(q.templates_path)))
+		log_message(
+		    LOG_WARNING, "other templates are taken up by a restart, not by a reload");
 	dispatch_soon(&q.dispatch);
 }
 
 /* --- life --------------------------------------------------------------- */
 
+static void on_template_fault(void *ctx, const char *text)
+{
+	struct log_event ev;
+	(void)ctx;
+	log_begin(&ev, LOG_ERR, STR("templates"));
+	log_note(&ev, str_from_cstr(text));
+	log_end(&ev);
+}
+
+/* A fault costs the operator's own words, not the start: mail must go on. */
 static void before_jail(struct service *self, const struct conf *conf)
 {
+	q.templates_path = copy_or_null(conf->queue.templates);
+	if (!templates_load(&q.templates, q.templates_path, on_template_fault, NULL))
+		log_message(LOG_ERR, "the built-in texts stand in for templates with faults; "
+				     "\"postern check\" lists them");
 	q.spool_path = str_dup(str_from_cstr(conf->spool));
 	q.spool_dir = home_open(conf->spool, self->user);
 	sandbox_allow(&self->sandbox, conf->spool, SANDBOX_WRITE);
+}
+
+static void on_progress(void *ctx)
+{
+	(void)ctx;
+	dispatch_soon(&q.dispatch);
 }
 
 static void make_parts(void)
@@ -148,8 +206,17 @@ static void make_parts(void)
 	active_init(&q.active, seed);
 	q.tokens = tokens_new();
 	q.contents = contents_new(CACHE_OCTETS);
-	local_init(&q.local, &q.active, q.contents);
-	dispatch_init(&q.dispatch, &q.active, &q.local);
+	reader_init(&q.reader, &q.active, q.contents);
+	local_init(&q.local, &q.active, &q.reader);
+	remote_init(&q.remote, &q.active, &q.reader);
+	dispatch_init(&q.dispatch, &q.active, &q.local, &q.remote);
+	q.router = router_new(reroute_on_changed, &q.reroute);
+	reroute_init(&q.reroute, &q.active, q.router);
+	bounces_init(&q.bounces, &q.active, &q.reader, q.tokens, q.router, &q.templates);
+	sweeper_init(&q.sweeper, &q.active);
+	q.bounces.on_progress = q.reroute.on_progress = on_progress;
+	q.local.carrier.on_success = q.remote.on_success = bounces_on_success;
+	q.local.carrier.success_ctx = q.remote.success_ctx = &q.bounces;
 	operators_init(&q.operators, &q.active, &q.dispatch);
 	q.intake = (struct intake){.active = &q.active, .tokens = q.tokens, .contents = q.contents};
 }
@@ -164,8 +231,8 @@ static void open_spool(const struct conf *conf)
 	if (q.spool == NULL)
 		log_fatal(EX_IOERR, "the spool cannot be opened: %m");
 	close(q.spool_dir);
-	q.active.spool = q.intake.spool = q.operators.spool = q.spool;
-	local_set_spool(&q.local, q.spool);
+	q.active.spool = q.intake.spool = q.operators.spool = q.bounces.spool = q.spool;
+	reader_set_spool(&q.reader, q.spool);
 	active_begin(&q.active);
 	log_message(LOG_INFO, "spool open after %llu ms: %zu messages for %llu recipients wait",
 	    (unsigned long long)(loop_now_ms() - began), q.active.messages.count,
@@ -186,6 +253,10 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 		intake_add_peer(&q.intake, instance, fd);
 	else if (edge == EDGE_queue_local)
 		local_set_channel(&q.local, fd);
+	else if (edge == EDGE_queue_remote)
+		remote_set_channel(&q.remote, instance, fd);
+	else if (edge == EDGE_queue_directory)
+		router_set_channel(q.router, fd);
 	else
 		close(fd);
 }
@@ -203,17 +274,23 @@ static void on_listener(const struct conf_listener *listener, enum listener_kind
 static void leave(void)
 {
 	operators_reset(&q.operators);
+	reroute_reset(&q.reroute);
+	sweeper_reset(&q.sweeper);
 	local_reset(&q.local);
+	remote_reset(&q.remote);
 	spool_close(q.spool);
-	q.intake.spool = NULL;
+	q.intake.spool = q.bounces.spool = NULL;
 	intake_reset(&q.intake);
+	bounces_reset(&q.bounces);
+	router_free(q.router);
 	loop_exit();
 }
 
 static void check_stop(void *ctx)
 {
 	(void)ctx;
-	if (local_is_idle(&q.local) || loop_now_ms() >= q.stop_deadline)
+	bool idle = local_is_idle(&q.local) && remote_is_idle(&q.remote);
+	if (idle || loop_now_ms() >= q.stop_deadline)
 		leave();
 	else
 		loop_timer_start(q.stop_timer, STOP_CHECK_MS);
@@ -225,6 +302,8 @@ static void on_stop(void)
 	if (q.stop_timer != NULL)
 		return;
 	dispatch_stop(&q.dispatch);
+	bounces_stop(&q.bounces);
+	sweeper_stop(&q.sweeper);
 	q.stop_deadline = loop_now_ms() + STOP_MS;
 	q.stop_timer = loop_timer(check_stop, NULL);
 	loop_timer_start(q.stop_timer, 0);

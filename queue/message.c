@@ -25,8 +25,8 @@ static struct destination *destination_of(struct scheduler *s, const struct reci
 {
 	if (r->transport == TRANSPORT_LOCAL)
 		return scheduler_destination(s, TRANSPORT_LOCAL, domain_of(r->address));
-	if (r->transport == TRANSPORT_DISCARD)
-		return scheduler_destination(s, TRANSPORT_DISCARD, (struct str){NULL, 0});
+	if (r->transport == TRANSPORT_DISCARD || r->transport == TRANSPORT_HOLD)
+		return scheduler_destination(s, r->transport, (struct str){NULL, 0});
 	return scheduler_destination(s, TRANSPORT_REMOTE, r->nexthop);
 }
 
@@ -73,14 +73,22 @@ static struct str get_text(const struct message *m, uint32_t at)
 	return str_from(text_of(m) + at + sizeof(n), n);
 }
 
+enum recipient_state message_first_state(const struct job *job)
+{
+	return job->to->transport == TRANSPORT_HOLD ? RECIPIENT_HELD : RECIPIENT_READY;
+}
+
 static void fill(struct message *m, const struct envelope *envelope,
     const struct recipient *recipients, const uint16_t *job_of)
 {
 	struct message_recipient *list = message_recipients(m);
 	uint32_t at = put_text(m, 0, envelope->reverse_path);
 	for (size_t i = 0; i < m->recipient_count; i++) {
-		list[i] = (struct message_recipient){
-		    .text = at, .next = job_of[i], .state = RECIPIENT_READY};
+		list[i] = (struct message_recipient){.text = at,
+		    .next = job_of[i],
+		    .state = (uint8_t)message_first_state(&m->jobs[job_of[i]])};
+		if (recipients[i].notify & NOTIFY_SUCCESS)
+			m->flags |= MESSAGE_SUCCESS;
 		at = put_text(m, at, recipients[i].address);
 		at = put_text(m, at, original_to_keep(&recipients[i]));
 	}
@@ -139,6 +147,53 @@ struct message *message_new(struct scheduler *s, uint64_t id, const struct envel
 		free(plan.destinations);
 		free(job_of);
 	}
+	return m;
+}
+
+/* What a job knows of its tries goes to the job of the same destination, if there is one. */
+static void copy_job(struct message *m, const struct job *old)
+{
+	for (size_t i = 0; i < m->job_count; i++) {
+		struct job *job = &m->jobs[i];
+		if (job->to != old->to)
+			continue;
+		job->attempts = old->attempts;
+		job->postponed = old->postponed;
+		job->wake.when = old->wake.when;
+	}
+}
+
+static void copy_states(struct message *m, const struct message *old, const uint16_t *old_jobs)
+{
+	struct message_recipient *list = message_recipients(m);
+	for (size_t i = 0; i < m->recipient_count; i++) {
+		const struct message_recipient *r = &message_recipients(old)[i];
+		bool moved = m->jobs[list[i].next].to != old->jobs[old_jobs[i]].to;
+		list[i].reason = r->reason;
+		list[i].state = r->state;
+		if (moved && r->state == RECIPIENT_DEFERRED)
+			list[i].state = RECIPIENT_READY;
+	}
+}
+
+struct message *message_new_rerouted(
+    struct scheduler *s, const struct message *old, const struct recipient *recipients)
+{
+	const struct envelope envelope = {
+	    .arrival = old->arrival, .reverse_path = message_sender(old)};
+	struct spool_place place = message_place(old);
+	uint16_t *jobs = xreallocarray(NULL, old->recipient_count, sizeof(*jobs));
+	struct message *m =
+	    message_new(s, old->id, &envelope, recipients, old->recipient_count, old->size);
+	message_jobs(old, jobs);
+	message_set_place(m, &place);
+	m->open = old->open;
+	m->flags = old->flags;
+	m->crashes = old->crashes;
+	for (size_t i = 0; i < old->job_count; i++)
+		copy_job(m, &old->jobs[i]);
+	copy_states(m, old, jobs);
+	free(jobs);
 	return m;
 }
 
@@ -225,7 +280,6 @@ void message_link(struct message *m)
 	struct message_recipient *list = message_recipients(m);
 	for (size_t i = m->recipient_count; i-- > 0;) {
 		struct job *job = &m->jobs[list[i].next];
-		list[i].next = RECIPIENT_NONE;
 		if (list[i].state == RECIPIENT_READY)
 			message_push_ready(m, job, (uint16_t)i);
 		else if (list[i].state == RECIPIENT_DEFERRED)
@@ -233,25 +287,60 @@ void message_link(struct message *m)
 	}
 }
 
+/* Takes the list's first; RECIPIENT_NONE when it is empty. */
+static uint16_t pop(struct message *m, const struct job *job, uint16_t *head)
+{
+	uint16_t number = *head;
+	if (number == RECIPIENT_NONE)
+		return RECIPIENT_NONE;
+	struct message_recipient *r = &message_recipients(m)[number];
+	*head = r->next;
+	r->next = job->own.number;
+	return number;
+}
+
 size_t message_take_ready(struct message *m, struct job *job, uint16_t *numbers, size_t max)
 {
-	struct message_recipient *list = message_recipients(m);
 	size_t n = 0;
-	for (; n < max && job->own.ready != RECIPIENT_NONE; n++) {
-		numbers[n] = job->own.ready;
-		job->own.ready = list[numbers[n]].next;
-		list[numbers[n]].next = RECIPIENT_NONE;
-	}
+	while (n < max && job->own.ready != RECIPIENT_NONE)
+		numbers[n++] = pop(m, job, &job->own.ready);
 	return n;
+}
+
+uint16_t message_take_waiting(struct message *m, struct job *job)
+{
+	uint16_t number = pop(m, job, &job->own.ready);
+	return number != RECIPIENT_NONE ? number : pop(m, job, &job->own.deferred);
 }
 
 void message_wake(struct message *m, struct job *job)
 {
-	struct message_recipient *list = message_recipients(m);
-	while (job->own.deferred != RECIPIENT_NONE) {
-		uint16_t number = job->own.deferred;
-		job->own.deferred = list[number].next;
-		list[number].state = RECIPIENT_READY;
+	uint16_t number;
+	while ((number = pop(m, job, &job->own.deferred)) != RECIPIENT_NONE) {
+		message_recipients(m)[number].state = RECIPIENT_READY;
 		message_push_ready(m, job, number);
+	}
+}
+
+struct job *message_job(struct message *m, uint16_t number)
+{
+	return &m->jobs[message_recipients(m)[number].next];
+}
+
+static void note_list(
+    const struct message *m, uint16_t number, const struct job *job, uint16_t *jobs)
+{
+	for (; number != RECIPIENT_NONE; number = message_recipients(m)[number].next)
+		jobs[number] = job->own.number;
+}
+
+void message_jobs(const struct message *m, uint16_t *jobs)
+{
+	const struct message_recipient *list = message_recipients(m);
+	for (size_t i = 0; i < m->recipient_count; i++)
+		jobs[i] = list[i].next;
+	for (size_t i = 0; i < m->job_count; i++) {
+		note_list(m, m->jobs[i].own.ready, &m->jobs[i], jobs);
+		note_list(m, m->jobs[i].own.deferred, &m->jobs[i], jobs);
 	}
 }

@@ -21,14 +21,17 @@
 struct message_recipient {
 	uint32_t text;	 /* where its addresses are in the message's text */
 	uint32_t reason; /* handle of queue/reasons.h; 0: none */
-	uint16_t next;	 /* in its job's list; before message_link: its job's number */
+	uint16_t next;	 /* in its job's list; in none, or before message_link: its job's number */
 	uint8_t state;	 /* enum recipient_state */
 };
 
 enum message_flags {
 	MESSAGE_LARGE = 1,
-	MESSAGE_REPEAT = 2,  /* P3: some delivery may have happened without our knowing */
-	MESSAGE_OVERDUE = 4, /* past its lifetime, and the log says so */
+	MESSAGE_REPEAT = 2,   /* P3: some delivery may have happened without our knowing */
+	MESSAGE_WARNED = 4,   /* its sender was told that it waits */
+	MESSAGE_HOLD = 8,     /* what of it was under way when an operator held it is held, too */
+	MESSAGE_DELETED = 16, /* what was under way when an operator deleted it is not tried again */
+	MESSAGE_SUCCESS = 32, /* some recipient's delivery is to be reported (NOTIFY=SUCCESS) */
 };
 
 struct message {
@@ -48,12 +51,19 @@ struct message {
 _Static_assert(sizeof(struct message_recipient) == 12, "see the figures above");
 _Static_assert(sizeof(struct message) == 56, "see the figures above");
 
-/* All recipients are RECIPIENT_READY, all jobs idle and empty until message_link. `count` is 1 to
- * RECIPIENTS_MAX. */
+/* All recipients are as message_first_state says, all jobs idle and empty until message_link.
+ * `count` is 1 to RECIPIENTS_MAX. */
 struct message *message_new(struct scheduler *s, uint64_t id, const struct envelope *envelope,
     const struct recipient *recipients, size_t count, uint64_t size);
+/* The same message with other routes: transport and nexthop of each recipient are those of the
+ * list, addresses must be as they were. What waited for another destination is ready. Not linked;
+ * the old one stays as it is, but for its reasons, which are the new one's. */
+struct message *message_new_rerouted(
+    struct scheduler *s, const struct message *m, const struct recipient *recipients);
 /* Jobs leave the scheduler; none may be ready or under way. */
 void message_free(struct scheduler *s, struct message *m);
+/* Before anything happened to the recipient of this job: RECIPIENT_READY, or _HELD by its route. */
+enum recipient_state message_first_state(const struct job *job);
 /* Puts the recipients into their jobs' lists as their states say. */
 void message_link(struct message *m);
 /* Allocated octets. */
@@ -74,6 +84,13 @@ struct message *message_of(const struct job *job);
 size_t message_take_ready(struct message *m, struct job *job, uint16_t *numbers, size_t max);
 void message_push_ready(struct message *m, struct job *job, uint16_t number);
 void message_push_deferred(struct message *m, struct job *job, uint16_t number);
+/* Takes one out of the job's lists, RECIPIENT_NONE when they are empty; its state is the
+ * caller's to change. */
+uint16_t message_take_waiting(struct message *m, struct job *job);
+/* The job of a recipient that is in no list. */
+struct job *message_job(struct message *m, uint16_t number);
+/* The number of each recipient's job; `jobs` has room for all recipients. */
+void message_jobs(const struct message *m, uint16_t *jobs);
 /* All deferred recipients of the job become ready. */
 void message_wake(struct message *m, struct job *job);
 

@@ -6,7 +6,7 @@
 
 enum {
 	WINDOW_FIRST = 5,
-	DEAD_AFTER = 3,
+	DEAD_AFTER = 5,		 /* a first windowful */
 	BACKOFF_MAX_S = 30 * 60, /* mail behind it has not even been tried */
 	AT_ONCE = 1024,
 };

@@ -56,8 +56,8 @@ static void log_delays(
     struct log_event *ev, const struct message *m, const struct queue_log_delivery *d)
 {
 	const uint64_t queued = m->id / 1000;
-	const uint64_t parts[4] = {between(m->arrival, queued), between(queued, d->started), 0,
-	    between(d->started, d->now)};
+	const uint64_t parts[4] = {between(m->arrival, queued), between(queued, d->started),
+	    d->connect_ms, d->transmit_ms};
 	char text[128];
 	size_t n = 0;
 	for (size_t i = 0; i < 4; i++) {
@@ -102,10 +102,27 @@ static void note(int level, uint64_t id, struct str text)
 	log_end(&ev);
 }
 
-void queue_log_overdue(const struct message *m)
+void queue_log_expired(const struct message *m, uint16_t number)
 {
-	note(LOG_WARNING, m->id,
-	    STR("past its lifetime; it is kept and tried on, for this version sends no bounces"));
+	struct log_event ev;
+	begin(&ev, LOG_INFO, m->id);
+	log_address(&ev, "from", message_sender(m));
+	log_address(&ev, "to", message_address(m, number));
+	log_str(&ev, "status", STR("expired"));
+	log_note(&ev, STR("returned to sender"));
+	log_end(&ev);
+}
+
+void queue_log_notice(uint64_t id, const char *what, uint64_t notice)
+{
+	struct id_text t;
+	char text[128];
+	struct str said = str_from_cstr(what);
+	if (notice != 0) {
+		int n = snprintf(text, sizeof(text), "%s: %.*s", what, STR_ARG(text_of(&t, notice)));
+		said = str_from(text, (size_t)n);
+	}
+	note(LOG_INFO, id, said);
 }
 
 void queue_log_refused(uint64_t id, struct str session, struct str why)

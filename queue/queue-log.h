@@ -19,6 +19,7 @@ struct queue_log_delivery {
 	struct str dsn;
 	struct str note;
 	uint64_t started; /* the delivery, milliseconds since the epoch */
+	uint64_t connect_ms, transmit_ms;
 	uint64_t now;
 };
 
@@ -26,7 +27,9 @@ void queue_log_accepted(const struct message *m);
 void queue_log_delivery(
     const struct message *m, uint16_t number, const struct queue_log_delivery *delivery);
 void queue_log_removed(const struct message *m);
-void queue_log_overdue(const struct message *m);
+void queue_log_expired(const struct message *m, uint16_t number);
+/* What its sender was told of it, and by which message; 0: none. */
+void queue_log_notice(uint64_t id, const char *what, uint64_t notice);
 /* About a message by its id, as a warning. */
 void queue_log_refused(uint64_t id, struct str session, struct str why);
 void queue_log_problem(const struct message *m, const char *what, int error);

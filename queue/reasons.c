@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * Invariant: list[h] is NULL or a text with users; the free handles are chained
- * through `next_free`.
+ * A reason is kept as one text, with the lengths of its parts in front: that is its key.
+ *
+ * Invariant: a slot is a reason with users, or a free one, chained through `next_free`.
  */
 #include "queue/reasons.h"
 #include "common/hash.h"
@@ -91,18 +92,63 @@ static struct reason *add(struct reasons *r, struct str text)
 	return reason;
 }
 
-uint32_t reasons_get(struct reasons *r, struct str text)
+struct lengths {
+	uint8_t status, mta;
+	uint16_t reply;
+};
+
+_Static_assert(ENHANCED_CODE_MAX < 256 && DOMAIN_MAX < 256 && REMOTE_TEXT_MAX < 65536, "lengths");
+
+struct packed {
+	size_t n;
+	char octets[sizeof(struct lengths) + ENHANCED_CODE_MAX + DOMAIN_MAX + REMOTE_TEXT_MAX +
+		    REASON_MAX];
+};
+
+static void put(struct packed *p, struct str s)
 {
-	text = str_head(text, REASON_MAX);
-	if (text.n == 0)
+	if (s.n > 0)
+		memcpy(p->octets + p->n, s.p, s.n);
+	p->n += s.n;
+}
+
+static struct str pack(struct packed *p, const struct why *why)
+{
+	struct str status = str_head(why->status, ENHANCED_CODE_MAX);
+	struct str mta = str_head(why->mta, DOMAIN_MAX);
+	struct str reply = str_head(why->reply, REMOTE_TEXT_MAX);
+	const struct lengths lengths = {(uint8_t)status.n, (uint8_t)mta.n, (uint16_t)reply.n};
+	p->n = 0;
+	put(p, str_from(&lengths, sizeof(lengths)));
+	put(p, status);
+	put(p, mta);
+	put(p, reply);
+	put(p, str_head(why->text, REASON_MAX));
+	return str_from(p->octets, p->n);
+}
+
+static struct str take(struct str *rest, size_t n)
+{
+	struct str head = str_head(*rest, n);
+	*rest = str_skip(*rest, n);
+	return head;
+}
+
+uint32_t reasons_get(struct reasons *r, const struct why *why)
+{
+	struct packed packed;
+	if (why->status.n + why->mta.n + why->reply.n + why->text.n == 0)
 		return 0;
-	struct reason *reason = hash_find(r->by_text, text);
+	struct str key = pack(&packed, why);
+	struct reason *reason = hash_find(r->by_text, key);
 	if (reason == NULL && r->octets > r->octets_max) {
-		text = STR("too many different reasons to keep; this one is in the log");
-		reason = hash_find(r->by_text, text);
+		const struct why less = {.status = why->status,
+		    .text = STR("too many different reasons to keep; this one is in the log")};
+		key = pack(&packed, &less);
+		reason = hash_find(r->by_text, key);
 	}
 	if (reason == NULL)
-		reason = add(r, text);
+		reason = add(r, key);
 	reason->users++;
 	return reason->handle;
 }
@@ -121,9 +167,23 @@ void reasons_put(struct reasons *r, uint32_t handle)
 	free(reason);
 }
 
+struct why reasons_why(const struct reasons *r, uint32_t handle)
+{
+	struct lengths lengths;
+	if (handle == 0)
+		return (struct why){0};
+	struct str rest = key_of(r->slots[handle].reason);
+	memcpy(&lengths, take(&rest, sizeof(lengths)).p, sizeof(lengths));
+	struct why why = {.status = take(&rest, lengths.status)};
+	why.mta = take(&rest, lengths.mta);
+	why.reply = take(&rest, lengths.reply);
+	why.text = rest;
+	return why;
+}
+
 struct str reasons_text(const struct reasons *r, uint32_t handle)
 {
-	return handle == 0 ? (struct str){NULL, 0} : key_of(r->slots[handle].reason);
+	return reasons_why(r, handle).text;
 }
 
 size_t reasons_count(const struct reasons *r)

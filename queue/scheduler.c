@@ -388,6 +388,15 @@ void scheduler_hurry(struct scheduler *s, struct job *job)
 	job->postponed = false;
 }
 
+void scheduler_withdraw(struct scheduler *s, struct job *job)
+{
+	if (job->state != JOB_READY)
+		return;
+	destination_withdraw(job->to, s->turns, job);
+	job->state = JOB_IDLE;
+	update(s, job->to);
+}
+
 /* --- time --------------------------------------------------------------- */
 
 static bool is_due(const struct heap_node *node, uint64_t now)

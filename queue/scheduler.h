@@ -35,7 +35,7 @@ struct conf;
 struct policies;
 struct scheduler;
 
-enum { TRANSPORT_COUNT = TRANSPORT_DISCARD + 1 };
+enum { TRANSPORT_COUNT = TRANSPORT_HOLD + 1 };
 
 struct transport_policy {
 	unsigned limit; /* deliveries under way, all destinations together; 0: paused */
@@ -76,6 +76,8 @@ uint64_t scheduler_postponed_until(const struct job *job);
 void scheduler_wait(struct scheduler *s, struct job *job);
 /* A waiting job is idle now, as if it were due. */
 void scheduler_hurry(struct scheduler *s, struct job *job);
+/* A ready job is idle now. Takes as long as its sender's turn has jobs in front of it. */
+void scheduler_withdraw(struct scheduler *s, struct job *job);
 
 /* The job whose delivery begins next, or NULL: nothing is ready, or no slot is free. */
 struct job *scheduler_next(struct scheduler *s, enum transport transport);

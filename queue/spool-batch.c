@@ -85,7 +85,10 @@ int spool_batch_add_message(struct spool_batch *b, uint64_t id, const struct spo
 static bool put_results(struct spool_batch *b, uint64_t id, const struct spool_result *results,
     size_t count, bool keep_text)
 {
-	enum { EACH_MAX = 19 + REASON_MAX, STEP = SPOOL_RESULTS_MAX / EACH_MAX };
+	enum {
+		EACH_MAX = 32 + ENHANCED_CODE_MAX + DOMAIN_MAX + REMOTE_TEXT_MAX + REASON_MAX,
+		STEP = SPOOL_RESULTS_MAX / EACH_MAX
+	};
 	for (size_t i = 0; i < count; i += STEP)
 		if (!spool_payload_put_results(&b->records, id, SPOOL_RECORD_MOVED, results + i,
 			count - i < STEP ? count - i : STEP, keep_text))

@@ -125,13 +125,25 @@ bool spool_payload_put_moved(struct buf *to, const uint8_t *record, uint64_t seq
 	return finish(to, start, r);
 }
 
+static void put_cut(struct wire_writer *w, struct str s, size_t max)
+{
+	wire_put_str(w, str_head(s, max), max);
+}
+
 static void put_result(struct wire_writer *w, const struct spool_result *v, bool keep_text)
 {
+	bool told = keep_text && v->status.n + v->mta.n + v->reply.n + v->text.n > 0;
 	wire_put_u16(w, v->number);
 	wire_put_u8(w, v->outcome);
 	wire_put_u64(w, v->next_try);
 	wire_put_u32(w, v->attempts);
-	wire_put_str(w, keep_text ? str_head(v->text, REASON_MAX) : (struct str){NULL, 0}, REASON_MAX);
+	wire_put_u8(w, told ? 1 : 0);
+	if (!told)
+		return;
+	put_cut(w, v->status, ENHANCED_CODE_MAX);
+	put_cut(w, v->mta, DOMAIN_MAX);
+	put_cut(w, v->reply, REMOTE_TEXT_MAX);
+	put_cut(w, v->text, REASON_MAX);
 }
 
 bool spool_payload_put_results(struct buf *to, uint64_t id, uint16_t flags,
@@ -153,18 +165,30 @@ bool spool_payload_put_results(struct buf *to, uint64_t id, uint16_t flags,
 		.id = id});
 }
 
+static void get_result(struct wire_reader *r, struct spool_result *v)
+{
+	v->number = wire_get_u16(r);
+	v->outcome = wire_get_u8(r);
+	v->next_try = wire_get_u64(r);
+	v->attempts = wire_get_u32(r);
+	uint8_t told = wire_get_u8(r);
+	if (told > 1)
+		r->failed = true;
+	if (told != 1)
+		return;
+	v->status = wire_get_str(r, ENHANCED_CODE_MAX);
+	v->mta = wire_get_str(r, DOMAIN_MAX);
+	v->reply = wire_get_str(r, REMOTE_TEXT_MAX);
+	v->text = wire_get_str(r, REASON_MAX);
+}
+
 bool spool_payload_get_results(const uint8_t *head, size_t n, struct pool *pool,
     struct spool_result **out, size_t *count)
 {
 	struct wire_reader r = {.p = head, .n = n, .pool = pool};
 	struct spool_result *list = wire_get_list(&r, RECIPIENTS_MAX, sizeof(*list), count);
-	for (size_t i = 0; i < *count && !r.failed; i++) {
-		list[i].number = wire_get_u16(&r);
-		list[i].outcome = wire_get_u8(&r);
-		list[i].next_try = wire_get_u64(&r);
-		list[i].attempts = wire_get_u32(&r);
-		list[i].text = wire_get_str(&r, REASON_MAX);
-	}
+	for (size_t i = 0; i < *count && !r.failed; i++)
+		get_result(&r, &list[i]);
 	*out = list;
 	return wire_reader_done(&r);
 }

@@ -5,7 +5,8 @@
  *   BATCH    octets u32, records u32, tail u64
  *   MESSAGE  moved from: sequence u64, length u32 (0: not moved); content length u64;
  *            envelope, list of recipients (envelope.def); then the content unless LARGE
- *   RESULTS  list of: number u16, outcome u8, next_try u64, attempts u32, text
+ *   RESULTS  list of: number u16, outcome u8, next_try u64, attempts u32, told u8; when that is 1:
+ *            status, mta, reply, text
  *   FINISH   sequence u64 and length u32 of the message's record; content length u64
  *   CLOSED   nothing
  *
@@ -51,7 +52,7 @@ bool spool_payload_get_place(const struct spool_record *r, const uint8_t *head, 
 /* A copy of a message's record, as moved out of the segment `sequence`. */
 bool spool_payload_put_moved(struct buf *to, const uint8_t *record, uint64_t sequence);
 
-/* `keep_text` false leaves the texts out. A text over REASON_MAX is cut. */
+/* `keep_text` false leaves status, mta, reply and text out. What is over its maximum is cut. */
 bool spool_payload_put_results(struct buf *to, uint64_t id, uint16_t flags,
     const struct spool_result *results, size_t count, bool keep_text);
 bool spool_payload_get_results(const uint8_t *head, size_t n, struct pool *pool,

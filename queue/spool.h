@@ -52,9 +52,10 @@ enum spool_outcome {
 	SPOOL_DELIVERED = 1,
 	SPOOL_FAILED = 2,   /* permanently; a bounce is owed unless SPOOL_BOUNCED follows */
 	SPOOL_DEFERRED = 3, /* try again at next_try */
-	SPOOL_BOUNCED = 4,  /* its sender was told */
+	SPOOL_BOUNCED = 4,  /* failed and dealt with: its sender was told, or need not be */
 	SPOOL_HELD = 5,
 	SPOOL_RELEASED = 6,
+	SPOOL_WARNED = 7, /* of the message as a whole: its sender was told that it waits */
 };
 
 struct spool_result {
@@ -62,7 +63,11 @@ struct spool_result {
 	uint8_t outcome;
 	uint64_t next_try; /* ms since the epoch; SPOOL_DEFERRED */
 	uint32_t attempts;
-	struct str text;   /* at most REASON_MAX, printable: why, or what the other server said */
+	/* Why; printable. What a DSN says of it. */
+	struct str status; /* enhanced code; at most ENHANCED_CODE_MAX */
+	struct str mta;	   /* who said it; at most DOMAIN_MAX; empty: nobody else */
+	struct str reply;  /* what it said; at most REMOTE_TEXT_MAX */
+	struct str text;   /* in words; at most REASON_MAX */
 };
 
 /* A message to be stored; everything is copied or written before spool_submit returns,

@@ -78,6 +78,21 @@ struct job *destination_first(const struct destination *d)
 	return d->last == NULL ? NULL : d->last->next->first;
 }
 
+/* `before` is in front of the turn in the ring. */
+static void drop_turn(struct destination *d, struct hash *turns, struct turn *before)
+{
+	struct turn *t = before->next;
+	if (before == t) {
+		d->last = NULL;
+	} else {
+		before->next = t->next;
+		if (d->last == t)
+			d->last = before;
+	}
+	hash_take(turns, key_of(t));
+	free(t);
+}
+
 void destination_rotate(struct destination *d, struct hash *turns, bool more)
 {
 	struct turn *t = d->last->next;
@@ -86,14 +101,31 @@ void destination_rotate(struct destination *d, struct hash *turns, bool more)
 		t->first = job->next;
 		job->next = NULL;
 	}
-	if (t->first != NULL) {
+	if (t->first != NULL)
 		d->last = t;
-		return;
-	}
-	if (d->last == t)
-		d->last = NULL;
 	else
-		d->last->next = t->next;
-	hash_take(turns, key_of(t));
-	free(t);
+		drop_turn(d, turns, d->last);
+}
+
+static struct turn *turn_before(const struct turn *t)
+{
+	struct turn *before = t->next;
+	while (before->next != t)
+		before = before->next;
+	return before;
+}
+
+void destination_withdraw(struct destination *d, struct hash *turns, struct job *job)
+{
+	const struct turn_key key = {.to = d, .sender = job->sender};
+	struct turn *t = hash_find(turns, str_from(&key, sizeof(key)));
+	struct job **at = &t->first, *previous = NULL;
+	for (; *at != job; at = &previous->next)
+		previous = *at;
+	*at = job->next;
+	job->next = NULL;
+	if (t->last == job)
+		t->last = previous;
+	if (t->first == NULL)
+		drop_turn(d, turns, turn_before(t));
 }

@@ -7,7 +7,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "smtpd/rcpt-cache.h"
-#include "smtpd/slots.h"
+#include "common/slots.h"
 
 static struct channel *channel; /* NULL: directory is away */
 static struct rcpt_cache *cache;

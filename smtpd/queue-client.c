@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/msg-smtpd-queue.h"
-#include "smtpd/slots.h"
+#include "common/slots.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -34,6 +34,7 @@ struct spool {
 	struct pool *pool;
 	struct fake_spool_figures figures;
 	int fail_large_create, fail_read;
+	bool lose_results;
 };
 
 struct spool *fake_spool_new(const struct spool_events *events, void *ctx)
@@ -67,6 +68,11 @@ void fake_spool_fail(struct spool *s, int large_create, int read)
 {
 	s->fail_large_create = large_create;
 	s->fail_read = read;
+}
+
+void fake_spool_lose_results(struct spool *s, bool lose)
+{
+	s->lose_results = lose;
 }
 
 /* Doubles the list when it is full. */
@@ -254,9 +260,14 @@ void spool_result(struct spool *s, uint64_t id, const struct spool_place *place,
 	const struct fake_record *r = find(s, id);
 	if (r == NULL || r->finished || r->place.offset != place->offset)
 		abort();
+	if (s->lose_results)
+		return;
 	s->results = room_for(s->results, s->result_count, sizeof(*s->results));
 	struct fake_result *kept = &s->results[s->result_count++];
 	*kept = (struct fake_result){.id = id, .result = *result};
+	kept->result.status = keep(s->pool, result->status);
+	kept->result.mta = keep(s->pool, result->mta);
+	kept->result.reply = keep(s->pool, result->reply);
 	kept->result.text = keep(s->pool, result->text);
 	s->figures.results++;
 }
@@ -266,6 +277,8 @@ void spool_finish(struct spool *s, uint64_t id, const struct spool_place *place)
 	struct fake_record *r = find(s, id);
 	if (r == NULL || r->finished || !r->committed || r->place.offset != place->offset)
 		abort();
+	if (s->lose_results)
+		return;
 	r->finished = true;
 	s->figures.finished++;
 }

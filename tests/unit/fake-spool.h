@@ -25,7 +25,7 @@ struct fake_record {
 
 struct fake_result {
 	uint64_t id;
-	struct spool_result result; /* text is kept */
+	struct spool_result result; /* strings are kept */
 };
 
 struct fake_spool_figures {
@@ -40,6 +40,8 @@ size_t fake_spool_commit(struct spool *s, int error);
 void fake_spool_recover(struct spool *s, const struct spool_events *events, void *ctx);
 /* The next calls of these fail with this errno; 0: work again. */
 void fake_spool_fail(struct spool *s, int large_create, int read);
+/* From now on results and finishes do not reach the disk, as those do not that a crash undoes. */
+void fake_spool_lose_results(struct spool *s, bool lose);
 const struct fake_record *fake_spool_find(const struct spool *s, uint64_t id);
 size_t fake_spool_records(const struct spool *s, const struct fake_record **list);
 size_t fake_spool_results(const struct spool *s, const struct fake_result **list);

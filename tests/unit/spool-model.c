@@ -102,13 +102,18 @@ static void on_message(void *ctx, uint64_t id, const struct spool_place *place,
 	memset(msg->told, 0, sizeof(msg->told));
 }
 
+static void forget_strings(struct spool_result *r)
+{
+	r->status.p = r->mta.p = r->reply.p = r->text.p = NULL;
+}
+
 static void on_result(void *ctx, uint64_t id, const struct spool_result *result)
 {
 	struct model *m = ctx;
 	struct model_message *msg = find(m, id);
 	ck_assert(m->opening && msg != NULL && result->number < msg->recipients);
 	msg->told[result->number] = *result;
-	msg->told[result->number].text = (struct str){NULL, result->text.n};
+	forget_strings(&msg->told[result->number]);
 }
 
 static void on_finished(void *ctx, uint64_t id)
@@ -208,7 +213,8 @@ static const struct spool_events events = {
 static bool result_eq(const struct spool_result *a, const struct spool_result *b)
 {
 	return a->outcome == b->outcome && (a->outcome == 0 || (a->next_try == b->next_try &&
-	       a->attempts == b->attempts && a->text.n == b->text.n));
+	       a->attempts == b->attempts && a->status.n == b->status.n && a->mta.n == b->mta.n &&
+	       a->reply.n == b->reply.n && a->text.n == b->text.n));
 }
 
 /* What was told is the state after some of the history: at least all that was durable. Cuts the
@@ -366,9 +372,12 @@ void model_give_result(struct model *m, struct model_message *msg)
 	struct model_result *h = &msg->history[msg->history_count++];
 	h->stamp = m->stamp++;
 	h->result = (struct spool_result){.number = (uint16_t)(x % msg->recipients),
-	    .outcome = (uint8_t)(SPOOL_DELIVERED + x / 16 % 6),
+	    .outcome = (uint8_t)(SPOOL_DELIVERED + x / 16 % SPOOL_WARNED),
 	    .next_try = x,
 	    .attempts = (uint32_t)m->stamp,
+	    .status = str_from(filler + 4, x / 64 % 2 * 5),
+	    .mta = str_from(filler, x / 128 % 3),
+	    .reply = str_from(filler, x / 512 % sizeof(filler)),
 	    .text = str_from(filler, x / 256 % sizeof(filler))};
 	spool_result(m->spool, msg->id, &msg->place, &h->result);
 }

@@ -31,6 +31,14 @@ static struct moment later(uint64_t ms)
 	return (struct moment){.ms = start.ms + ms, .wall = start.wall + ms};
 }
 
+/* Good until the next call. */
+static const struct why *because(const char *text)
+{
+	static struct why why;
+	why = (struct why){.text = str_from_cstr(text)};
+	return &why;
+}
+
 static struct active active;
 static struct spool *spool;
 
@@ -217,8 +225,8 @@ START_TEST(deferred_ones_are_tried_again_alone)
 	struct job *job = begin(n, 10, &count);
 	struct message *m = message_of(job);
 	active_visible(&active, m, 0);
-	active_deferred(&active, job, 1, STR("mailbox full"), start);
-	active_failed(&active, m, 2, STR("no such mailbox"));
+	active_deferred(&active, job, 1, because("mailbox full"), start);
+	active_failed(&active, m, 2, because("no such mailbox"));
 	done(job, start);
 	active_settle(&active, job);
 	active_delivered(&active, m, n, 1);
@@ -288,7 +296,7 @@ START_TEST(broken_off_goes_first_again_as_a_repeat)
 	active_visible(&active, m, n[0]);
 	active_suspect(m);
 	for (size_t i = 2; i-- > 0;)
-		active_returned(&active, job, n[i], STR("gone"), start);
+		active_returned(&active, job, n[i], because("gone"), start);
 	scheduler_done(active.scheduler, job, DESTINATION_UNKNOWN, start.ms);
 	active_settle(&active, job);
 	ck_assert_uint_ne(m->flags & MESSAGE_REPEAT, 0);
@@ -311,7 +319,7 @@ START_TEST(what_may_kill_the_deliverer_waits_longer_and_longer)
 		ck_assert_ptr_nonnull(job);
 		struct message *m = message_of(job);
 		active_suspect(m);
-		active_returned(&active, job, 0, STR("gone"), later(now));
+		active_returned(&active, job, 0, because("gone"), later(now));
 		scheduler_done(active.scheduler, job, DESTINATION_UNKNOWN, later(now).ms);
 		active_settle(&active, job);
 		if (crash < 3) {
@@ -344,11 +352,11 @@ START_TEST(restart_knows_everything_again)
 	uint64_t fresh = commit_one("y@three");
 	struct job *job = begin(n, 10, &count);
 	active_delivered(&active, message_of(job), &n[0], 1);
-	active_deferred(&active, job, 1, STR("mailbox full"), start);
+	active_deferred(&active, job, 1, because("mailbox full"), start);
 	done(job, start);
 	active_settle(&active, job);
 	job = begin(n, 10, &count);
-	active_failed(&active, message_of(job), 2, STR("no such mailbox"));
+	active_failed(&active, message_of(job), 2, because("no such mailbox"));
 	active_visible(&active, message_of(job), 3); /* never durable */
 	job = begin(n, 10, &count);
 	ck_assert_uint_eq(message_of(job)->id, fresh);
@@ -382,7 +390,7 @@ START_TEST(restart_knows_everything_again)
 	ck_assert(active_wake(&active, later(62 * SECOND), 10));
 	job = begin(n, 10, &count);
 	ck_assert_uint_eq(n[0], 1);
-	active_deferred(&active, job, 1, STR("still full"), later(62 * SECOND));
+	active_deferred(&active, job, 1, because("still full"), later(62 * SECOND));
 	ck_assert_uint_eq(job->attempts, 2);
 }
 END_TEST
@@ -408,7 +416,7 @@ START_TEST(wrong_clocks_do_not_strand_mail)
 	size_t count;
 	commit_one("a@one");
 	struct job *job = begin(n, 1, &count);
-	active_deferred(&active, job, 0, STR("later"), start);
+	active_deferred(&active, job, 0, because("later"), start);
 	done(job, start);
 	active_settle(&active, job);
 	/* the clock was years ahead then */
@@ -475,8 +483,8 @@ START_TEST(a_snapshot_says_all_that_results_said)
 	struct job *job = begin(n, 10, &count);
 	struct message *m = message_of(job);
 	active_delivered(&active, m, &n[0], 1);
-	active_deferred(&active, job, 1, STR("full"), start);
-	active_failed(&active, m, 2, STR("none"));
+	active_deferred(&active, job, 1, because("full"), start);
+	active_failed(&active, m, 2, because("none"));
 	active_visible(&active, m, 3);
 	active_visible(&active, m, 4);
 	done(job, start);
@@ -507,24 +515,35 @@ START_TEST(a_snapshot_says_all_that_results_said)
 }
 END_TEST
 
-START_TEST(overdue_mail_is_kept_and_said_once)
+/* Each recipient has a last try: past its lifetime a deferral is the end. */
+START_TEST(a_deferral_past_the_lifetime_is_a_failure)
 {
+	const struct fake_result *results;
 	uint16_t n[1];
 	size_t count;
+	uint64_t now = 0;
 	active.lifetime = HOUR;
-	commit_one("a@one");
-	for (uint64_t now = 0; now < 10 * HOUR;) {
+	uint64_t id = commit_one("a@one");
+	const struct message *m = index_find(&active.messages, id);
+	while (message_recipients(m)[0].state == RECIPIENT_READY) {
 		struct job *job = begin(n, 1, &count);
-		ck_assert_ptr_nonnull(job);
-		bool overdue = (message_of(job)->flags & MESSAGE_OVERDUE) != 0;
-		ck_assert_int_eq(overdue, now >= HOUR);
-		active_deferred(&active, job, 0, STR("later"), later(now));
+		active_deferred(&active, job, 0, because("mailbox full"), later(now));
 		done(job, later(now));
 		active_settle(&active, job);
+		if (message_recipients(m)[0].state == RECIPIENT_FAILED)
+			break;
+		ck_assert_uint_lt(now, HOUR);
 		now = scheduler_next_event(active.scheduler) - start.ms;
 		active_wake(&active, later(now), 1);
 	}
-	ck_assert_uint_eq(active.messages.count, 1);
+	ck_assert_uint_ge(now, HOUR);
+	ck_assert_uint_eq(message_recipients(m)[0].state, RECIPIENT_FAILED);
+	count = fake_spool_results(spool, &results);
+	ck_assert_uint_eq(results[count - 1].result.outcome, SPOOL_FAILED);
+	ck_assert(str_eq(results[count - 1].result.status, STR("4.4.7")));
+	ck_assert(
+	    str_eq(results[count - 1].result.text, STR("delivery time expired; mailbox full")));
+	ck_assert_uint_eq(active.messages.count, 1); /* until its sender is told */
 }
 END_TEST
 
@@ -534,7 +553,7 @@ START_TEST(flush_tries_now_what_waits)
 	size_t count;
 	uint64_t id = commit_one("a@one");
 	struct job *job = begin(n, 1, &count);
-	active_deferred(&active, job, 0, STR("later"), start);
+	active_deferred(&active, job, 0, because("later"), start);
 	done(job, start);
 	active_settle(&active, job);
 	ck_assert_ptr_null(next());
@@ -542,7 +561,7 @@ START_TEST(flush_tries_now_what_waits)
 	ck_assert_ptr_eq(next(), job);
 	active_flush(&active, index_find(&active.messages, id)); /* twice is the same */
 	ck_assert_ptr_eq(begin(n, 1, &count), job);
-	active_deferred(&active, job, 0, STR("later"), start);
+	active_deferred(&active, job, 0, because("later"), start);
 	ck_assert_uint_eq(job->attempts, 2);
 }
 END_TEST
@@ -553,16 +572,16 @@ START_TEST(reasons_are_shared_and_bounded)
 {
 	struct reasons *r = reasons_new(10000);
 	char text[64];
-	uint32_t first = reasons_get(r, STR("same"));
+	uint32_t first = reasons_get(r, because("same"));
 	for (int i = 0; i < 1000; i++)
-		ck_assert_uint_eq(reasons_get(r, STR("same")), first);
+		ck_assert_uint_eq(reasons_get(r, because("same")), first);
 	ck_assert_uint_eq(reasons_count(r), 1);
-	ck_assert_uint_eq(reasons_get(r, STR("")), 0);
+	ck_assert_uint_eq(reasons_get(r, because("")), 0);
 	ck_assert_uint_eq(reasons_text(r, 0).n, 0);
 	uint32_t handles[1000];
 	for (int i = 0; i < 1000; i++) {
 		snprintf(text, sizeof(text), "reason number %d", i);
-		handles[i] = reasons_get(r, str_from_cstr(text));
+		handles[i] = reasons_get(r, because(text));
 	}
 	ck_assert_uint_lt(reasons_count(r), 400);
 	ck_assert(str_eq(reasons_text(r, handles[0]), STR("reason number 0")));
@@ -585,7 +604,7 @@ START_TEST(a_million_waiting_recipients)
 	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, octets = 0;
 	const struct spool_place place = {.segment = 1, .length = 4000};
 	for (uint64_t i = 0; i < COUNT; i++) {
-		char sender[26], address[26];
+		char sender[40], address[40];
 		snprintf(sender, sizeof(sender), "sender-%06u@example.org", (unsigned)(i % 10000));
 		snprintf(address, sizeof(address), "user%05u@d%03u.example.de",
 		    (unsigned)(i % 99991), (unsigned)(i % 1000));
@@ -635,7 +654,7 @@ int main(void)
 	tcase_add_test(tc, odd_records_do_no_harm);
 	tcase_add_test(tc, live_is_what_is_at_its_latest_place);
 	tcase_add_test(tc, a_snapshot_says_all_that_results_said);
-	tcase_add_test(tc, overdue_mail_is_kept_and_said_once);
+	tcase_add_test(tc, a_deferral_past_the_lifetime_is_a_failure);
 	tcase_add_test(tc, flush_tries_now_what_waits);
 	tcase_add_test(tc, reasons_are_shared_and_bounded);
 	tcase_add_test(tc, a_million_waiting_recipients);

@@ -6,6 +6,7 @@
  */
 #include "queue/dispatch.h"
 #include "tests/unit/fake-spool.h"
+#include "tests/unit/remote-peer.h"
 #include "common/answers.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -21,7 +22,9 @@
 
 static struct active active;
 static struct contents *contents;
+static struct reader reader;
 static struct local local;
+static struct remote remote;
 static struct dispatch dispatch;
 static struct spool *spool;
 
@@ -202,10 +205,12 @@ static void open_queue(void)
 	for (int i = TRANSPORT_LOCAL; i < TRANSPORT_COUNT; i++)
 		scheduler_set_transport(active.scheduler, (enum transport)i, &roomy);
 	contents = contents_new(1 << 20);
-	local_init(&local, &active, contents);
-	dispatch_init(&dispatch, &active, &local);
+	reader_init(&reader, &active, contents);
+	local_init(&local, &active, &reader);
+	remote_init(&remote, &active, &reader);
+	dispatch_init(&dispatch, &active, &local, &remote);
 	active.spool = spool;
-	local_set_spool(&local, spool);
+	reader_set_spool(&reader, spool);
 }
 
 static void close_queue(void)
@@ -213,6 +218,8 @@ static void close_queue(void)
 	settle(); /* nothing may be left that refers to it */
 	dispatch_reset(&dispatch);
 	local_reset(&local);
+	remote_reset(&remote);
+	reader_reset(&reader);
 	contents_free(contents);
 	active_reset(&active);
 }
@@ -231,6 +238,7 @@ static void teardown(void)
 {
 	channel_free(peer);
 	peer = NULL;
+	remote_peer_reset();
 	close_queue();
 	fake_spool_free(spool);
 }
@@ -388,7 +396,7 @@ START_TEST(deferred_and_failed_are_kept)
 	answer_one(seen[0].delivery, 2, DELIVERY_FAILED);
 	answer_one(seen[0].delivery, 0, DELIVERY_VISIBLE);
 	settle();
-	ck_assert_uint_eq(local.deliveries.count, 1);
+	ck_assert_uint_eq(local.carrier.deliveries.count, 1);
 	answer_one(seen[0].delivery, 1, DELIVERY_DEFERRED);
 	sync_done(seen[0].delivery);
 	settle();
@@ -502,24 +510,25 @@ START_TEST(held_local_mail_stays)
 }
 END_TEST
 
+static const struct recipient other_list[] = {
+    {.address = {"a@b", 3}, .original = {"a@b", 3}, .transport = TRANSPORT_DISCARD},
+    {.address = {"c@d", 3},
+	.original = {"c@d", 3},
+	.nexthop = {"d", 1},
+	.transport = TRANSPORT_REMOTE},
+    {.address = {"e@f", 3}, .original = {"e@f", 3}, .transport = TRANSPORT_HOLD},
+};
+
 START_TEST(other_transports)
 {
-	const struct recipient list[] = {
-	    {.address = STR("a@b"), .original = STR("a@b"), .transport = TRANSPORT_DISCARD},
-	    {.address = STR("c@d"),
-		.original = STR("c@d"),
-		.nexthop = STR("d"),
-		.transport = TRANSPORT_REMOTE},
-	};
-	const struct fake_result *results;
-	uint64_t thrown = post_to(&list[0], 1, false), kept = post_to(&list[1], 1, false);
+	uint64_t thrown = post_to(&other_list[0], 1, false), kept = post_to(&other_list[1], 1, false);
+	uint64_t held = post_to(&other_list[2], 1, false);
 	settle();
 	ck_assert(is_finished(thrown));
 	ck_assert(!is_finished(kept));
-	ck_assert_uint_eq(fake_spool_results(spool, &results), 1);
-	ck_assert(
-	    str_eq(results[0].result.text, STR("deliver-remote is not part of this version")));
-	uint64_t both = post_to(list, 2, false);
+	ck_assert(!is_finished(held));
+	ck_assert_uint_eq(fake_spool_count(spool).results, 0);
+	uint64_t both = post_to(other_list, 2, false);
 	settle();
 	ck_assert(!is_finished(both));
 	ck_assert_uint_eq(index_find(&active.messages, both)->open, 1);
@@ -528,16 +537,163 @@ END_TEST
 
 START_TEST(many_due_at_once_do_not_take_one_round)
 {
-	const struct recipient r = {.address = STR("c@d"),
-	    .original = STR("c@d"),
-	    .nexthop = STR("d"),
-	    .transport = TRANSPORT_REMOTE};
 	for (int i = 0; i < 1000; i++)
-		post_to(&r, 1, false);
+		post_to(&other_list[0], 1, false);
 	event_base_loop(loop_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
-	ck_assert_uint_le(fake_spool_count(spool).results, 600);
+	ck_assert_uint_le(fake_spool_count(spool).finished, 600);
 	settle();
-	ck_assert_uint_eq(fake_spool_count(spool).results, 1000);
+	ck_assert_uint_eq(fake_spool_count(spool).finished, 1000);
+}
+END_TEST
+
+/* --- other servers ------------------------------------------------------ */
+
+START_TEST(another_server_takes_it)
+{
+	struct recipient list[] = {other_list[1], other_list[1]};
+	list[0].notify = NOTIFY_FAILURE | NOTIFY_DELAY;
+	list[0].orcpt = STR("rfc822;c@d");
+	remote_peer_start(&remote, 0);
+	uint64_t id = post_to(list, 2, _i == 1);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 1);
+	const struct remote_seen *s = &remote_seen[0];
+	ck_assert_uint_eq(s->id, id);
+	ck_assert_uint_eq(s->count, 2);
+	ck_assert_str_eq(s->nexthop, "d");
+	ck_assert_str_eq(s->address, "c@d");
+	ck_assert_str_eq(s->orcpt, "rfc822;c@d");
+	ck_assert_uint_eq(s->notify, NOTIFY_FAILURE | NOTIFY_DELAY);
+	ck_assert_str_eq(s->reverse_path, "ann@example.org");
+	ck_assert_str_eq(s->content, _i == 1 ? "large content" : "Subject: x\r\n\r\n");
+	ck_assert(!remote_is_idle(&remote));
+	remote_peer_take(s);
+	settle();
+	ck_assert(is_finished(id));
+	ck_assert(remote_is_idle(&remote));
+	ck_assert_uint_eq(active.delivered, 2);
+}
+END_TEST
+
+START_TEST(remote_results_are_written_down)
+{
+	const struct recipient list[] = {other_list[1], other_list[1], other_list[1]};
+	const struct fake_result *results;
+	remote_peer_start(&remote, 0);
+	uint64_t id = post_to(list, 3, false);
+	settle();
+	struct remote_result answers[] = {
+	    {.number = 2, .outcome = DELIVERY_TAKEN},
+	    {.number = 0,
+		.outcome = DELIVERY_FAILED,
+		.status = STR("5.1.1"),
+		.mta = STR("mx.d"),
+		.reply = STR("550 no")},
+	    {.number = 1, .outcome = DELIVERY_DEFERRED, .status = STR("5.0.0"), .text = STR("full")},
+	};
+	const struct msg_remote_results m = {.delivery = remote_seen[0].delivery,
+	    .verdict = REMOTE_WORKS,
+	    .results = answers,
+	    .results_count = 3};
+	remote_peer_send(0, &m);
+	settle();
+	ck_assert(!is_finished(id));
+	ck_assert_uint_eq(fake_spool_results(spool, &results), 3);
+	static const struct {
+		uint8_t number, outcome;
+		const char *status, *mta, *reply, *text;
+	} expected[] = {{0, SPOOL_FAILED, "5.1.1", "mx.d", "550 no", "550 no"},
+	    {1, SPOOL_DEFERRED, "4.0.0", "", "", "full"}, /* what it says must fit what it is */
+	    {2, SPOOL_DELIVERED, "", "", "", ""}};
+	for (size_t i = 0; i < 3; i++) {
+		const struct spool_result *r = &results[i].result;
+		ck_assert_uint_eq(r->number, expected[i].number);
+		ck_assert_uint_eq(r->outcome, expected[i].outcome);
+		ck_assert(str_eq(r->status, str_from_cstr(expected[i].status)));
+		ck_assert(str_eq(r->mta, str_from_cstr(expected[i].mta)));
+		ck_assert(str_eq(r->reply, str_from_cstr(expected[i].reply)));
+		ck_assert(str_eq(r->text, str_from_cstr(expected[i].text)));
+	}
+}
+END_TEST
+
+START_TEST(an_instance_dies)
+{
+	for (unsigned i = 0; i < 3; i++)
+		remote_peer_start(&remote, i);
+	uint64_t id = post_to(&other_list[1], 1, false);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 1);
+	unsigned first = remote_seen[0].instance;
+	post_to(&other_list[1], 1, false);
+	settle();
+	ck_assert_uint_eq(remote_seen[1].instance, first); /* the same nexthop */
+	remote_peer_kill(first);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 4); /* another tries both */
+	ck_assert_uint_ne(remote_seen[2].instance, first);
+	ck_assert_uint_eq(remote_seen[3].instance, remote_seen[2].instance);
+	remote_peer_take(&remote_seen[2]);
+	remote_peer_take(&remote_seen[3]);
+	settle();
+	ck_assert(is_finished(id));
+	ck_assert_uint_eq(active.messages.count, 0);
+}
+END_TEST
+
+/* Whoever breaks the protocol loses its channel, and its deliveries go out again. */
+static const struct {
+	uint16_t number;
+	uint8_t outcome, verdict;
+	bool twice, unknown;
+} bad_answers[] = {
+    {7, DELIVERY_TAKEN, REMOTE_WORKS, false, false},
+    {0, DELIVERY_VISIBLE, REMOTE_WORKS, false, false},
+    {0, 0, REMOTE_WORKS, false, false},
+    {0, 99, REMOTE_WORKS, false, false},
+    {0, DELIVERY_TAKEN, 0, false, false},
+    {0, DELIVERY_TAKEN, 9, false, false},
+    {0, DELIVERY_DEFERRED, REMOTE_WORKS, true, false},
+    {0, DELIVERY_FAILED, REMOTE_WORKS, true, false},
+    {0, DELIVERY_TAKEN, REMOTE_WORKS, true, false},
+    {0, DELIVERY_TAKEN, REMOTE_WORKS, false, true},
+};
+
+START_TEST(a_bad_deliver_remote_loses_its_channel)
+{
+	remote_peer_start(&remote, 0);
+	uint64_t id = post_to(&other_list[1], 1, false);
+	settle();
+	struct remote_result result = {
+	    .number = bad_answers[_i].number, .outcome = bad_answers[_i].outcome};
+	struct remote_result results[] = {result, result};
+	const struct msg_remote_results m = {
+	    .delivery = remote_seen[0].delivery + (bad_answers[_i].unknown ? 1 : 0),
+	    .verdict = bad_answers[_i].verdict,
+	    .results = results,
+	    .results_count = bad_answers[_i].twice ? 2 : 1};
+	remote_peer_send(0, &m);
+	settle();
+	ck_assert(!remote_peer_lives(0));
+	remote_peer_on_delivery = remote_peer_take;
+	remote_peer_start(&remote, 0);
+	settle();
+	/* A last word that was said before the fault counts. */
+	ck_assert(is_finished(id) || bad_answers[_i].twice);
+	ck_assert(remote_is_idle(&remote));
+}
+END_TEST
+
+START_TEST(damaged_mail_fails_before_it_is_sent)
+{
+	remote_peer_start(&remote, 0);
+	fake_spool_fail(spool, 0, _i == 0 ? EBADMSG : EIO);
+	uint64_t id = post_to(&other_list[1], 1, false);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 0);
+	ck_assert_uint_eq(message_recipients(index_find(&active.messages, id))[0].state,
+	    _i == 0 ? RECIPIENT_FAILED : RECIPIENT_DEFERRED);
+	fake_spool_fail(spool, 0, 0);
 }
 END_TEST
 
@@ -830,6 +986,12 @@ int main(void)
 	tcase_add_test(tc, held_local_mail_stays);
 	tcase_add_test(tc, other_transports);
 	tcase_add_test(tc, many_due_at_once_do_not_take_one_round);
+	tcase_add_loop_test(tc, another_server_takes_it, 0, 2);
+	tcase_add_test(tc, remote_results_are_written_down);
+	tcase_add_test(tc, an_instance_dies);
+	tcase_add_loop_test(tc, a_bad_deliver_remote_loses_its_channel, 0,
+	    (int)(sizeof(bad_answers) / sizeof(bad_answers[0])));
+	tcase_add_loop_test(tc, damaged_mail_fails_before_it_is_sent, 0, 2);
 	tcase_add_loop_test(tc, a_bad_one_loses_its_channel_only, 0, ATTACKS);
 	tcase_add_test(tc, repeat_stays_until_the_end);
 	tcase_add_test(tc, everything_recovered_is_a_repeat);

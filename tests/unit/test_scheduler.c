@@ -518,7 +518,7 @@ START_TEST(retry_times_double_up_to_the_bound)
 	uint64_t now = 7 * DAY, full = 60 * SECOND;
 	scheduler_set_retry(s, &retry);
 	scheduler_adopt(s, &job, destination("a"), 1);
-	for (int attempt = 1; attempt <= 40; attempt++) {
+	for (unsigned attempt = 1; attempt <= 40; attempt++) {
 		scheduler_postpone(s, &job, now);
 		scheduler_postpone(s, &job, now + 5 * SECOND); /* the same round */
 		ck_assert_int_eq(job.attempts, attempt);

@@ -31,10 +31,11 @@ enum {
 	PERSONS_MAX = 600000,
 	LETTERS_MAX = 400000,
 	FIRST_ID = 1000,
-	SWEEP_S = 600,
+	SWEEP_S = 3600,
 };
 
-#define WALL UINT64_C(1700000000000)
+#define WALL	    UINT64_C(1700000000000)
+#define LANDING_MAX (5 * MINUTE) /* the longest that a delivery takes, and no sweep ends it */
 
 enum person_state { WAITS, DELIVERED, EXPIRED };
 
@@ -76,6 +77,8 @@ static struct sim {
 	struct person *persons;
 	struct letter *letters;
 	size_t person_count, letter_count;
+	uint64_t *failed; /* ids of messages with recipients that failed */
+	size_t failed_count;
 	uint64_t now;
 	uint64_t next_letter, next_rush, next_sweep;
 	bool reloaded;
@@ -151,6 +154,21 @@ static struct person *person_of(uint64_t id, uint16_t number)
 	return &sim.persons[l->first + number];
 }
 
+/* No earlier than its lifetime, and no later than the sweep after its last try. */
+static void expire(uint64_t id, struct person *p)
+{
+	const uint64_t lifetime = terms_of(p->host).lifetime, age = sim.now - p->came;
+	sim_require(p->state == WAITS && !p->flying, "twice: expired");
+	sim_require(age >= lifetime, "lifetime: expired after %llu ms", (unsigned long long)age);
+	sim_require(age <= lifetime + SWEEP_S * SECOND + LANDING_MAX,
+	    "lifetime: expired after %llu ms", (unsigned long long)age);
+	p->state = EXPIRED;
+	observed(p->host)->senders[letter_of(id)->sender].waiting--;
+	if (p->heads && p->started == 0)
+		observed(p->host)->senders[letter_of(id)->sender].fresh--;
+	sim.expired++;
+}
+
 void spool_result(struct spool *s, uint64_t id, const struct spool_place *place,
     const struct spool_result *result)
 {
@@ -159,6 +177,8 @@ void spool_result(struct spool *s, uint64_t id, const struct spool_place *place,
 	(void)place;
 	sim_require(!letter_of(id)->finished, "lost: a result after the finish");
 	sim_require(p->recorded != SPOOL_DELIVERED, "twice: a result after the delivery");
+	if (result->outcome == SPOOL_FAILED)
+		expire(id, p);
 	p->recorded = result->outcome;
 	p->next_try = result->next_try;
 	p->attempts = (uint16_t)result->attempts;
@@ -341,8 +361,10 @@ static bool is_taken(const struct person *p)
 static void defer(struct job *job, uint16_t number, struct person *p)
 {
 	const struct terms terms = terms_of(p->host);
-	active_deferred(&sim.active, job, number, STR("4.4.1 not now"), moment());
-	p->recorded = SPOOL_DEFERRED;
+	const struct why why = WHY("4.4.1", "not now");
+	active_deferred(&sim.active, job, number, &why, moment());
+	if (p->recorded != SPOOL_DEFERRED)
+		return; /* it expired */
 	checks_retry(&terms, job->attempts, sim.now, scheduler_postponed_until(job));
 	sim.deferred++;
 }
@@ -388,6 +410,38 @@ static void start_all(void)
 		take_off(job);
 }
 
+/* --- lifetimes ---------------------------------------------------------- */
+
+/* Bounces are another test's: what failed is told to its sender at once. */
+static void on_failed(void *ctx, uint64_t id)
+{
+	(void)ctx;
+	sim_require(sim.failed_count < PERSONS_MAX, "too many failures");
+	sim.failed[sim.failed_count++] = id;
+}
+
+static void tell_senders(void)
+{
+	while (sim.failed_count > 0) {
+		struct message *m =
+		    index_find(&sim.active.messages, sim.failed[--sim.failed_count]);
+		for (uint16_t i = 0; m != NULL && i < m->recipient_count; i++)
+			if (message_recipients(m)[i].state == RECIPIENT_FAILED)
+				active_bounced(&sim.active, m, i);
+		if (m != NULL)
+			active_settle_message(&sim.active, m);
+	}
+}
+
+static void sweep(void)
+{
+	if (sim.next_sweep > sim.now)
+		return;
+	while (!active_sweep(&sim.active, moment(), 1000))
+		;
+	sim.next_sweep = sim.now + SWEEP_S * SECOND;
+}
+
 /* --- the process dies --------------------------------------------------- */
 
 static void forget_flights(void)
@@ -419,7 +473,8 @@ static void recover(uint64_t id)
 		    .outcome = p->recorded,
 		    .next_try = p->next_try,
 		    .attempts = p->attempts,
-		    .text = STR("4.4.1 not now")};
+		    .status = STR("4.4.1"),
+		    .text = STR("not now")};
 		if (p->recorded != 0)
 			active_on_result(&sim.active, id, &r, moment());
 	}
@@ -431,6 +486,7 @@ static void die_and_return(void)
 	forget_flights();
 	active_reset(&sim.active);
 	active_init(&sim.active, 2);
+	sim.active.notices.on_failed = on_failed;
 	configure();
 	for (size_t i = 0; i < sim.letter_count; i++)
 		if (!sim.letters[i].finished)
@@ -450,7 +506,7 @@ static uint64_t next_moment(void)
 	const struct heap_node *flight = heap_first(&sim.flights);
 	uint64_t next = scheduler_next_event(sim.active.scheduler);
 	next = earlier(next, flight == NULL ? UINT64_MAX : flight->when);
-	next = earlier(next, earlier(sim.next_letter, sim.next_rush));
+	next = earlier(next, earlier(sim.next_letter, earlier(sim.next_rush, sim.next_sweep)));
 	return next > sim.now ? next : sim.now;
 }
 
@@ -477,6 +533,8 @@ static void run_until(uint64_t until)
 		sim.now = next;
 		land_all();
 		let_mail_come();
+		sweep();
+		tell_senders();
 		start_all();
 	}
 	sim.now = until;
@@ -487,8 +545,10 @@ static void begin(uint64_t seed)
 	world_init(&sim.world, seed, DAYS * DAY);
 	sim.persons = xcalloc(PERSONS_MAX, sizeof(*sim.persons));
 	sim.letters = xcalloc(LETTERS_MAX, sizeof(*sim.letters));
+	sim.failed = xcalloc(PERSONS_MAX, sizeof(*sim.failed));
 	sim.next_rush = 10 * HOUR;
 	active_init(&sim.active, 1);
+	sim.active.notices.on_failed = on_failed;
 	configure();
 }
 
@@ -498,7 +558,9 @@ static void end(void)
 	run_until((DAYS + 6) * DAY);
 	for (size_t i = 0; i < sim.person_count; i++) {
 		const struct person *p = &sim.persons[i];
-		if (p->host->kind != HOST_DEAD && p->host->kind != HOST_HANG)
+		bool never = p->host->kind == HOST_DEAD || p->host->kind == HOST_HANG;
+		sim_require(!never || p->state == EXPIRED, "lifetime: for %s", p->host->name);
+		if (!never)
 			sim_require(p->state != WAITS, "lost: for %s, of day %llu", p->host->name,
 			    (unsigned long long)(p->came / DAY));
 	}
@@ -506,6 +568,7 @@ static void end(void)
 	heap_reset(&sim.flights);
 	free(sim.persons);
 	free(sim.letters);
+	free(sim.failed);
 }
 
 START_TEST(thirty_days)
@@ -522,9 +585,9 @@ START_TEST(thirty_days)
 	die_and_return();
 	run_until(DAYS * DAY);
 	end();
-	printf("%zu recipients of %zu messages: %zu deliveries, %zu deferrals; %zu started at "
-	       "once, %llu probes, %llu turns\n",
-	    sim.person_count, sim.letter_count, sim.starts, sim.deferred, sim.at_once,
+	printf("%zu recipients of %zu messages: %zu deliveries, %zu deferrals, %zu expired; "
+	       "%zu started at once, %llu probes, %llu turns\n",
+	    sim.person_count, sim.letter_count, sim.starts, sim.deferred, sim.expired, sim.at_once,
 	    (unsigned long long)sim.checks.probes, (unsigned long long)sim.checks.alternations);
 	sim_require(sim.at_once > 5000, "hardly tested");
 	sim_require(sim.checks.probes > 5000, "hardly tested");

@@ -6,7 +6,7 @@
 #include "smtpd/deadline.h"
 #include "smtpd/rcpt-cache.h"
 #include "smtpd/reply.h"
-#include "smtpd/slots.h"
+#include "common/slots.h"
 #include "smtpd/transaction.h"
 #include "tests/unit/smtp-harness.h"
 

@@ -4,8 +4,8 @@
  * as it is in the table, and never for another one soon after. A stale answer
  * finds nothing.
  */
-#ifndef POSTERN_SMTPD_SLOTS_H
-#define POSTERN_SMTPD_SLOTS_H
+#ifndef POSTERN_SLOTS_H
+#define POSTERN_SLOTS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,7 +4,7 @@
  * generation grows each time a slot is emptied. Index 0 is never used, so that
  * no cookie is 0 and it can end the list of free slots.
  */
-#include "smtpd/slots.h"
+#include "common/slots.h"
 #include "common/mem.h"
 
 #include <stdlib.h>

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The client side of one SMTP (RFC 5321) or LMTP (RFC 2033) session, without I/O:
+ * octets of replies in, octets of commands and content appended to `out`. The
+ * caller owns the socket, TLS and the deadlines.
+ *
+ *   client_init               connected (with implicit TLS: the handshake is done)
+ *   client_feed               whatever came; then look at client_need
+ *   client_on_tls             after the handshake that CLIENT_TLS asks for
+ *   client_send               at CLIENT_READY: a mail
+ *   client_pull               at CLIENT_PULL, when `out` has room: more content
+ *   client_quit               at CLIENT_READY
+ *   client_on_closed, _on_timeout, _on_own_fault   what the caller has seen
+ *
+ * After each of these `out` may hold something to be sent. For every recipient of
+ * a mail ops->on_result is called exactly once before client_need says READY or
+ * OVER again. What it answers and does is the same however the input is cut into
+ * pieces, except that a reply to a command that was not yet sent ends the session.
+ */
+#ifndef POSTERN_DELIVER_REMOTE_CLIENT_H
+#define POSTERN_DELIVER_REMOTE_CLIENT_H
+
+#include "common/answers.h"
+#include "common/buf.h"
+#include "common/envelope.h"
+#include "common/nexthop.h"
+#include "deliver-remote/outgoing.h"
+#include "deliver-remote/reply.h"
+
+enum {
+	/* The ceiling that `out` must have at least: the commands of a mail, or a piece. */
+	CLIENT_OUT_MAX = 1024 * 1024,
+	/* What client_pull appends at most (three times as much when it is encoded anew). */
+	CLIENT_PIECE = 64 * 1024,
+	/* Call client_pull again while less than this waits in `out`. */
+	CLIENT_OUT_LOW = 64 * 1024,
+	CLIENT_RECIPIENTS_MAX = RECIPIENTS_PER_PACKET,
+	CLIENT_TEXT_MAX = 256,
+};
+
+enum client_tls_need {
+	CLIENT_TLS_NONE,
+	CLIENT_TLS_MAY,	 /* STARTTLS when offered; when refused, in clear */
+	CLIENT_TLS_MUST, /* nothing but EHLO and STARTTLS is ever said in clear */
+};
+
+/* Lives as long as the session. */
+struct client_policy {
+	enum nexthop_protocol protocol;
+	struct str helo; /* a domain or an address literal */
+	enum client_tls_need tls;
+	bool implicit_tls; /* encrypted from the first octet on */
+	struct str login;  /* empty: no AUTH. With a login: no AUTH, no mail */
+	struct str password;
+	bool login_in_clear; /* allowed also without TLS: a loopback peer, and the operator wants it
+			      */
+};
+
+struct client_recipient {
+	struct str address; /* canonical */
+	struct str orcpt;   /* decoded "type;address"; empty: none */
+	unsigned notify;    /* mask of enum notify; 0: not given */
+};
+
+/* What it points to stays until the last on_result. */
+struct client_mail {
+	struct str reverse_path; /* canonical; empty: <> */
+	struct str envid;	 /* decoded */
+	unsigned flags;		 /* mask of enum envelope_flags */
+	unsigned ret;		 /* enum ret */
+	uint64_t size;		 /* of the content, for ops->read; 0 is allowed */
+	const struct client_recipient *recipients;
+	size_t recipient_count; /* 1 to CLIENT_RECIPIENTS_MAX */
+};
+
+enum client_cause {
+	CLIENT_NO_FAILURE,
+	CLIENT_REFUSED,	      /* by a reply, see `reply` and `command` */
+	CLIENT_SHUTTING_DOWN, /* 421, at any time */
+	CLIENT_LOST,	      /* the connection */
+	CLIENT_TIMED_OUT,
+	CLIENT_MALFORMED,    /* no SMTP, or out of step; what was said is not believed */
+	CLIENT_INJECTED,     /* octets in clear behind the 220 of STARTTLS */
+	CLIENT_TLS_MISSING,  /* demanded, but not offered or refused */
+	CLIENT_AUTH_MISSING, /* we have a login, it has no AUTH that we may use */
+	CLIENT_UNSENDABLE,   /* the mail cannot be given to this server: size, 8 bits, UTF-8 */
+	CLIENT_OWN_FAULT,    /* the content cannot be read, or we end */
+	CLIENT_OVER_LIMIT,   /* more recipients or domains than one transaction takes here */
+};
+
+/* Of a recipient, or of the session. Texts are valid during the call, or as long as the client. */
+struct client_result {
+	enum delivery_outcome outcome; /* DELIVERY_TAKEN, _DEFERRED, _FAILED */
+	enum client_cause cause;       /* CLIENT_NO_FAILURE: taken */
+	struct str status;	       /* enhanced status code, ours where the server gave none */
+	struct str reply;    /* "550 5.1.1 no such user", printable ASCII, one line, at most
+				REMOTE_TEXT_MAX; empty when it is not the server's word */
+	const char *command; /* that it answered or that was under way: "RCPT TO", "connection" */
+	struct str text;     /* in words when `reply` is empty: "lost the connection after DATA" */
+	bool next_host;	     /* another host of the destination may be asked at once */
+	bool again;	     /* in a further transaction of this session, at once */
+	bool maybe_taken;    /* the content was sent whole; it may have been taken nevertheless */
+	bool dsn_passed;     /* taken, and the server has DSN (RFC 3461) */
+};
+
+/* Each is called with the `ctx` of client_init; none may call the client. */
+struct client_ops {
+	/* n octets (not 0) of the mail's content from `offset` on; false: they cannot be read. */
+	bool (*read)(void *ctx, uint64_t offset, uint8_t *to, size_t n);
+	void (*on_result)(void *ctx, size_t recipient, const struct client_result *result);
+};
+
+/* What the client waits for. */
+enum client_need {
+	CLIENT_REPLY, /* octets from the server */
+	CLIENT_TLS,   /* the caller to make a TLS handshake, then to call client_on_tls */
+	CLIENT_READY, /* client_send or client_quit; octets only when the server ends the session */
+	CLIENT_PULL,  /* client_pull (octets may come meanwhile) */
+	CLIENT_OVER,  /* send what is in `out` (at most a QUIT), close; client_failure says why */
+};
+
+/* For deadlines and log lines. */
+enum client_phase {
+	CLIENT_PHASE_GREETING,
+	CLIENT_PHASE_EHLO,
+	CLIENT_PHASE_STARTTLS, /* the reply to it, and the handshake */
+	CLIENT_PHASE_AUTH,
+	CLIENT_PHASE_IDLE, /* READY */
+	CLIENT_PHASE_RESET,
+	CLIENT_PHASE_MAIL,
+	CLIENT_PHASE_RCPT,
+	CLIENT_PHASE_DATA,    /* the reply to DATA (354) */
+	CLIENT_PHASE_CONTENT, /* progress is what `out` loses */
+	CLIENT_PHASE_END,     /* the reply or replies to the end of the content */
+	CLIENT_PHASE_QUIT,
+	CLIENT_PHASE_OVER,
+};
+
+/* What the server said it can, RFC numbers in client-ehlo.c. */
+enum client_extension {
+	EXT_PIPELINING = 1,
+	EXT_SIZE = 2,
+	EXT_8BITMIME = 4,
+	EXT_SMTPUTF8 = 8,
+	EXT_CHUNKING = 16,
+	EXT_DSN = 32,
+	EXT_STARTTLS = 64,
+	EXT_ENHANCED = 128,
+	EXT_AUTH = 256,
+	EXT_LIMITS = 512,
+	EXT_AUTH_PLAIN = 1024,
+	EXT_AUTH_LOGIN = 2048,
+};
+
+struct client_peer {
+	unsigned extensions; /* mask of enum client_extension */
+	uint64_t size_max;   /* RFC 1870; 0: no limit known */
+	/* RFC 9422; 0: no limit known */
+	unsigned rcpt_max, mail_max, rcpt_domain_max;
+};
+
+/* Fields are to be read by others, changed by client*.c only. */
+struct client {
+	const struct client_policy *policy;
+	const struct client_ops *ops;
+	void *ctx;
+	struct buf *out;
+	enum client_phase phase; /* of the reply that is waited for */
+	bool encrypted;
+	bool helo;	/* HELO instead of EHLO */
+	bool handshake; /* STARTTLS was answered with 220 */
+	bool early;	/* octets came before the command they might answer */
+	bool quitting;
+	struct client_peer peer;
+	struct reply_parser reply;
+	unsigned outstanding; /* replies to commands that are in `out` or were */
+	unsigned auth_step;
+	unsigned mails; /* MAIL commands of this session */
+	bool must_reset;
+
+	/* The mail under way. */
+	const struct client_mail *mail;	     /* NULL between mails */
+	uint8_t rcpt[CLIENT_RECIPIENTS_MAX]; /* masks of enum client_rcpt in client-internal.h */
+	size_t rcpt_sent;		     /* whose command comes next */
+	size_t rcpt_next;		     /* whose reply comes next */
+	size_t accepted;		     /* RCPTs, not answered for the content yet */
+	size_t pending;			     /* recipients without a result */
+	bool data_sent, chunk, utf8, eight_bit;
+	bool planning; /* content is looked through for its conversion */
+	bool sending;  /* content is to be pulled */
+	bool sent_all; /* the end of the content is in `out` */
+	struct outgoing content;
+
+	struct client_result failure;
+	char failure_reply[REMOTE_TEXT_MAX + 1];
+	char failure_text[CLIENT_TEXT_MAX];
+	char failure_status[ENHANCED_CODE_MAX + 1];
+};
+
+/* `policy`, `ops` and `out` (ceiling: at least CLIENT_OUT_MAX) live as long as the client. */
+void client_init(struct client *c, const struct client_policy *policy, const struct client_ops *ops,
+    void *ctx, struct buf *out);
+/* Also in the middle of everything; calls nothing. */
+void client_free(struct client *c);
+
+/* All of `in` is consumed. */
+void client_feed(struct client *c, struct str in);
+/* The handshake has succeeded and satisfies the caller's policy. What the server said in clear is
+ * forgotten. When it fails: client_on_own_fault or client_on_closed, a new connection. */
+void client_on_tls(struct client *c);
+/* Only at CLIENT_READY. `mail` and its content stay until the last result. */
+void client_send(struct client *c, const struct client_mail *mail);
+/* Only at CLIENT_PULL. A bounded amount of work; may append nothing and want to be called again. */
+void client_pull(struct client *c);
+/* Only at CLIENT_READY. */
+void client_quit(struct client *c);
+
+/* The connection is gone; `why` ("connection reset by peer") may be empty. */
+void client_on_closed(struct client *c, struct str why);
+void client_on_timeout(struct client *c);
+/* Ends whatever it is at, for a reason of ours; `status` is "4.3.0" or the like. */
+void client_on_own_fault(struct client *c, struct str status, struct str text);
+
+enum client_need client_need(const struct client *c);
+static inline enum client_phase client_phase(const struct client *c)
+{
+	return c->phase;
+}
+/* "EHLO", "RCPT TO", "end of DATA": for log lines. */
+const char *client_phase_command(const struct client *c);
+/* At CLIENT_OVER; cause CLIENT_NO_FAILURE after client_quit. */
+const struct client_result *client_failure(const struct client *c);
+/* At CLIENT_READY: the server allows one more mail in this session (RFC 9422 MAILMAX). */
+bool client_may_send(const struct client *c);
+
+#endif

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Invariant: of question, lookup, dial and session at most one is under way; when none is, the
+ * route has just told its owner something and waits for route_next or route_stop.
+ */
+#include "deliver-remote/route.h"
+#include "common/loop.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+
+#define CONTAINER(pointer, field)                                                                  \
+	((struct route *)(void *)((char *)(pointer)-offsetof(struct route, field)))
+
+static void next_host(struct route *r);
+
+/* Not for secrets, but not to be foreseen either. */
+static uint64_t chance(void)
+{
+	uint64_t n = 0;
+	if (RAND_bytes((uint8_t *)&n, sizeof(n)) != 1)
+		n = loop_now_ms();
+	return n;
+}
+
+/* ---- what went wrong --------------------------------------------------------------- */
+
+/* The latest comes first, those before it are told in short. */
+static void push(struct route *r)
+{
+	if (r->last.n == 0)
+		return;
+	text_add(&r->others, r->others.n == 0 ? STR("; before that ") : STR(", "));
+	text_add(&r->others, text_str(&r->last_short));
+	text_clear(&r->last);
+	text_clear(&r->last_short);
+}
+
+static void note(struct route *r, enum link_fault fault, struct str status)
+{
+	r->fault = fault;
+	r->destination_at_fault = r->destination_at_fault || !fault_is_ours(fault);
+	snprintf(r->end.status, sizeof(r->end.status), "%.*s", STR_ARG(status));
+	r->end.mta[0] = '\0';
+	text_clear(&r->end.reply);
+}
+
+static void note_connect(struct route *r, const struct place *place, enum link_fault fault)
+{
+	char address[PLACE_TEXT_MAX];
+	const char *host = r->host != NULL ? r->host : "";
+	push(r);
+	place_format(place, address);
+	text_printf(&r->last, "connect to %s[%s]:%u: %s", host, address, place->port,
+	    fault_words(fault));
+	text_printf(&r->last_short, "%s[%s]: %s", host, address, fault_words(fault));
+	note(r, fault, fault_status(fault));
+}
+
+static void note_host(struct route *r, enum link_fault fault, struct str status, struct str text)
+{
+	push(r);
+	text_add(&r->last, text);
+	text_add(&r->last_short, text);
+	note(r, fault, status);
+}
+
+static void note_session(struct route *r, const struct session *s)
+{
+	const struct client_result *failure = client_failure(&s->client);
+	push(r);
+	text_printf(&r->last, s->said ? "host %s said: " : "%s: ", s->label);
+	text_add(&r->last, text_str(&s->reason));
+	text_printf(&r->last_short, "%s: ", s->label);
+	text_add(&r->last_short, text_str(&s->reason));
+	bool own = failure->status.n == 0 || failure->status.p[0] != '4';
+	note(r, s->fault, own ? fault_status(s->fault) : failure->status);
+	if (!s->said)
+		return;
+	snprintf(r->end.mta, sizeof(r->end.mta), "%.*s", STR_ARG(session_mta(s)));
+	text_add(&r->end.reply, failure->reply);
+}
+
+void route_note(struct route *r, const struct session *s, struct str what)
+{
+	push(r);
+	text_printf(&r->last_short, "%s: %.*s", s->label, STR_ARG(what));
+	text_add(&r->last, text_str(&r->last_short));
+	note(r, LINK_GREETING, STR("4.4.2"));
+}
+
+struct str route_others(const struct route *r)
+{
+	return text_str(&r->others);
+}
+
+/* ---- the end ------------------------------------------------------------------------- */
+
+static void end(struct route *r, enum delivery_outcome outcome)
+{
+	if (r->last.n == 0)
+		note_host(r, LINK_LOST, fault_status(LINK_LOST),
+		    STR("the session ended before all recipients were named"));
+	text_clear(&r->end.text);
+	text_add(&r->end.text, text_str(&r->last));
+	text_add(&r->end.text, text_str(&r->others));
+	r->end.outcome = outcome;
+	/* One host among others that is proven not to be there is no reason for ever. */
+	if (outcome == DELIVERY_DEFERRED && r->end.status[0] != '4')
+		r->end.status[0] = '4';
+	r->end.verdict = r->destination_at_fault ? REMOTE_FAILS : REMOTE_UNKNOWN;
+	r->events->on_end(r);
+}
+
+/* No list of hosts, or an end of it. */
+static void end_without_hosts(struct route *r)
+{
+	const struct candidates *c = &r->candidates;
+	bool forever = c->verdict == CANDIDATES_FAILED;
+	note_host(r, LINK_DNS, c->status, c->text);
+	end(r, forever ? DELIVERY_FAILED : DELIVERY_DEFERRED);
+}
+
+static void end_of_hosts(struct route *r)
+{
+	if (r->candidates.verdict != CANDIDATES_FOUND && r->last.n == 0) {
+		end_without_hosts(r);
+		return;
+	}
+	/* Nothing but hosts that are proven not to be there. */
+	end(r, r->fault == LINK_NONE ? DELIVERY_FAILED : DELIVERY_DEFERRED);
+}
+
+/* ---- sessions ------------------------------------------------------------------------ */
+
+static void on_ready(struct session *s, void *owner)
+{
+	struct route *r = owner;
+	r->session = NULL;
+	if (s->place.family != 0)
+		dead_forget(dial_dead(), &s->place);
+	push(r);
+	r->events->on_session(r, s);
+}
+
+static bool may_try_in_clear(const struct route *r, const struct session *s)
+{
+	return s->fault == LINK_TLS && r->demand == TLS_DEMAND_MAY && !r->in_clear &&
+	       !s->hop->implicit_tls && s->place.family != 0;
+}
+
+static void on_over(struct session *s, void *owner)
+{
+	struct route *r = owner;
+	r->session = NULL;
+	if (s->place.family != 0)
+		dead_note(dial_dead(), &s->place, s->fault, loop_now_ms());
+	if (may_try_in_clear(r, s)) {
+		r->in_clear = true;
+		r->sessions--;
+		dial_again(&r->dial, &r->place);
+		return;
+	}
+	note_session(r, s);
+	r->in_clear = false;
+	route_next(r);
+}
+
+static const struct session_events session_events = {.on_ready = on_ready, .on_over = on_over};
+
+static void begin_session(struct route *r, int fd, const struct place *place)
+{
+	const struct session_setup setup = {
+	    .fd = fd,
+	    .hop = r->hop,
+	    .policy = r->policy,
+	    .expect = &r->expect,
+	    .host = r->host,
+	    .place = place,
+	};
+	r->sessions++;
+	r->expect.address = place != NULL ? &r->place : NULL;
+	r->expect.demand = r->in_clear ? TLS_DEMAND_CLEAR : r->demand;
+	r->session = session_new(&setup, &session_events, r);
+}
+
+/* ---- connecting ------------------------------------------------------------------------ */
+
+static void on_connected(struct dial *d, int fd, const struct place *place)
+{
+	struct route *r = CONTAINER(d, dial);
+	r->places++;
+	r->in_clear = r->in_clear && place_eq(place, &r->place);
+	r->place = *place;
+	begin_session(r, fd, &r->place);
+}
+
+static void on_fault(struct dial *d, const struct place *place, enum link_fault fault)
+{
+	struct route *r = CONTAINER(d, dial);
+	r->places++;
+	if (fault == LINK_SELF && r->hop->target.kind == NEXTHOP_DOMAIN)
+		r->self = true;
+	else
+		note_connect(r, place, fault);
+}
+
+static void cut_self(struct route *r)
+{
+	candidates_cut_self(&r->candidates, r->pool, r->next - 1, str_from_cstr(r->nexthop));
+	r->self = false;
+}
+
+static void on_exhausted(struct dial *d)
+{
+	struct route *r = CONTAINER(d, dial);
+	if (r->self)
+		cut_self(r);
+	next_host(r);
+}
+
+static const struct dial_events dial_events = {
+    .on_connected = on_connected,
+    .on_fault = on_fault,
+    .on_exhausted = on_exhausted,
+};
+
+static void dial_places(struct route *r, const struct place *places, size_t count)
+{
+	size_t room = r->places < ROUTE_PLACES_MAX ? ROUTE_PLACES_MAX - r->places : 1;
+	r->dial.policy = r->policy;
+	r->dial.count = count < room ? count : room;
+	memcpy(r->dial.places, places, r->dial.count * sizeof(*places));
+	dial_start(&r->dial);
+}
+
+/* ---- one host ---------------------------------------------------------------------------- */
+
+static void expect_tls(struct route *r, const struct lookup *l, enum tls_demand demand)
+{
+	r->demand = demand;
+	r->in_clear = false;
+	r->expect = (struct tls_expect){
+	    .dane_only = r->hop->tls == TLS_DANE_ONLY,
+	    .host = r->host,
+	    .names = r->hop->names,
+	    .name_count = r->hop->name_count,
+	    .fingerprints = r->hop->fingerprints,
+	    .fingerprint_count = r->hop->fingerprint_count,
+	    .nexthop = r->hop->target.kind == NEXTHOP_DOMAIN && r->candidates.secure &&
+			       !r->candidates.implicit
+			   ? r->nexthop
+			   : NULL,
+	};
+	if (l == NULL)
+		return;
+	r->expect.tlsa_base = l->tlsa_base;
+	r->expect.records = l->facts.records;
+	r->expect.record_count = l->facts.record_count;
+}
+
+/* False: this host cannot be used; noted. */
+static bool decide_tls(struct route *r, const struct lookup *l)
+{
+	const struct tls_facts bare = {.policy = r->hop->tls};
+	struct tls_decision decision = tls_policy_decide(l != NULL ? &l->facts : &bare);
+	if (decision.demand != TLS_DEMAND_UNMET) {
+		expect_tls(r, l, decision.demand);
+		return true;
+	}
+	struct text text;
+	text_clear(&text);
+	struct str host = r->host != NULL ? str_from_cstr(r->host) : r->hop->nexthop;
+	text_printf(&text, "%.*s: %s", STR_ARG(host), decision.why);
+	note_host(r, LINK_TLS_POLICY, fault_status(LINK_TLS_POLICY), text_str(&text));
+	return false;
+}
+
+static bool is_self(const struct route *r, const struct lookup *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (policy_is_self(r->policy, &l->places[i], NULL))
+			return true;
+	return false;
+}
+
+static void on_lookup(struct lookup *l)
+{
+	struct route *r = CONTAINER(l, lookup);
+	if (l->verdict == LOOKUP_DEFERRED) {
+		note_host(r, LINK_DNS, l->status, l->text);
+	} else if (l->verdict == LOOKUP_NOTHING) {
+		/* Proven: as if it were not in the list, unless nobody else is there. */
+		enum link_fault before = r->fault;
+		note_host(r, LINK_DNS, l->status, l->text);
+		r->fault = before;
+	} else if (r->hop->target.kind == NEXTHOP_DOMAIN && is_self(r, l)) {
+		cut_self(r);
+	} else if (decide_tls(r, l)) {
+		dial_places(r, l->places, l->count);
+		return;
+	}
+	next_host(r);
+}
+
+static uint16_t port_of(const struct route *r)
+{
+	const struct nexthop *t = &r->hop->target;
+	return t->protocol == NEXTHOP_SMTP && t->port == 25 ? r->policy->port : t->port;
+}
+
+static void next_host(struct route *r)
+{
+	if (r->next >= r->candidates.count || r->hosts >= ROUTE_HOSTS_MAX ||
+	    r->places >= ROUTE_PLACES_MAX || r->sessions >= ROUTE_SESSIONS_MAX) {
+		end_of_hosts(r);
+		return;
+	}
+	r->host = r->candidates.list[r->next++].host;
+	r->hosts++;
+	r->lookup.on_done = on_lookup;
+	r->lookup.dns = r->dns;
+	r->lookup.policy = r->policy;
+	r->lookup.tls = r->hop->tls;
+	r->lookup.name_secure = r->candidates.secure;
+	r->lookup.v4_first = dead_is_family(dial_dead(), 6, loop_now_ms());
+	r->lookup.chance = chance();
+	lookup_start(&r->lookup, r->host, port_of(r));
+}
+
+/* ---- the kinds of targets ------------------------------------------------------------------ */
+
+static void begin_candidates(struct route *r)
+{
+	if (r->candidates.verdict == CANDIDATES_FOUND)
+		next_host(r);
+	else
+		end_of_hosts(r);
+}
+
+static void on_mx(void *ctx, const struct msg_mx_answer *m)
+{
+	struct route *r = ctx;
+	const struct candidates_self self = {
+	    str_from_cstr(r->policy->hostname), str_from_cstr(r->policy->helo)};
+	r->mx_question = NULL;
+	candidates_from_mx(
+	    &r->candidates, r->pool, str_from_cstr(r->nexthop), m, &self, chance());
+	begin_candidates(r);
+}
+
+static void begin_address(struct route *r)
+{
+	const struct nexthop *t = &r->hop->target;
+	struct place place;
+	if (place_from_octets(&place, t->family, str_from(t->address, t->family == 4 ? 4 : 16),
+		port_of(r)) &&
+	    decide_tls(r, NULL))
+		dial_places(r, &place, 1);
+	else
+		end_of_hosts(r);
+}
+
+static void begin_socket(struct route *r)
+{
+	(void)r;
+}
+
+void route_start(struct route *r, const struct route_events *events, struct hop *hop,
+    struct policy *policy, struct dns_client *dns)
+{
+	memset(r, 0, sizeof(*r));
+	r->events = events;
+	r->hop = hop_hold(hop);
+	r->policy = policy_hold(policy);
+	r->dns = dns;
+	r->pool = pool_new(ROUTE_SIZE_MAX);
+	snprintf(r->nexthop, sizeof(r->nexthop), "%.*s", STR_ARG(hop->target.name));
+	dial_init(&r->dial, &dial_events);
+	switch (hop->target.kind) {
+	case NEXTHOP_DOMAIN:
+		r->mx_question = dns_client_ask_mx(dns, hop->target.name, on_mx, r);
+		break;
+	case NEXTHOP_HOST:
+		candidates_from_host(&r->candidates, r->pool, hop->target.name);
+		begin_candidates(r);
+		break;
+	case NEXTHOP_ADDRESS:
+		begin_address(r);
+		break;
+	case NEXTHOP_SOCKET:
+	case NEXTHOP_RELAY:
+		begin_socket(r);
+		break;
+	}
+}
+
+void route_next(struct route *r)
+{
+	if (r->sessions >= ROUTE_SESSIONS_MAX)
+		end_of_hosts(r);
+	else if (r->hop->target.kind == NEXTHOP_SOCKET)
+		end_of_hosts(r);
+	else
+		dial_next(&r->dial);
+}
+
+void route_stop(struct route *r)
+{
+	if (r->hop == NULL)
+		return;
+	dns_client_forget(r->mx_question);
+	r->mx_question = NULL;
+	lookup_stop(&r->lookup);
+	dial_stop(&r->dial);
+	if (r->session != NULL)
+		session_abort(r->session);
+	r->session = NULL;
+	pool_free(r->pool);
+	policy_release(r->policy);
+	hop_release(r->hop);
+	r->hop = NULL;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The way from a nexthop to a session that can take mail: its hosts one after another, their
+ * addresses, TLS as demanded, and what is told of those that could not be used.
+ */
+#ifndef POSTERN_REMOTE_ROUTE_H
+#define POSTERN_REMOTE_ROUTE_H
+
+#include "deliver-remote/candidates.h"
+#include "deliver-remote/dial.h"
+#include "deliver-remote/lookup.h"
+#include "deliver-remote/session.h"
+
+enum {
+	ROUTE_HOSTS_MAX = 5,	/* that are looked up */
+	ROUTE_PLACES_MAX = 12,	/* that are connected to */
+	ROUTE_SESSIONS_MAX = 4, /* that got as far as a connection */
+	ROUTE_SIZE_MAX = 64 * 1024,
+};
+
+struct route;
+
+struct route_events {
+	/* A session is ready: the callee becomes its owner. It may go on with route_next. */
+	void (*on_session)(struct route *r, struct session *s);
+	/* There is nobody (else): `end` says why. */
+	void (*on_end)(struct route *r);
+};
+
+/* Why there is no session. */
+struct route_end {
+	enum delivery_outcome outcome; /* DELIVERY_DEFERRED, DELIVERY_FAILED */
+	enum remote_verdict verdict;
+	char status[ENHANCED_CODE_MAX + 1];
+	char mta[DOMAIN_MAX + 1]; /* the last one that said something; may be empty */
+	struct text reply;	  /* and what */
+	struct text text;
+};
+
+struct route {
+	const struct route_events *events;
+	struct hop *hop;
+	struct policy *policy;
+	struct dns_client *dns;
+	struct pool *pool; /* candidates */
+	struct dns_question *mx_question;
+	struct candidates candidates;
+	size_t next; /* candidate */
+	unsigned hosts, places, sessions;
+	struct lookup lookup;
+	struct dial dial;
+	struct session *session; /* being set up */
+	const char *host;	 /* being tried; NULL: an address or a socket */
+	struct place place;	 /* of the session */
+	enum tls_demand demand; /* of this host */
+	struct tls_expect expect;
+	bool in_clear; /* TLS failed at this place, and need not be */
+	bool self;     /* an address of this host is ours */
+	char nexthop[DOMAIN_MAX + 1];
+
+	/* What went wrong. */
+	enum link_fault fault;
+	bool destination_at_fault;
+	struct text last, last_short, others;
+	struct route_end end;
+};
+
+/* `hop` has the verdict HOP_OK. */
+void route_start(struct route *r, const struct route_events *events, struct hop *hop,
+    struct policy *policy, struct dns_client *dns);
+/* The session that it gave could not take (all of) the mail: the next host. */
+void route_next(struct route *r);
+/* Ends it; nothing is called any more. Nothing happens when it never began. */
+void route_stop(struct route *r);
+/* Notes why a session that it gave could not take all of the mail, for the texts. */
+void route_note(struct route *r, const struct session *s, struct str what);
+/* "; before that mx1.example.net[192.0.2.7]: Connection refused": of the hosts before the last one;
+ * may be empty. */
+struct str route_others(const struct route *r);
+
+#endif

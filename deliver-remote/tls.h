@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * TLS with one server over its socket, by OpenSSL: TLS 1.2 or newer, no renegotiation, no
+ * compression, and what tls-policy.h demands of the certificate.
+ */
+#ifndef POSTERN_REMOTE_TLS_H
+#define POSTERN_REMOTE_TLS_H
+
+#include "common/answers.h"
+#include "common/msg-remote-directory.h"
+#include "deliver-remote/place.h"
+#include "deliver-remote/text.h"
+#include "deliver-remote/tls-policy.h"
+
+/* Before the jail: algorithms, random numbers, and the authorities from that file (NULL: none; a
+ * file that cannot be read is logged, and nobody is verified then). */
+void tls_setup(const char *authorities);
+void tls_teardown(void);
+
+struct tls_expect {
+	enum tls_demand demand; /* not CLEAR, not UNMET */
+	bool dane_only;
+	const char *host; /* that was connected to; NULL: an address, no name */
+	const struct place *address;
+	const struct hop_name *names; /* that the certificate may have instead; none: `host` */
+	size_t name_count;
+	const struct hop_fingerprint *fingerprints;
+	size_t fingerprint_count;
+	const char *tlsa_base; /* where the TLSA records were found */
+	const char *nexthop;   /* the domain, a name that DANE-TA allows too; may be NULL */
+	const struct tlsa *records;
+	size_t record_count;
+};
+
+struct tls;
+
+/* The socket stays the caller's and outlives it; of `expect` only the fingerprints do (until the
+ * handshake is over). NULL when the demand cannot be put to OpenSSL. */
+struct tls *tls_new(int fd, const struct tls_expect *expect);
+void tls_free(struct tls *t);
+
+enum {
+	TLS_AGAIN = -1, /* see tls_wants_write */
+	TLS_FAILED = -2,
+};
+
+/* 1: done and as demanded; TLS_AGAIN; TLS_FAILED with `why`. */
+int tls_handshake(struct tls *t, struct text *why);
+/* Octets; 0: the server has closed; TLS_AGAIN; TLS_FAILED. `n` is not 0. */
+int tls_read(struct tls *t, void *to, size_t n);
+int tls_write(struct tls *t, const void *from, size_t n);
+/* Whether the last call waits to write, not to read. */
+bool tls_wants_write(const struct tls *t);
+/* Octets that were received already wait to be read. */
+bool tls_has_more(const struct tls *t);
+/* Says good-bye; does not wait. */
+void tls_close(struct tls *t);
+
+/* After the handshake. */
+enum remote_tls tls_level(const struct tls *t);
+/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)" */
+void tls_describe(const struct tls *t, struct text *out);
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What is in a notice: which recipients it tells of, what is said of them, and
+ * what of the message goes back.
+ */
+#include "common/header.h"
+#include "common/loop.h"
+#include "common/queue-id.h"
+#include "queue/bounce-internal.h"
+#include "queue/dispatch.h"
+#include "queue/queue-log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Of a large message that comes back as its header, and of what comes back at all. */
+enum { HEADER_MAX = 256 * 1024, RETURN_MAX = 8 * 1024 * 1024 };
+
+/* What is known of the message: its envelope, unless that is damaged. */
+struct source {
+	const struct message *m;
+	bool damaged;
+	struct read_back read;
+	struct buf large; /* of a large content: all, or its beginning */
+	struct str content;
+	bool whole;
+};
+
+static bool read_large(struct source *s, struct reader *reader, size_t n)
+{
+	int fd = reader_open(reader, s->m);
+	uint8_t *to = fd < 0 ? NULL : buf_reserve(&s->large, n);
+	if (fd < 0)
+		return errno == EBADMSG;
+	while (to != NULL && buf_len(&s->large) < n) {
+		ssize_t got = pread(fd, to, n - buf_len(&s->large), (off_t)buf_len(&s->large));
+		if (got <= 0)
+			break;
+		buf_commit(&s->large, (size_t)got);
+		to += got;
+	}
+	close(fd);
+	s->content = buf_str(&s->large);
+	return true;
+}
+
+/* RET=HDRS asks for less, RET=FULL for no more than the operator allows (RFC 3461 §4.3). */
+static bool may_return_whole(const struct bounces *b, const struct source *s, enum dsn_kind kind)
+{
+	bool large = s->m->size > b->size_max || s->m->size > RETURN_MAX;
+	return !large && s->read.envelope.ret != RET_HDRS &&
+	       (kind == DSN_FAILURE || kind == DSN_DOUBLE);
+}
+
+/* False: not now. */
+static bool read_source(
+    struct bounces *b, struct source *s, const struct message *m, enum dsn_kind kind)
+{
+	*s = (struct source){.m = m, .large = BUF_INIT(RETURN_MAX)};
+	if (!reader_read(b->reader, m, &s->read)) {
+		s->damaged = errno == EBADMSG;
+		s->read = (struct read_back){.envelope = {.reverse_path = message_sender(m)}};
+		return s->damaged;
+	}
+	s->content = s->read.content;
+	s->whole = may_return_whole(b, s, kind);
+	if (!(m->flags & MESSAGE_LARGE))
+		return true;
+	bool part = !s->whole && m->size > HEADER_MAX;
+	return read_large(s, b->reader, part ? HEADER_MAX : (size_t)m->size);
+}
+
+static void done_source(struct source *s)
+{
+	buf_release(&s->large);
+}
+
+/* RFC 3461 §4.1; without NOTIFY failures and delays are told. */
+static bool wants(const struct source *s, uint16_t number, enum notify what)
+{
+	uint8_t notify = s->damaged ? 0 : s->read.recipients[number].notify;
+	if (notify == 0)
+		return what != NOTIFY_SUCCESS;
+	return (notify & NOTIFY_NEVER) == 0 && (notify & what) != 0;
+}
+
+static struct dsn_recipient describe(const struct bounces *b, const struct source *s,
+    uint16_t number, enum dsn_action action)
+{
+	return (struct dsn_recipient){.address = message_address(s->m, number),
+	    .original = message_original(s->m, number),
+	    .orcpt = s->damaged ? (struct str){NULL, 0} : s->read.recipients[number].orcpt,
+	    .action = action,
+	    .why = reasons_why(b->active->reasons, message_recipients(s->m)[number].reason)};
+}
+
+/* --- which recipients --------------------------------------------------- */
+
+static void choose_failed(struct bounces *b, struct notice *n, struct message *m,
+    const struct source *s)
+{
+	n->count = 0;
+	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++) {
+		if (message_recipients(m)[i].state != RECIPIENT_FAILED)
+			continue;
+		if (wants(s, (uint16_t)i, NOTIFY_FAILURE))
+			n->numbers[n->count++] = (uint16_t)i;
+		else
+			active_bounced(b->active, m, (uint16_t)i);
+	}
+}
+
+static void choose_delayed(struct notice *n, const struct message *m, const struct source *s)
+{
+	n->count = 0;
+	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++)
+		if ((message_recipients(m)[i].state & (RECIPIENT_READY | RECIPIENT_DEFERRED)) &&
+		    wants(s, (uint16_t)i, NOTIFY_DELAY))
+			n->numbers[n->count++] = (uint16_t)i;
+}
+
+/* --- the content -------------------------------------------------------- */
+
+/* The same of the same recipients after a crash, so that the same notice is not sent twice. */
+static uint64_t token_of(const struct notice *n)
+{
+	static const uint8_t key[16] = "postern notices";
+	struct buf b = BUF_INIT(1024);
+	buf_append(&b, &n->key.about, sizeof(n->key.about));
+	buf_append_u8(&b, (uint8_t)n->kind);
+	buf_append(&b, n->numbers, n->count * sizeof(n->numbers[0]));
+	uint64_t token = siphash24(key, buf_data(&b), buf_len(&b));
+	buf_release(&b);
+	return token;
+}
+
+static bool write_all(int fd, struct str s)
+{
+	while (s.n > 0) {
+		ssize_t n = write(fd, s.p, s.n);
+		if (n <= 0)
+			return false;
+		s = str_skip(s, (size_t)n);
+	}
+	return true;
+}
+
+/* A small one stays in memory, a larger one becomes a file. */
+static bool keep_content(struct bounces *b, struct notice *n, struct str s)
+{
+	n->size = s.n;
+	if (s.n <= INLINE_CONTENT_MAX) {
+		n->content = content_new(s);
+		return true;
+	}
+	int fd = spool_large_create(b->spool, n->id);
+	if (fd < 0)
+		return false;
+	bool ok = write_all(fd, s);
+	close(fd);
+	if (!ok)
+		spool_large_abandon(b->spool, n->id);
+	return ok;
+}
+
+void bounce_unmake(struct bounces *b, struct notice *n)
+{
+	if (n->id != 0 && n->content == NULL && b->spool != NULL)
+		spool_large_abandon(b->spool, n->id);
+	content_free(n->content);
+	n->content = NULL;
+	n->id = 0;
+}
+
+static enum make_result make(struct bounces *b, struct notice *n, const struct source *s,
+    const struct dsn_recipient *list)
+{
+	const struct envelope *e = &s->read.envelope;
+	struct buf out = BUF_INIT(RETURN_MAX + 4 * DSN_OVERHEAD_MAX);
+	n->id = spool_next_id(b->spool);
+	n->token = token_of(n);
+	const struct dsn d = {.text = b->templates->list[n->kind],
+	    .hostname = b->hostname,
+	    .postmaster = b->postmaster.n > 0 ? b->postmaster : STR("the postmaster"),
+	    .to = str_from(n->to, n->to_size),
+	    .id = n->id,
+	    .now = loop_wall_ms(),
+	    .about = s->m->id,
+	    .arrival = s->m->arrival,
+	    .until = active_expires(b->active, s->m),
+	    .sender = message_sender(s->m),
+	    .envid = e->envid,
+	    .recipients = list,
+	    .count = n->count,
+	    .content = s->content,
+	    .whole = s->whole,
+	    .smtputf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0};
+	bool ok = dsn_put(&d, &out, &n->flags) && keep_content(b, n, buf_str(&out));
+	buf_release(&out);
+	if (!ok)
+		n->id = 0;
+	return ok ? MAKE_READY : MAKE_LATER;
+}
+
+/* A notice of ours that did not get through either. */
+static bool is_double_bounce(const struct source *s)
+{
+	return str_eq(s->read.envelope.session, DOUBLE_BOUNCE_SESSION);
+}
+
+static void drop_failed(struct bounces *b, struct message *m)
+{
+	for (size_t i = 0; i < m->recipient_count; i++)
+		if (message_recipients(m)[i].state == RECIPIENT_FAILED)
+			active_bounced(b->active, m, (uint16_t)i);
+}
+
+static enum make_result make_of_waiting(struct bounces *b, struct notice *n, struct message *m,
+    const struct source *s)
+{
+	struct dsn_recipient list[DSN_RECIPIENTS_MAX];
+	bool delay = n->kind == DSN_DELAY;
+	if (n->kind == DSN_DOUBLE && is_double_bounce(s)) {
+		queue_log_notice(m->id, "a double bounce cannot be delivered; given up", 0);
+		drop_failed(b, m);
+		return MAKE_NOTHING;
+	}
+	if (delay)
+		choose_delayed(n, m, s);
+	else
+		choose_failed(b, n, m, s);
+	for (size_t i = 0; i < n->count; i++)
+		list[i] = describe(b, s, n->numbers[i], delay ? DSN_DELAYED : DSN_FAILED);
+	return n->count == 0 ? MAKE_NOTHING : make(b, n, s, list);
+}
+
+enum make_result bounce_make(struct bounces *b, struct notice *n, struct message *m)
+{
+	struct source s;
+	enum make_result result = MAKE_LATER;
+	if (read_source(b, &s, m, n->kind))
+		result = make_of_waiting(b, n, m, &s);
+	done_source(&s);
+	return result;
+}
+
+enum make_result bounce_make_success(struct bounces *b, struct notice *n, const struct message *m,
+    const uint16_t *numbers, size_t count, bool relayed)
+{
+	struct dsn_recipient list[DSN_RECIPIENTS_MAX];
+	struct source s;
+	enum make_result result = MAKE_NOTHING;
+	if (read_source(b, &s, m, DSN_SUCCESS) && !s.damaged) {
+		for (size_t i = 0; i < count && n->count < DSN_RECIPIENTS_MAX; i++) {
+			if (!wants(&s, numbers[i], NOTIFY_SUCCESS))
+				continue;
+			list[n->count] =
+			    describe(b, &s, numbers[i], relayed ? DSN_RELAYED : DSN_DELIVERED);
+			list[n->count].why = (struct why){.status = STR("2.0.0")};
+			n->numbers[n->count++] = numbers[i];
+		}
+		if (n->count > 0)
+			result = make(b, n, &s, list);
+	}
+	done_source(&s);
+	return result;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Deliveries on their way out to deliver-remote: the envelope is read back from
+ * the spool, for memory holds the addresses only.
+ */
+#include "common/hash.h"
+#include "common/msg-queue-remote.h"
+#include "queue/remote.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static struct remote_delivery describe(
+    const struct delivery *d, const struct read_back *read, struct remote_target *targets)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		const struct recipient *r = &read->recipients[d->items[i].number];
+		targets[i] = (struct remote_target){.number = d->items[i].number,
+		    .notify = r->notify,
+		    .address = r->address,
+		    .orcpt = r->orcpt};
+	}
+	return (struct remote_delivery){.delivery = d->cookie,
+	    .id = message_of(d->job)->id,
+	    .nexthop = destination_name(d->job->to),
+	    .reverse_path = read->envelope.reverse_path,
+	    .envid = read->envelope.envid,
+	    .flags = read->envelope.flags,
+	    .ret = read->envelope.ret,
+	    .targets = targets,
+	    .targets_count = d->count};
+}
+
+static bool send_large(struct carrier *c, const struct delivery *d, const struct read_back *read)
+{
+	struct remote_target targets[RECIPIENTS_PER_PACKET];
+	const struct message *message = message_of(d->job);
+	const struct msg_deliver_remote_large m = {
+	    .to = describe(d, read, targets), .size = message->size};
+	int fd = reader_open(c->reader, message);
+	if (fd < 0)
+		return false;
+	errno = EMSGSIZE;
+	bool sent = msg_deliver_remote_large_send(c->channel, &m, &fd);
+	close(fd);
+	return sent;
+}
+
+static bool send_delivery(struct carrier *c, const struct delivery *d)
+{
+	struct remote_target targets[RECIPIENTS_PER_PACKET];
+	struct read_back read;
+	if (!reader_read(c->reader, message_of(d->job), &read))
+		return false;
+	if (message_of(d->job)->flags & MESSAGE_LARGE)
+		return send_large(c, d, &read);
+	const struct msg_deliver_remote m = {
+	    .to = describe(d, &read, targets), .content = read.content};
+	errno = EMSGSIZE;
+	return msg_deliver_remote_send(c->channel, &m, NULL);
+}
+
+/* Of those that take more, the one whose number gives the greatest hash with the nexthop: when one
+ * goes or comes, only its own nexthops move. */
+static struct carrier *choose(const struct remote *r, struct str nexthop)
+{
+	struct carrier *best = NULL;
+	uint64_t best_hash = 0;
+	char key[NEXTHOP_MAX + 1];
+	nexthop = str_head(nexthop, NEXTHOP_MAX);
+	if (nexthop.n > 0)
+		memcpy(key + 1, nexthop.p, nexthop.n);
+	for (unsigned i = 0; i < REMOTE_INSTANCES_MAX; i++) {
+		key[0] = (char)i;
+		uint64_t hash = hash_bytes(key, nexthop.n + 1);
+		if (r->instances[i] == NULL || !carrier_is_ready(r->instances[i]) ||
+		    (best != NULL && hash < best_hash))
+			continue;
+		best = r->instances[i];
+		best_hash = hash;
+	}
+	return best;
+}
+
+void remote_start(struct remote *r, struct job *job)
+{
+	struct carrier *c = choose(r, destination_name(job->to));
+	struct delivery *d = carrier_begin(c, job);
+	carrier_sent(c, d, send_delivery(c, d));
+}

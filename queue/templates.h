@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The texts of all kinds of notices: what an operator put into the directory
+ * conf queue.templates, else those that are built in. A file that is not there is
+ * no fault.
+ */
+#ifndef POSTERN_QUEUE_TEMPLATES_H
+#define POSTERN_QUEUE_TEMPLATES_H
+
+#include "queue/dsn.h"
+
+struct templates {
+	struct template *list[DSN_KINDS];
+};
+
+/* `text` says which file, which line, what is wrong and what to write instead. */
+typedef void templates_fault_fn(void *ctx, const char *text);
+
+/* `directory` NULL: the built-in ones. False when there is any fault; the built-in text stands in
+ * then. */
+bool templates_load(
+    struct templates *t, const char *directory, templates_fault_fn *fault, void *ctx);
+void templates_reset(struct templates *t);
+
+#endif

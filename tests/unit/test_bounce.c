@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Notices over a spool in memory and a directory that the test plays: who is told
+ * what, when, in which order it becomes durable, and what a crash between leaves.
+ */
+#include "queue/bounce.h"
+#include "queue/dispatch.h"
+#include "tests/unit/directory-peer.h"
+#include "tests/unit/fake-spool.h"
+#include "common/log.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct active active;
+static struct contents *contents;
+static struct reader reader;
+static struct tokens *tokens;
+static struct router *router;
+static struct templates templates;
+static struct bounces bounces;
+static struct spool *spool;
+
+static const struct directory_row rows[] = {
+    {"ann@example.org", RCPT_LOCAL, TRANSPORT_LOCAL, "", ""},
+    {"postmaster@example.org", RCPT_LOCAL, TRANSPORT_LOCAL, "", ""},
+    {"slow@example.org", RCPT_TEMPORARY, 0, "", "not now"},
+    {"example.net", RCPT_NOT_OURS, TRANSPORT_REMOTE, "relay:out", ""},
+    {"hold.example", RCPT_NOT_OURS, TRANSPORT_HOLD, "", ""},
+    {NULL, 0, 0, "", ""},
+};
+
+static void on_committed(
+    void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
+{
+	(void)ctx;
+	(void)id;
+	if (bounces_on_committed(&bounces, tag, place, error))
+		return;
+	ck_assert_int_eq(error, 0);
+	active_commit(&active, tag, place);
+}
+
+static void on_message(void *ctx, uint64_t id, const struct spool_place *place,
+    const struct envelope *envelope, const struct recipient *recipients, size_t count)
+{
+	(void)ctx;
+	tokens_add(tokens, envelope->token, id, loop_now_ms());
+	active_on_message(&active, id, place, envelope, recipients, count);
+}
+
+static void on_result(void *ctx, uint64_t id, const struct spool_result *result)
+{
+	(void)ctx;
+	active_on_result(&active, id, result, moment_now());
+}
+
+static void on_finished(void *ctx, uint64_t id)
+{
+	(void)ctx;
+	active_on_finished(&active, id);
+}
+
+static const struct spool_events events = {
+    .on_committed = on_committed,
+    .on_message = on_message,
+    .on_result = on_result,
+    .on_finished = on_finished,
+};
+
+static void open_queue(void)
+{
+	static const struct transport_policy roomy = {
+	    .limit = 1000, .destination = {.window_first = 1000, .window_max = 1000}};
+	active_init(&active, 7);
+	for (int i = TRANSPORT_LOCAL; i < TRANSPORT_COUNT; i++)
+		scheduler_set_transport(active.scheduler, (enum transport)i, &roomy);
+	contents = contents_new(1 << 20);
+	reader_init(&reader, &active, contents);
+	reader_set_spool(&reader, spool);
+	tokens = tokens_new();
+	router = router_new(NULL, NULL);
+	bounces_init(&bounces, &active, &reader, tokens, router, &templates);
+	bounces.hostname = STR("mx.example.org");
+	bounces.postmaster = STR("postmaster@example.org");
+	bounces.size_max = 50 * 1024;
+	active.spool = bounces.spool = spool;
+	active.lifetime = 5 * 86400 * UINT64_C(1000);
+	directory_peer_start(router, rows);
+}
+
+static void close_queue(void)
+{
+	bounces.spool = NULL;
+	bounces_reset(&bounces);
+	directory_peer_kill();
+	router_free(router);
+	tokens_free(tokens);
+	reader_reset(&reader);
+	contents_free(contents);
+	active_reset(&active);
+}
+
+static void setup(void)
+{
+	log_set_fd(open("/dev/null", O_WRONLY));
+	ck_assert(templates_load(&templates, NULL, NULL, NULL));
+	spool = fake_spool_new(&events, NULL);
+	directory_peer_asked = 0;
+	directory_peer_silent = false;
+	open_queue();
+}
+
+static void teardown(void)
+{
+	close_queue();
+	fake_spool_free(spool);
+	templates_reset(&templates);
+}
+
+/* The process dies and comes back; the sweep finds what is owed. */
+static void restart(void)
+{
+	close_queue();
+	open_queue();
+	fake_spool_recover(spool, &events, NULL);
+	active_begin(&active);
+	active_sweep(&active, moment_now(), 1000);
+}
+
+static void turn(void)
+{
+	for (int i = 0; i < 30; i++)
+		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+}
+
+static struct recipient to(const char *address, uint8_t notify)
+{
+	struct str a = str_from_cstr(address);
+	return (struct recipient){
+	    .address = a, .original = a, .transport = TRANSPORT_LOCAL, .notify = notify};
+}
+
+static struct envelope envelope;
+
+static uint64_t post(const char *sender, const struct recipient *list, size_t count)
+{
+	envelope.reverse_path = str_from_cstr(sender);
+	envelope.arrival = loop_wall_ms();
+	const struct spool_message m = {.envelope = &envelope,
+	    .recipients = list,
+	    .recipient_count = count,
+	    .content = STR("Subject: hello\r\n\r\nHow are you?\r\n")};
+	uint64_t id = spool_next_id(spool);
+	spool_submit(spool, id, &m,
+	    message_new(active.scheduler, id, &envelope, list, count, m.content.n));
+	fake_spool_commit(spool, 0);
+	return id;
+}
+
+/* All its recipients are under way, and their job. */
+static struct job *begin(uint64_t id)
+{
+	uint16_t numbers[RECIPIENTS_PER_PACKET];
+	struct job *job = scheduler_next(active.scheduler, TRANSPORT_LOCAL);
+	ck_assert_ptr_nonnull(job);
+	ck_assert_uint_eq(message_of(job)->id, id);
+	active_start(&active, job, numbers, RECIPIENTS_PER_PACKET);
+	return job;
+}
+
+static const struct why no_such = {.status = {"5.1.1", 5},
+    .mta = {"mx.example.net", 14},
+    .reply = {"550 5.1.1 no such user", 22},
+    .text = {"mx.example.net said: 550 5.1.1 no such user", 43}};
+
+static void fail_all(struct job *job)
+{
+	struct message *m = message_of(job);
+	for (uint16_t i = 0; i < m->recipient_count; i++)
+		active_failed(&active, m, i, &no_such);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+}
+
+/* The newest record, which must be one more than before. */
+static const struct fake_record *newest(size_t expected)
+{
+	const struct fake_record *list;
+	size_t n = fake_spool_records(spool, &list);
+	ck_assert_uint_eq(n, expected);
+	return &list[n - 1];
+}
+
+static bool has(struct str s, const char *what)
+{
+	return memmem(s.p, s.n, what, strlen(what)) != NULL;
+}
+
+static unsigned outcomes(uint64_t id, enum spool_outcome outcome)
+{
+	const struct fake_result *list;
+	size_t n = fake_spool_results(spool, &list), found = 0;
+	for (size_t i = 0; i < n; i++)
+		found += list[i].id == id && list[i].result.outcome == outcome;
+	return (unsigned)found;
+}
+
+START_TEST(a_sender_is_told_before_the_failure_is_over)
+{
+	const struct recipient list[] = {to("bob@example.net", 0), to("carl@example.net", 0)};
+	envelope.envid = STR("order-1");
+	uint64_t id = post("ann@example.org", list, 2);
+	fail_all(begin(id));
+	turn();
+	const struct fake_record *r = newest(2);
+	ck_assert(!r->committed);
+	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), 0);
+	ck_assert(!fake_spool_find(spool, id)->finished);
+	ck_assert_uint_eq(r->envelope.reverse_path.n, 0);
+	ck_assert_uint_eq(r->count, 1);
+	ck_assert(str_eq(r->recipients[0].address, STR("ann@example.org")));
+	ck_assert(has(r->content, "To: ann@example.org\r\n"));
+	ck_assert(has(r->content, "Final-Recipient: rfc822; bob@example.net\r\nAction: failed\r\n"
+				  "Status: 5.1.1\r\nRemote-MTA: dns; mx.example.net\r\n"
+				  "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"));
+	ck_assert(has(r->content, "Final-Recipient: rfc822; carl@example.net\r\n"));
+	ck_assert(has(r->content, "Original-Envelope-Id: order-1\r\n"));
+	ck_assert(has(r->content, "Content-Type: message/rfc822\r\n"));
+	ck_assert(has(r->content, "How are you?\r\n"));
+	uint64_t notice = r->id;
+	ck_assert_uint_eq(fake_spool_commit(spool, 0), 1);
+	ck_assert(fake_spool_find(spool, id)->finished);
+	ck_assert_ptr_null(index_find(&active.messages, id));
+	ck_assert_ptr_nonnull(index_find(&active.messages, notice));
+	ck_assert_uint_eq(directory_peer_asked, 1);
+}
+END_TEST
+
+/* RFC 3461 §4.1 */
+static const struct {
+	uint8_t notify;
+	bool told;
+} notify_rows[] = {{0, true}, {NOTIFY_FAILURE, true}, {NOTIFY_FAILURE | NOTIFY_DELAY, true},
+    {NOTIFY_NEVER, false}, {NOTIFY_SUCCESS, false}, {NOTIFY_DELAY | NOTIFY_SUCCESS, false}};
+
+START_TEST(who_does_not_want_to_know_is_not_told)
+{
+	const struct recipient list[] = {to("bob@example.net", notify_rows[_i].notify)};
+	uint64_t id = post("ann@example.org", list, 1);
+	fail_all(begin(id));
+	turn();
+	newest(notify_rows[_i].told ? 2 : 1);
+	ck_assert_int_eq(fake_spool_find(spool, id)->finished, !notify_rows[_i].told);
+}
+END_TEST
+
+START_TEST(only_the_header_comes_back_where_that_is_asked)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	if (_i == 0)
+		envelope.ret = RET_HDRS;
+	else
+		bounces.size_max = 10;
+	fail_all(begin(post("ann@example.org", list, 1)));
+	turn();
+	const struct fake_record *r = newest(2);
+	ck_assert(has(r->content, "text/rfc822-headers"));
+	ck_assert(has(r->content, "Subject: hello\r\n"));
+	ck_assert(!has(r->content, "How are you?"));
+}
+END_TEST
+
+START_TEST(a_crash_before_the_end_makes_no_second_notice)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	uint64_t id = post("ann@example.org", list, 1);
+	fail_all(begin(id));
+	restart(); /* before anything was made */
+	turn();
+	const struct fake_record *r = newest(2);
+	uint64_t token = r->envelope.token;
+	active.notices = (struct active_notices){0};
+	directory_peer_silent = true;
+	/* Committed, but the results that follow are lost with the process. */
+	fake_spool_lose_results(spool, true);
+	fake_spool_commit(spool, 0);
+	fake_spool_lose_results(spool, false);
+	directory_peer_silent = false;
+	restart();
+	ck_assert_uint_eq(index_find(&active.messages, id)->open, 1);
+	turn();
+	ck_assert_uint_eq(newest(2)->envelope.token, token);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+START_TEST(a_full_disk_only_delays_it)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	uint64_t id = post("ann@example.org", list, 1);
+	fail_all(begin(id));
+	turn();
+	fake_spool_commit(spool, ENOSPC);
+	turn();
+	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), 0);
+	ck_assert_uint_eq(message_recipients(index_find(&active.messages, id))[0].state,
+	    RECIPIENT_FAILED);
+	restart(); /* the time until the next try is over with it */
+	turn();
+	ck_assert_uint_eq(fake_spool_commit(spool, 0), 1);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+START_TEST(directory_dies_and_is_asked_again)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	directory_peer_silent = true;
+	fail_all(begin(post("ann@example.org", list, 1)));
+	turn();
+	ck_assert_uint_eq(directory_peer_asked, 1);
+	directory_peer_kill();
+	turn();
+	directory_peer_silent = false;
+	newest(1);
+	directory_peer_start(router, rows);
+	turn();
+	ck_assert_uint_eq(directory_peer_asked, 2);
+	newest(2);
+}
+END_TEST
+
+START_TEST(a_sender_elsewhere_is_told_by_its_route)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	fail_all(begin(post("eve@example.net", list, 1)));
+	turn();
+	const struct fake_record *r = newest(2);
+	ck_assert_uint_eq(r->recipients[0].transport, TRANSPORT_REMOTE);
+	ck_assert(str_eq(r->recipients[0].nexthop, STR("relay:out")));
+}
+END_TEST
+
+/* From <>, or from an address that does not exist: to the postmaster, once. */
+START_TEST(what_cannot_be_returned_goes_to_the_postmaster)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	uint64_t id = post(_i == 0 ? "" : "nobody@example.org", list, 1);
+	fail_all(begin(id));
+	turn();
+	const struct fake_record *r = newest(2);
+	uint64_t twice = r->id;
+	ck_assert(str_eq(r->recipients[0].address, STR("postmaster@example.org")));
+	ck_assert(str_eq(r->envelope.session, STR("double-bounce")));
+	ck_assert(has(r->content, "Subject: A message could neither be delivered nor returned"));
+	fake_spool_commit(spool, 0);
+	ck_assert(fake_spool_find(spool, id)->finished);
+	fail_all(begin(twice)); /* that one is never told of */
+	turn();
+	newest(2);
+	ck_assert(fake_spool_find(spool, twice)->finished);
+	ck_assert_uint_eq(active.messages.count, 0);
+}
+END_TEST
+
+START_TEST(without_a_postmaster_it_is_logged_only)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	bounces.postmaster = _i == 0 ? (struct str){NULL, 0} : STR("gone@example.org");
+	uint64_t id = post("", list, 1);
+	fail_all(begin(id));
+	turn();
+	newest(1);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+START_TEST(failures_wait_for_what_is_under_way)
+{
+	const struct recipient list[] = {to("bob@example.net", 0), to("carl@example.net", 0)};
+	uint64_t id = post("ann@example.org", list, 2);
+	struct job *job = begin(id);
+	active_failed(&active, message_of(job), 0, &no_such);
+	turn();
+	newest(1); /* the other one is still under way */
+	uint16_t other = 1;
+	active_delivered(&active, message_of(job), &other, 1);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+	bounces_run(&bounces, loop_now_ms());
+	turn();
+	ck_assert(!has(newest(2)->content, "carl@example.net"));
+}
+END_TEST
+
+START_TEST(more_failures_than_one_notice_holds)
+{
+	static struct recipient list[DSN_RECIPIENTS_MAX + 20];
+	for (size_t i = 0; i < DSN_RECIPIENTS_MAX + 20; i++)
+		list[i] = to("bob@example.net", 0);
+	uint64_t id = post("ann@example.org", list, DSN_RECIPIENTS_MAX + 20);
+	struct job *job = begin(id);
+	uint16_t rest[RECIPIENTS_PER_PACKET];
+	active_start(&active, job, rest, RECIPIENTS_PER_PACKET);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	fail_all(job);
+	turn();
+	newest(2);
+	fake_spool_commit(spool, 0);
+	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), DSN_RECIPIENTS_MAX);
+	active_sweep(&active, moment_now(), 1000); /* finds the others */
+	turn();
+	newest(3);
+	fake_spool_commit(spool, 0);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+START_TEST(a_damaged_record_is_told_of_without_its_content)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	uint64_t id = post("ann@example.org", list, 1);
+	fake_spool_fail(spool, 0, EBADMSG);
+	fail_all(begin(id));
+	turn();
+	const struct fake_record *r = newest(2);
+	ck_assert(has(r->content, "could not be read any more"));
+	ck_assert(has(r->content, "Final-Recipient: rfc822; bob@example.net"));
+	fake_spool_fail(spool, 0, 0);
+}
+END_TEST
+
+START_TEST(a_large_notice_is_a_file)
+{
+	static struct recipient list[DSN_RECIPIENTS_MAX];
+	static char words[REASON_MAX];
+	memset(words, 'x', sizeof(words));
+	for (size_t i = 0; i < DSN_RECIPIENTS_MAX; i++)
+		list[i] = to("bob@example.net", 0);
+	uint64_t id = post("ann@example.org", list, DSN_RECIPIENTS_MAX);
+	struct job *job = begin(id);
+	const struct why why = {.reply = str_from(words, sizeof(words)),
+	    .text = str_from(words, sizeof(words))};
+	for (uint16_t i = 0; i < DSN_RECIPIENTS_MAX; i++)
+		active_failed(&active, message_of(job), i, &why);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+	turn();
+	const struct fake_record *r = newest(2);
+	ck_assert(r->large);
+	int fd = spool_large_open(spool, r->id);
+	ck_assert_uint_eq((uint64_t)lseek(fd, 0, SEEK_END), r->large_size);
+	close(fd);
+	fake_spool_commit(spool, 0);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+START_TEST(a_delay_is_told_once)
+{
+	const struct recipient list[] = {to("bob@example.net", 0), to("carl@example.net", NOTIFY_FAILURE)};
+	const struct why later = {.status = STR("4.4.1"), .text = STR("connection refused")};
+	active.delay_notice = 3600 * 1000;
+	uint64_t id = post("ann@example.org", list, 2);
+	struct job *job = begin(id);
+	for (uint16_t i = 0; i < 2; i++)
+		active_deferred(&active, job, i, &later, moment_now());
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+	struct moment now = moment_now();
+	active_sweep(&active, now, 1000);
+	turn();
+	newest(1);
+	now.wall += 3600 * 1000;
+	for (int i = 0; i < 3; i++) {
+		active.swept = 0;
+		active_sweep(&active, now, 1000);
+		turn();
+		fake_spool_commit(spool, 0);
+	}
+	const struct fake_record *r = newest(2);
+	ck_assert(has(r->content, "Action: delayed\r\nStatus: 4.4.1\r\n"));
+	ck_assert(has(r->content, "Will-Retry-Until: "));
+	ck_assert(!has(r->content, "carl@example.net"));
+	ck_assert_uint_eq(outcomes(id, SPOOL_WARNED), 1);
+	restart();
+	active.delay_notice = 3600 * 1000;
+	active.swept = 0;
+	active_sweep(&active, now, 1000);
+	turn();
+	newest(2);
+}
+END_TEST
+
+START_TEST(success_is_told_where_it_is_asked)
+{
+	const struct recipient list[] = {
+	    to("bob@example.net", NOTIFY_SUCCESS), to("carl@example.net", NOTIFY_FAILURE)};
+	const uint16_t numbers[] = {0, 1};
+	uint64_t id = post(_i == 2 ? "" : "ann@example.org", list, 2);
+	struct job *job = begin(id);
+	struct message *m = message_of(job);
+	ck_assert(m->flags & MESSAGE_SUCCESS);
+	bounces_on_success(&bounces, m, numbers, 2, _i == 1);
+	active_delivered(&active, m, numbers, 2);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	ck_assert(active_settle(&active, job)); /* the message is gone by now */
+	turn();
+	if (_i == 2) {
+		newest(1);
+		return;
+	}
+	const struct fake_record *r = newest(2);
+	ck_assert(has(r->content, _i == 1 ? "Action: relayed\r\nStatus: 2.0.0\r\n"
+					  : "Action: delivered\r\nStatus: 2.0.0\r\n"));
+	ck_assert(!has(r->content, "carl@example.net"));
+	ck_assert(has(r->content, "text/rfc822-headers"));
+	fake_spool_commit(spool, 0);
+	ck_assert_uint_eq(active.messages.count, 1);
+}
+END_TEST
+
+START_TEST(a_message_that_was_deleted_is_not_told_of)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	directory_peer_silent = true;
+	uint64_t id = post("ann@example.org", list, 1);
+	fail_all(begin(id));
+	turn();
+	active_delete(&active, index_find(&active.messages, id));
+	ck_assert(fake_spool_find(spool, id)->finished);
+	directory_peer_kill();
+	turn();
+	directory_peer_silent = false;
+	directory_peer_start(router, rows);
+	turn();
+	newest(1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("bounce");
+	TCase *tc = tcase_create("bounce");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_sender_is_told_before_the_failure_is_over);
+	tcase_add_loop_test(tc, who_does_not_want_to_know_is_not_told, 0,
+	    (int)(sizeof(notify_rows) / sizeof(notify_rows[0])));
+	tcase_add_loop_test(tc, only_the_header_comes_back_where_that_is_asked, 0, 2);
+	tcase_add_test(tc, a_crash_before_the_end_makes_no_second_notice);
+	tcase_add_test(tc, a_full_disk_only_delays_it);
+	tcase_add_test(tc, directory_dies_and_is_asked_again);
+	tcase_add_test(tc, a_sender_elsewhere_is_told_by_its_route);
+	tcase_add_loop_test(tc, what_cannot_be_returned_goes_to_the_postmaster, 0, 2);
+	tcase_add_loop_test(tc, without_a_postmaster_it_is_logged_only, 0, 2);
+	tcase_add_test(tc, failures_wait_for_what_is_under_way);
+	tcase_add_test(tc, more_failures_than_one_notice_holds);
+	tcase_add_test(tc, a_damaged_record_is_told_of_without_its_content);
+	tcase_add_test(tc, a_large_notice_is_a_file);
+	tcase_add_test(tc, a_delay_is_told_once);
+	tcase_add_loop_test(tc, success_is_told_where_it_is_asked, 0, 3);
+	tcase_add_test(tc, a_message_that_was_deleted_is_not_told_of);
+	suite_add_tcase(s, tc);
+	SRunner *sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

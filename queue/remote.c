@@ -162,16 +162,30 @@ static const struct queue_remote_client_handlers handlers = {
 
 /* --- instances ---------------------------------------------------------- */
 
+static void on_progress(void *ctx)
+{
+	const struct remote *r = ctx;
+	if (r->on_progress != NULL)
+		r->on_progress(r->ctx);
+}
+
+static void on_success(
+    void *ctx, const struct message *m, const uint16_t *numbers, size_t n, bool relayed)
+{
+	const struct remote *r = ctx;
+	if (r->on_success != NULL)
+		r->on_success(r->success_ctx, m, numbers, n, relayed);
+}
+
 static struct carrier *instance_new(struct remote *r)
 {
 	struct carrier *c = xcalloc(1, sizeof(*c));
 	c->program = "deliver-remote";
 	c->relay = "none";
 	c->stalled_ms = STALLED_MS;
-	c->on_progress = r->on_progress;
-	c->ctx = r->ctx;
-	c->on_success = r->on_success;
-	c->success_ctx = r->success_ctx;
+	c->on_progress = on_progress;
+	c->on_success = on_success;
+	c->ctx = c->success_ctx = r;
 	carrier_init(c, r->active, r->reader);
 	return c;
 }

@@ -84,10 +84,11 @@ static void check(const struct dsn *d, struct str s)
 	mark[4 + boundary.n] = '\0';
 	if (count(body, mark) != (d->content.n > 0 ? 4 : 3))
 		abort();
-	const char *status = memmem(body.p, body.n, "delivery-status\r\n", 17);
-	if (status == NULL)
-		abort();
-	struct str part = str_skip(body, (size_t)(status - body.p));
+	struct str part = body;
+	for (int i = 0; i < 2; i++) { /* to the second part */
+		const char *start = memmem(part.p, part.n, mark, strlen(mark));
+		part = str_skip(part, (size_t)(start - part.p) + strlen(mark));
+	}
 	const char *end = memmem(part.p, part.n, mark, strlen(mark));
 	part = str_head(part, (size_t)(end - part.p));
 	if (count(part, "\r\nAction: ") != d->count ||

@@ -167,19 +167,33 @@ static const struct destination_policy *policy_of(
 	return p != NULL ? p : &s->transports[transport].policy;
 }
 
+enum { KEY_MAX = 1 + NEXTHOP_MAX };
+
+static struct str key_for(char *out, enum transport transport, struct str nexthop)
+{
+	nexthop = str_head(nexthop, NEXTHOP_MAX);
+	out[0] = (char)transport;
+	if (nexthop.n > 0)
+		memcpy(out + 1, nexthop.p, nexthop.n);
+	return str_from(out, 1 + nexthop.n);
+}
+
+const struct destination *scheduler_find_destination(
+    const struct scheduler *s, enum transport transport, struct str nexthop)
+{
+	char text[KEY_MAX];
+	return hash_find(s->destinations, key_for(text, transport, nexthop));
+}
+
 struct destination *scheduler_destination(
     struct scheduler *s, enum transport transport, struct str nexthop)
 {
-	char key[1 + NEXTHOP_MAX];
-	nexthop = str_head(nexthop, NEXTHOP_MAX);
-	key[0] = (char)transport;
-	if (nexthop.n > 0)
-		memcpy(key + 1, nexthop.p, nexthop.n);
-	struct str k = str_from(key, 1 + nexthop.n);
-	struct destination *d = hash_find(s->destinations, k);
+	char text[KEY_MAX];
+	struct str key = key_for(text, transport, nexthop);
+	struct destination *d = hash_find(s->destinations, key);
 	if (d != NULL)
 		return d;
-	d = destination_new(k, (uint8_t)transport, policy_of(s, transport, nexthop));
+	d = destination_new(key, (uint8_t)transport, policy_of(s, transport, nexthop));
 	d->list = LIST_NONE;
 	hash_put(s->destinations, d);
 	return d;

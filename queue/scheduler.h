@@ -57,6 +57,10 @@ void scheduler_configure(struct scheduler *s, const struct conf *conf);
 struct destination *scheduler_destination(
     struct scheduler *s, enum transport transport, struct str nexthop);
 
+/* NULL when there is none. */
+const struct destination *scheduler_find_destination(
+    const struct scheduler *s, enum transport transport, struct str nexthop);
+
 /* A new, zeroed job becomes an idle one for this destination. */
 void scheduler_adopt(struct scheduler *s, struct job *job, struct destination *to, uint32_t sender);
 /* An idle or waiting job leaves. */

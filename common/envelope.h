@@ -14,7 +14,8 @@ enum transport {
 	TRANSPORT_LOCAL = 1,   /* a mailbox here; deliver-local */
 	TRANSPORT_REMOTE = 2,  /* another server; deliver-remote */
 	TRANSPORT_DISCARD = 3, /* accepted and thrown away, as the operator wished */
-	TRANSPORT_HOLD = 4,    /* kept until an operator releases it; then routed afresh */
+	TRANSPORT_HOLD = 4,    /* kept until the operator lets it go: then to the nexthop, or to a
+				  mailbox here when there is none */
 };
 
 enum notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };

@@ -142,6 +142,32 @@ static bool on_stop(void *ctx, const struct msg_stop *m, int *fds)
 	return true;
 }
 
+static bool on_lmtp_socket(void *ctx, const struct msg_lmtp_socket *m, int *fds)
+{
+	(void)ctx;
+	if (service->on_lmtp == NULL)
+		return false;
+	service->on_lmtp(m->cookie, take(fds), 0);
+	return true;
+}
+
+static bool on_lmtp_failed(void *ctx, const struct msg_lmtp_failed *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	if (service->on_lmtp == NULL)
+		return false;
+	service->on_lmtp(m->cookie, -1, (int)m->error);
+	return true;
+}
+
+bool service_connect_lmtp(uint32_t cookie, const char *name)
+{
+	const struct msg_connect_lmtp m = {.cookie = cookie, .name = str_from_cstr(name)};
+	return control != NULL && m.name.n <= SECTION_NAME_MAX &&
+	       msg_connect_lmtp_send(control, &m, NULL);
+}
+
 static const struct supervision_server_handlers handlers = {
     .peer = on_peer,
     .listener = on_listener,
@@ -150,6 +176,8 @@ static const struct supervision_server_handlers handlers = {
     .admission_table = on_admission_table,
     .go = on_go,
     .stop = on_stop,
+    .lmtp_socket = on_lmtp_socket,
+    .lmtp_failed = on_lmtp_failed,
 };
 
 /* Without control nobody would ever stop or restart this program. */

@@ -37,11 +37,17 @@ struct service {
 	/* A new configuration took effect. The old one is freed after the return. Close the old
 	 * listeners: the new list follows. May be NULL. */
 	void (*on_reload)(const struct conf *conf);
+	/* What service_connect_lmtp asked for: a descriptor, the callee's, or -1 and an errno. May be
+	 * NULL. */
+	void (*on_lmtp)(uint32_t cookie, int fd, int error);
 	/* Finish, then call loop_exit. NULL: leaves at once. */
 	void (*on_stop)(void);
 };
 
 int service_main(struct service *service, int argc, char **argv);
+/* Asks control for a connection to the socket of the configuration's section lmtp NAME; on_lmtp
+ * gets it, later. False: control is gone. For deliver-remote alone. */
+bool service_connect_lmtp(uint32_t cookie, const char *name);
 /* The configuration in force. */
 const struct conf *service_conf(void);
 

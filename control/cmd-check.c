@@ -15,7 +15,8 @@ static int check_tables(const struct conf *conf)
 {
 	const struct expand_rules rules = {
 	    .postmaster = str_from_cstr(conf->postmaster == NULL ? "" : conf->postmaster),
-	    .delimiters = str_from_cstr(conf->recipient_delimiter)};
+	    .delimiters = str_from_cstr(conf->recipient_delimiter),
+	    .conf = conf};
 	return tables_check_rules(conf->tables, &rules, stderr);
 }
 

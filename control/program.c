@@ -93,7 +93,19 @@ static bool on_ready(void *ctx, const struct msg_ready *m, int *fds)
 	return true;
 }
 
-static const struct supervision_client_handlers handlers = {.ready = on_ready};
+static bool on_connect_lmtp(void *ctx, const struct msg_connect_lmtp *m, int *fds)
+{
+	struct program *p = ctx;
+	(void)fds;
+	if (!p->wiring->connects)
+		return false;
+	if (program_is_reachable(p))
+		table->on_connect_lmtp(p, m->cookie, m->name);
+	return true;
+}
+
+static const struct supervision_client_handlers handlers = {
+    .ready = on_ready, .connect_lmtp = on_connect_lmtp};
 
 /* Mostly it has ended and is reaped in a moment; otherwise it is of no use any more. */
 static void on_closed(void *ctx, struct channel *channel, const char *why)

@@ -44,6 +44,8 @@ struct program_table {
 	void (*on_ready)(struct program *p);
 	/* The process is gone; the row is DOWN already. `status` as from waitpid. */
 	void (*on_ended)(struct program *p, int status);
+	/* It asks for a connection to an LMTP socket, which it may. */
+	void (*on_connect_lmtp)(struct program *p, uint32_t cookie, struct str name);
 	/* The time that program_start_later was given has come. */
 	void (*on_start_time)(struct program *p);
 };

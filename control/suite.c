@@ -6,6 +6,7 @@
  */
 #include "control/suite.h"
 #include "control/exit-status.h"
+#include "control/lmtp.h"
 #include "control/reload.h"
 
 #include "common/admission.h"
@@ -175,6 +176,11 @@ static void on_ready(struct program *p)
 	suite.options.on_ready();
 }
 
+static void on_connect_lmtp(struct program *p, uint32_t cookie, struct str name)
+{
+	lmtp_connect(p->channel, suite.file.conf, cookie, name);
+}
+
 /* --- Stopping --- */
 
 static uint64_t patience(void)
@@ -275,6 +281,7 @@ void suite_start(const struct suite_options *options, const struct conf_file *fi
 	make_admission_tables();
 	suite.programs.on_ready = on_ready;
 	suite.programs.on_ended = on_ended;
+	suite.programs.on_connect_lmtp = on_connect_lmtp;
 	suite.programs.on_start_time = start_again;
 	program_table_fill(&suite.programs, file->conf->workers);
 	for (size_t i = 0; i < suite.programs.count; i++)

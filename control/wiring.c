@@ -9,7 +9,8 @@ enum { ONE = 0, WORKERS = 1 };
 	[PROGRAM_##id] = {.file = (name),                                                          \
 	    .user = (as),                                                                          \
 	    .per_worker = (instances) == WORKERS,                                                  \
-	    .admission = (instances) == WORKERS},
+	    .admission = (instances) == WORKERS,                                                   \
+	    .connects = PROGRAM_##id == PROGRAM_deliver_remote},
 #define EDGE(id, from, to)
 static const struct wiring_program programs[PROGRAM_COUNT] = {
 #include "common/wiring.def"

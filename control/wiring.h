@@ -16,6 +16,7 @@ struct wiring_program {
 	const char *user;
 	bool per_worker; /* one instance per worker, else one */
 	bool admission;	 /* its workers share an admission table */
+	bool connects;	 /* it may ask for connections to LMTP sockets (lmtp.h) */
 };
 
 struct wiring_edge {

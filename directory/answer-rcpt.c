@@ -4,6 +4,7 @@
  * "no such mailbox".
  */
 #include "common/loop.h"
+#include "common/msg-queue-directory.h"
 #include "directory/live.h"
 #include "directory/server.h"
 
@@ -50,28 +51,65 @@ static bool is_text(struct str s)
 	return s.n > 0;
 }
 
-bool answer_rcpt_query(void *ctx, const struct msg_rcpt_query *m, int *fds)
+/* False for what no parser lets through. Everything in *x lives until pool_reset. */
+static bool look(struct str address, struct expansion *x)
 {
-	struct peer *p = ctx;
-	struct expansion x = {.status = EXPAND_FAILED, .text = m->address};
-	(void)fds;
-	if (!is_text(m->address))
-		return false; /* smtpd's parser lets nothing like this through */
+	*x = (struct expansion){.status = EXPAND_FAILED, .text = address};
+	if (!is_text(address))
+		return false;
 	if (pool == NULL)
 		pool = pool_new(EXPAND_POOL_MAX);
 	const struct lookup lookup = live_lookup(server_live());
 	if (live_is_usable(server_live()))
-		expand(&lookup, server_rules(), m->address, pool, &x);
+		expand(&lookup, server_rules(), address, pool, x);
 	/* Tables that cannot be used were reported when that began. */
-	if (live_is_usable(server_live()) && rows[x.status].complaint != NULL)
-		complain(m->address, &x);
+	if (live_is_usable(server_live()) && rows[x->status].complaint != NULL)
+		complain(address, x);
+	return true;
+}
+
+static struct str words_of(const struct expansion *x)
+{
+	return x->status == EXPAND_REFUSED ? x->text : (struct str){NULL, 0};
+}
+
+bool answer_rcpt_query(void *ctx, const struct msg_rcpt_query *m, int *fds)
+{
+	struct peer *p = ctx;
+	struct expansion x;
+	(void)fds;
+	if (!look(m->address, &x))
+		return false;
 	const struct msg_rcpt_answer answer = {.cookie = m->cookie,
 	    .generation = server_generation(),
 	    .verdict = (uint8_t)rows[x.status].verdict,
-	    .text = x.status == EXPAND_REFUSED ? x.text : (struct str){NULL, 0},
+	    .text = words_of(&x),
 	    .targets = x.targets,
 	    .targets_count = x.count};
 	msg_rcpt_answer_send(p->channel, &answer, NULL);
+	pool_reset(pool);
+	return true;
+}
+
+bool answer_address_query(void *ctx, const struct msg_address_query *m, int *fds)
+{
+	struct peer *p = ctx;
+	struct expansion x;
+	(void)fds;
+	if (!look(m->address, &x))
+		return false;
+	struct route_target *targets = pool_array(pool, x.count, sizeof(*targets));
+	bool ok = targets != NULL || x.count == 0;
+	for (size_t i = 0; ok && i < x.count; i++)
+		targets[i] = (struct route_target){.transport = x.targets[i].transport,
+		    .address = x.targets[i].address,
+		    .nexthop = x.targets[i].nexthop};
+	const struct msg_address_answer answer = {.cookie = m->cookie,
+	    .verdict = (uint8_t)(ok ? rows[x.status].verdict : RCPT_TEMPORARY),
+	    .text = words_of(&x),
+	    .targets = targets,
+	    .targets_count = ok ? x.count : 0};
+	msg_address_answer_send(p->channel, &answer, NULL);
 	pool_reset(pool);
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "directory/cmd-edit.h"
 #include "directory/hash-format.h"
 #include "directory/map.h"
+#include "directory/records.h"
 #include "directory/rules.h"
 
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define SYNOPSIS "table build | show domains|users|aliases"
+#define SYNOPSIS "table build | show domains|users|aliases|routes|tls|logins"
 
 static int check_and_write(struct tables *t, const struct expand_rules *rules)
 {
@@ -24,8 +25,9 @@ static int check_and_write(struct tables *t, const struct expand_rules *rules)
 	}
 	int status = tables_write(t, TABLE_COUNT, stderr);
 	if (status == EX_OK)
-		printf("%zu domains, %zu users, %zu aliases\n", t->tables[TABLE_DOMAINS].count,
-		    t->tables[TABLE_USERS].count, t->tables[TABLE_ALIASES].count);
+		printf("%zu domains, %zu users, %zu aliases, %zu routes\n",
+		    t->tables[TABLE_DOMAINS].count, t->tables[TABLE_USERS].count,
+		    t->tables[TABLE_ALIASES].count, t->tables[TABLE_ROUTES].count);
 	return status;
 }
 
@@ -62,6 +64,7 @@ static void print_alias(struct str value)
 	struct pool *pool = pool_new(EXPAND_POOL_MAX);
 	struct alias_target *targets;
 	size_t count = 0;
+	putchar(':');
 	if (!alias_get(value, pool, &targets, &count))
 		printf(" (damaged)");
 	for (size_t i = 0; i < count; i++) {
@@ -71,17 +74,70 @@ static void print_alias(struct str value)
 	pool_free(pool);
 }
 
-/* In the form of the text table; a hash stays a secret. */
+static void print_domain(struct str value)
+{
+	if (str_eq(value, DOMAIN_RELAY))
+		printf(" relay");
+}
+
+/* A hash stays a secret, and so does a password. */
+static void print_user(struct str value)
+{
+	printf(":%s", hash_is_locked(value) ? "*" : "(hash)");
+}
+
+static void print_route(struct str value)
+{
+	static const char *const words[] = {[ROUTE_NEXTHOP] = "",
+	    [ROUTE_ERROR] = "error ",
+	    [ROUTE_DISCARD] = "discard",
+	    [ROUTE_HOLD] = "hold"};
+	struct route_record r;
+	if (route_get(value, &r))
+		printf(" %s%.*s", words[r.kind], STR_ARG(r.text));
+	else
+		printf(" (damaged)");
+}
+
+static void print_tls(struct str value)
+{
+	struct tls_record r;
+	if (!tls_get(value, &r)) {
+		printf(" (damaged)");
+		return;
+	}
+	printf(" %s", tls_policy_word(r.policy));
+	for (size_t i = 0; i < r.name_count; i++)
+		printf(" %.*s", STR_ARG(r.names[i].name));
+	for (size_t i = 0; i < r.fingerprint_count; i++) {
+		putchar(' ');
+		for (size_t k = 0; k < FINGERPRINT_SIZE; k++)
+			printf("%02x", (unsigned char)r.fingerprints[i].sha256.p[k]);
+	}
+}
+
+static void print_login(struct str value)
+{
+	struct login_record r;
+	if (login_get(value, &r))
+		printf(" %s (password)", fault_text(r.user).s);
+	else
+		printf(" (damaged)");
+}
+
+/* In the form of the text table. */
 static bool print_record(void *ctx, struct str key, struct str value)
 {
-	enum table_id table = *(const enum table_id *)ctx;
+	static void (*const rows[TABLE_COUNT])(struct str value) = {
+	    [TABLE_DOMAINS] = print_domain,
+	    [TABLE_USERS] = print_user,
+	    [TABLE_ALIASES] = print_alias,
+	    [TABLE_ROUTES] = print_route,
+	    [TABLE_TLS] = print_tls,
+	    [TABLE_LOGINS] = print_login,
+	};
 	printf("%.*s", STR_ARG(key));
-	if (table == TABLE_USERS)
-		printf(":%s", hash_is_locked(value) ? "*" : "(hash)");
-	if (table == TABLE_ALIASES) {
-		putchar(':');
-		print_alias(value);
-	}
+	rows[*(const enum table_id *)ctx](value);
 	putchar('\n');
 	return true;
 }

@@ -11,7 +11,9 @@
 #include "directory/expand.h"
 #include "directory/address-set.h"
 #include "directory/key.h"
+#include "directory/records.h"
 #include "directory/resolve.h"
+#include "directory/route.h"
 
 #define NO_PARENT SIZE_MAX
 
@@ -67,9 +69,56 @@ static bool add_target(
 	return true;
 }
 
-static bool add_local(struct expander *x, struct str address)
+/* Where a route leads. Only who asked for this very address is told the operator's words. */
+static bool add_routed(
+    struct expander *x, const struct route *r, struct str address, bool asked)
 {
-	return add_target(x, TRANSPORT_LOCAL, address, (struct str){NULL, 0});
+	switch (r->status) {
+	case ROUTED:
+		return add_target(x, r->transport, address, r->nexthop);
+	case ROUTE_REFUSED:
+		return asked ? stop(x, EXPAND_REFUSED, r->text) : stop(x, EXPAND_DANGLING, address);
+	case ROUTE_NONE:
+		return add_target(x, TRANSPORT_LOCAL, address, (struct str){NULL, 0});
+	case ROUTE_UNKNOWN:
+		break;
+	}
+	return stop(x, EXPAND_FAILED, address);
+}
+
+/* A mailbox of ours, which may be kept elsewhere. */
+static bool add_mailbox(struct expander *x, struct str address, bool asked)
+{
+	struct str local_part, domain;
+	struct route r;
+	key_split(address, &local_part, &domain);
+	route_own(x->lookup, domain, x->pool, &r);
+	return add_routed(x, &r, address, asked);
+}
+
+/* At another server: `domain` is a key. */
+static bool add_remote(struct expander *x, struct str address, struct str domain, bool asked)
+{
+	struct route r;
+	route_find(x->lookup, x->rules, domain, x->pool, &r);
+	return add_routed(x, &r, address, asked);
+}
+
+/* What the table of domains says. */
+enum ours { OURS, OURS_TO_RELAY, NOT_OURS, OURS_UNKNOWN };
+
+static enum ours is_ours(const struct lookup *lookup, struct str domain, struct pool *pool)
+{
+	struct str value;
+	switch (lookup_get(lookup, TABLE_DOMAINS, domain, pool, &value)) {
+	case LOOKUP_FOUND:
+		return str_eq(value, DOMAIN_RELAY) ? OURS_TO_RELAY : OURS;
+	case LOOKUP_NONE:
+		return NOT_OURS;
+	case LOOKUP_FAILED:
+		break;
+	}
+	return OURS_UNKNOWN;
 }
 
 static bool is_below(const struct expander *x, size_t node, size_t ancestor)
@@ -118,11 +167,11 @@ static bool target_address(struct expander *x, const struct alias_target *t, str
 }
 
 /* An alias's own name among its targets: the mailbox, if there is one. */
-static bool follow_self(struct expander *x, struct str name)
+static bool follow_self(struct expander *x, struct str name, bool asked)
 {
 	switch (lookup_get(x->lookup, TABLE_USERS, name, x->pool, NULL)) {
 	case LOOKUP_FOUND:
-		return add_local(x, name);
+		return add_mailbox(x, name, asked);
 	case LOOKUP_NONE:
 		return stop(x, EXPAND_DANGLING, name);
 	case LOOKUP_FAILED:
@@ -136,12 +185,13 @@ static bool follow_address(
 {
 	struct str local_part, domain;
 	key_split(key, &local_part, &domain);
-	switch (lookup_get(x->lookup, TABLE_DOMAINS, domain, x->pool, NULL)) {
-	case LOOKUP_FOUND:
+	switch (is_ours(x->lookup, domain, x->pool)) {
+	case OURS:
 		return add_node(x, key, node, asked);
-	case LOOKUP_NONE:
-		return add_target(x, TRANSPORT_REMOTE, address, domain);
-	case LOOKUP_FAILED:
+	case OURS_TO_RELAY:
+	case NOT_OURS:
+		return add_remote(x, address, domain, asked);
+	case OURS_UNKNOWN:
 		break;
 	}
 	return stop(x, EXPAND_FAILED, key);
@@ -159,7 +209,7 @@ static bool follow_target(
 	if (!target_address(x, t, r->name, &address, &key))
 		return stop(x, EXPAND_DANGLING, t->text);
 	if (str_eq(key, r->name))
-		return follow_self(x, key);
+		return follow_self(x, key, asked);
 	return follow_address(x, node, address, key, asked && t->kind == ALIAS_DOMAIN);
 }
 
@@ -183,7 +233,7 @@ static bool follow_node(struct expander *x, size_t node)
 	resolve(x->lookup, x->rules, key, x->pool, &r);
 	switch (r.kind) {
 	case RESOLVED_MAILBOX:
-		return add_local(x, r.name);
+		return add_mailbox(x, r.name, x->nodes[node].asked);
 	case RESOLVED_ALIAS:
 		return follow_alias(x, node, &r);
 	case RESOLVED_NONE:
@@ -194,22 +244,37 @@ static bool follow_node(struct expander *x, size_t node)
 	return stop(x, EXPAND_FAILED, key);
 }
 
-/* The address asked for: its key, when it is one of ours. */
+/* Another's: where it would go, if we took it. */
+static void begin_elsewhere(struct expander *x, struct str address, struct str domain)
+{
+	if (add_remote(x, address, domain, true))
+		x->out->status = EXPAND_NOT_OURS;
+}
+
+/* The address asked for becomes the first node, when it is one of ours; else all is said. */
 static bool begin(struct expander *x, struct str address)
 {
 	struct str key, local_part, domain;
-	if (!key_address(address, x->pool, &key))
-		return stop(x, EXPAND_NOT_OURS, address); /* the domain cannot be in the table */
+	if (!key_address(address, x->pool, &key)) {
+		/* The domain cannot be in the table. */
+		key_split(address, &local_part, &domain);
+		begin_elsewhere(x, address, domain);
+		return false;
+	}
 	key_split(key, &local_part, &domain);
 	if (domain.n == 0)
 		return str_eq(key, STR("postmaster")) ? add_node(x, key, NO_PARENT, true)
 						      : stop(x, EXPAND_NO_MAILBOX, address);
-	switch (lookup_get(x->lookup, TABLE_DOMAINS, domain, x->pool, NULL)) {
-	case LOOKUP_FOUND:
+	switch (is_ours(x->lookup, domain, x->pool)) {
+	case OURS:
 		return add_node(x, key, NO_PARENT, true);
-	case LOOKUP_NONE:
-		return stop(x, EXPAND_NOT_OURS, address);
-	case LOOKUP_FAILED:
+	case OURS_TO_RELAY:
+		add_remote(x, address, domain, true);
+		return false;
+	case NOT_OURS:
+		begin_elsewhere(x, address, domain);
+		return false;
+	case OURS_UNKNOWN:
 		break;
 	}
 	return stop(x, EXPAND_FAILED, address);
@@ -238,10 +303,9 @@ enum lookup_result expand_exists(const struct lookup *lookup, const struct expan
 	if (!key_address(address, pool, &key))
 		return LOOKUP_NONE;
 	key_split(key, &local_part, &domain);
-	enum lookup_result ours =
-	    domain.n == 0 ? LOOKUP_NONE : lookup_get(lookup, TABLE_DOMAINS, domain, pool, NULL);
-	if (ours != LOOKUP_FOUND)
-		return ours == LOOKUP_NONE ? LOOKUP_FOUND : LOOKUP_FAILED;
+	enum ours ours = domain.n == 0 ? NOT_OURS : is_ours(lookup, domain, pool);
+	if (ours != OURS)
+		return ours == OURS_UNKNOWN ? LOOKUP_FAILED : LOOKUP_FOUND;
 	resolve(lookup, rules, key, pool, &r);
 	if (r.kind == RESOLVED_FAILED)
 		return LOOKUP_FAILED;

@@ -9,11 +9,14 @@
  *   the same three without the address extension,
  *   the configuration's postmaster (RFC 5321 §4.5.1), the domain's catch-all.
  *
- * An alias that lists its own address means the mailbox of that name.
+ * An alias that lists its own address means the mailbox of that name. Mail for a
+ * domain that is only passed on, for another's domain, and for mailboxes of a domain
+ * that has a route of its own goes where route.h says.
  */
 #ifndef POSTERN_DIRECTORY_EXPAND_H
 #define POSTERN_DIRECTORY_EXPAND_H
 
+#include "common/conf.h"
 #include "common/msg-smtpd-directory.h"
 #include "directory/lookup.h"
 
@@ -28,6 +31,9 @@ enum {
 struct expand_rules {
 	struct str postmaster; /* a canonical address; empty: none */
 	struct str delimiters; /* each begins an address extension; empty: none */
+	/* Its relays and LMTP sockets; lives as long as the rules. NULL: nothing is known of
+	 * them. */
+	const struct conf *conf;
 };
 
 enum expand_status {
@@ -47,7 +53,8 @@ enum expand_status {
 struct expansion {
 	enum expand_status status;
 	struct str text;
-	struct target *targets; /* EXPAND_OK: at least one, none twice */
+	/* EXPAND_OK: at least one, none twice. EXPAND_NOT_OURS: exactly one. */
+	struct target *targets;
 	size_t count;
 };
 

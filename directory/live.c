@@ -67,10 +67,11 @@ static void use_set(struct live *l, struct table_set *set)
 	l->set = set;
 	l->broken = false;
 	l->tries = 0;
-	log_message(LOG_INFO, "tables: %llu domains, %llu users, %llu aliases",
+	log_message(LOG_INFO, "tables: %llu domains, %llu users, %llu aliases, %llu routes",
 	    (unsigned long long)map_get_facts(set->maps[TABLE_DOMAINS])->count,
 	    (unsigned long long)map_get_facts(set->maps[TABLE_USERS])->count,
-	    (unsigned long long)map_get_facts(set->maps[TABLE_ALIASES])->count);
+	    (unsigned long long)map_get_facts(set->maps[TABLE_ALIASES])->count,
+	    (unsigned long long)map_get_facts(set->maps[TABLE_ROUTES])->count);
 	l->on_change(l->ctx);
 }
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
- * The three tables and how their records are asked for, whatever holds them: the
+ * The tables and how their records are asked for, whatever holds them: the
  * compiled files of a running directory, or the text tables that a command has
  * just read.
  *
- *   domains   key: domain                           value: empty
+ *   domains   key: domain                           value: empty, or DOMAIN_RELAY (records.h)
  *   users     key: address                          value: crypt hash, or "*"
  *   aliases   key: address, local part or "@domain" value: targets (alias.h)
+ *   routes    key: domain, ".domain" or "*"         value: records.h
+ *   tls       key: the same, or a nexthop           value: records.h
+ *   logins    key: name                             value: records.h
  *
  * Keys are in the form that key.h makes.
  */
@@ -15,9 +18,23 @@
 
 #include "common/pool.h"
 
-enum table_id { TABLE_DOMAINS, TABLE_USERS, TABLE_ALIASES, TABLE_COUNT };
+enum table_id {
+	TABLE_DOMAINS,
+	TABLE_USERS,
+	TABLE_ALIASES,
+	TABLE_ROUTES,
+	TABLE_TLS,
+	TABLE_LOGINS,
+	TABLE_COUNT,
+};
 
-/* "domains", "users", "aliases": the text table's file name. */
+/* Its text and its compiled file are nobody's but their owner's. */
+static inline bool table_is_secret(enum table_id id)
+{
+	return id == TABLE_USERS || id == TABLE_LOGINS;
+}
+
+/* "domains", "users" ...: the text table's file name. */
 const char *table_name(enum table_id id);
 
 enum lookup_result {

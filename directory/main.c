@@ -5,8 +5,8 @@
  * Runs as:    postern-dir, in an empty root.
  * Reads:      the compiled tables (*.db in "tables"), through one descriptor.
  * Writes:     nothing.
- * Talks to:   smtpd and pop3d, which it does not trust; pop3d-session.
- * May never:  show a password hash, open a socket, follow a path it was sent.
+ * Talks to:   smtpd, pop3d and deliver-remote, which it does not trust; queue, pop3d-session.
+ * May never:  show a password hash, or a password but for a relay; open a socket, follow a path it was sent.
  */
 #include "common/service.h"
 #include "directory/server.h"

@@ -6,7 +6,7 @@ bool rules_from_conf(const struct conf *conf, struct pool *pool, struct expand_r
 {
 	const struct str delimiters = str_from_cstr(conf->recipient_delimiter);
 	const char *why;
-	*out = (struct expand_rules){0};
+	*out = (struct expand_rules){.conf = conf};
 	if (!pool_copy(pool, delimiters, &out->delimiters))
 		out->delimiters = (struct str){NULL, 0};
 	if (conf->postmaster == NULL || conf->postmaster[0] == '\0')

@@ -10,7 +10,8 @@
 
 #define RULES_POOL_MAX ((size_t)16 * 1024)
 
-/* False when the postmaster is no address; it is then left out. Strings live in the pool. */
+/* False when the postmaster is no address; it is then left out. Strings live in the pool; the
+ * configuration must live as long as the rules. */
 bool rules_from_conf(const struct conf *conf, struct pool *pool, struct expand_rules *out);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
- * The peers, the rules of the configuration, and the generation that tells smtpd
- * how long it may keep an answer.
+ * The peers, the rules of the configuration, and the generation that tells the others
+ * how long they may keep an answer.
  */
 #include "directory/server.h"
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-directory.h"
+#include "common/msg-queue-directory.h"
+#include "common/msg-remote-directory.h"
 #include "directory/live.h"
 #include "directory/rules.h"
 
@@ -64,9 +66,15 @@ size_t server_count_edge(enum edge_id edge)
 
 static void send_generation(struct peer *p)
 {
-	const struct msg_directory_generation m = {.generation = generation};
+	const struct msg_directory_generation answers = {.generation = generation};
+	const struct msg_routes_changed routes = {.generation = generation};
+	const struct msg_hops_changed hops = {.generation = generation};
 	if (p->edge == EDGE_smtpd_directory)
-		msg_directory_generation_send(p->channel, &m, NULL);
+		msg_directory_generation_send(p->channel, &answers, NULL);
+	else if (p->edge == EDGE_queue_directory)
+		msg_routes_changed_send(p->channel, &routes, NULL);
+	else if (p->edge == EDGE_remote_directory)
+		msg_hops_changed_send(p->channel, &hops, NULL);
 }
 
 static void new_generation(void)
@@ -103,6 +111,12 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 static const struct smtpd_directory_server_handlers smtpd_handlers = {
     .rcpt_query = answer_rcpt_query,
 };
+static const struct queue_directory_server_handlers queue_handlers = {
+    .address_query = answer_address_query,
+};
+static const struct remote_directory_server_handlers remote_handlers = {
+    .hop_query = answer_hop_query,
+};
 static const struct pop3d_directory_server_handlers pop3d_handlers = {
     .login_query = answer_login_query,
 };
@@ -114,6 +128,8 @@ static const struct {
 	const void *handlers;
 } edges[] = {
     {EDGE_smtpd_directory, &smtpd_directory_server, &smtpd_handlers},
+    {EDGE_queue_directory, &queue_directory_server, &queue_handlers},
+    {EDGE_remote_directory, &remote_directory_server, &remote_handlers},
     {EDGE_pop3d_directory, &pop3d_directory_server, &pop3d_handlers},
     {EDGE_directory_session, &directory_session_client, &session_handlers},
 };
@@ -182,6 +198,7 @@ void server_end(void)
 		remove_peer(peers);
 	answer_login_end();
 	answer_rcpt_end();
+	answer_hop_end();
 	live_free(live);
 	pool_free(rules_pool);
 	free(tables_path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * directory's edges: RCPT checks for smtpd, passwords for pop3d, grants to
- * pop3d-session. main.c puts it into its jail; the tests call it directly.
+ * directory's edges: RCPT checks for smtpd, routes for queue, what to do at a
+ * nexthop for deliver-remote, passwords for pop3d, grants to pop3d-session. main.c puts it into its jail; the tests call it directly.
  */
 #ifndef POSTERN_DIRECTORY_SERVER_H
 #define POSTERN_DIRECTORY_SERVER_H
@@ -11,7 +11,8 @@
 #include "common/wiring.h"
 #include "directory/expand.h"
 
-/* `dirfd` is the tables' directory; the server's from now on. */
+/* `dirfd` is the tables' directory; the server's from now on. A configuration must live until the
+ * next one, or server_end. */
 void server_start(const struct conf *conf, int dirfd);
 void server_peer(enum edge_id edge, unsigned instance, int fd);
 void server_reload(const struct conf *conf);
@@ -39,7 +40,13 @@ size_t server_count_edge(enum edge_id edge);
 
 /* answer-rcpt.c */
 bool answer_rcpt_query(void *peer, const struct msg_rcpt_query *m, int *fds);
+struct msg_address_query;
+bool answer_address_query(void *peer, const struct msg_address_query *m, int *fds);
 void answer_rcpt_end(void);
+/* answer-hop.c */
+struct msg_hop_query;
+bool answer_hop_query(void *peer, const struct msg_hop_query *m, int *fds);
+void answer_hop_end(void);
 /* answer-login.c */
 struct msg_login_query;
 void answer_login_start(unsigned threads);

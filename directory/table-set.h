@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * The three compiled tables of one build, open.
+ * The compiled tables of one build, open.
  */
 #ifndef POSTERN_DIRECTORY_TABLE_SET_H
 #define POSTERN_DIRECTORY_TABLE_SET_H

@@ -69,13 +69,5 @@ static void read_user(
 
 void table_parse_users(struct table *t, struct str text, struct faults *faults)
 {
-	struct pool *scratch = pool_new(64 * 1024);
-	struct lines lines;
-	struct line line;
-	lines_init(&lines, text, t->file, faults);
-	while (lines_next(&lines, &line)) {
-		pool_reset(scratch);
-		read_user(t, &line, scratch, faults);
-	}
-	pool_free(scratch);
+	table_each_line(t, text, faults, read_user);
 }

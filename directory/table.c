@@ -3,6 +3,7 @@
 #include "common/address.h"
 #include "common/mem.h"
 #include "directory/key.h"
+#include "directory/lines.h"
 
 #include <stdlib.h>
 
@@ -16,6 +17,9 @@ static const struct {
     [TABLE_DOMAINS] = {"domains", table_parse_domains},
     [TABLE_USERS] = {"users", table_parse_users},
     [TABLE_ALIASES] = {"aliases", table_parse_aliases},
+    [TABLE_ROUTES] = {"routes", table_parse_routes},
+    [TABLE_TLS] = {"tls", table_parse_tls},
+    [TABLE_LOGINS] = {"logins", table_parse_logins},
 };
 
 const char *table_name(enum table_id id)
@@ -42,6 +46,37 @@ void table_add(struct table *t, struct table_entry entry)
 		t->entries = xreallocarray(t->entries, t->cap, sizeof(*t->entries));
 	}
 	t->entries[t->count++] = entry;
+}
+
+bool table_add_record(struct table *t, struct table_entry *entry, const struct buf *value)
+{
+	if (!pool_copy(t->pool, buf_str(value), &entry->value))
+		return false;
+	table_add(t, *entry);
+	return true;
+}
+
+void table_each_line(struct table *t, struct str text, struct faults *faults, table_line_fn *fn)
+{
+	struct pool *scratch = pool_new((size_t)64 * 1024);
+	struct lines lines;
+	struct line line;
+	lines_init(&lines, text, t->file, faults);
+	while (lines_next(&lines, &line)) {
+		pool_reset(scratch);
+		fn(t, &line, scratch, faults);
+	}
+	pool_free(scratch);
+}
+
+struct str table_word(struct str *rest)
+{
+	size_t n = 0;
+	while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t')
+		n++;
+	struct str word = str_head(*rest, n);
+	*rest = str_trim(str_skip(*rest, n));
+	return word;
 }
 
 /* As Berkeley DB orders keys: bytes, then length. */
@@ -133,4 +168,22 @@ bool table_read_domain(struct str text, struct pool *pool, struct str *key, cons
 		return false;
 	}
 	return address_is_domain(text, true) && key_domain(text, pool, key);
+}
+
+bool table_read_pattern(struct str text, struct pool *pool, struct str *key, const char **why)
+{
+	struct str domain;
+	if (str_eq(text, STR("*")))
+		return pool_copy(pool, text, key);
+	if (text.n == 0 || text.p[0] != '.')
+		return table_read_domain(text, pool, key, why);
+	if (!table_read_domain(str_skip(text, 1), pool, &domain, why))
+		return false;
+	char *dotted = pool_alloc(pool, domain.n + 1);
+	if (dotted == NULL)
+		return false;
+	dotted[0] = '.';
+	memcpy(dotted + 1, domain.p, domain.n);
+	*key = (struct str){dotted, domain.n + 1};
+	return true;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
  * One text table in memory: its records sorted by key. One parser per table
- * (table-domains.c, table-users.c, table-aliases.c); each reports every fault it
+ * (table-NAME.c); each reports every fault it
  * finds and goes on with the next line. doc/man/postern-tables.5 has the formats.
  */
 #ifndef POSTERN_DIRECTORY_TABLE_H
 #define POSTERN_DIRECTORY_TABLE_H
 
+#include "common/answers.h"
+#include "common/buf.h"
 #include "directory/faults.h"
 #include "directory/lookup.h"
 
@@ -39,10 +41,29 @@ typedef void table_parser(struct table *t, struct str text, struct faults *fault
 table_parser table_parse_domains;
 table_parser table_parse_users;
 table_parser table_parse_aliases;
+table_parser table_parse_routes;
+table_parser table_parse_tls;
+table_parser table_parse_logins;
+
+/* Calls fn for each line; `scratch` is for that line alone. */
+struct line;
+typedef void table_line_fn(
+    struct table *t, const struct line *line, struct pool *scratch, struct faults *faults);
+void table_each_line(
+    struct table *t, struct str text, struct faults *faults, table_line_fn *fn);
+/* table_add with a copy of the value; false past the pool. */
+bool table_add_record(struct table *t, struct table_entry *entry, const struct buf *value);
+/* Takes the first word off; what is left is trimmed. */
+struct str table_word(struct str *rest);
 
 /* An address or a domain as operators write it; false after `why` (static text) was set. */
 bool table_read_address(
     struct str text, struct pool *pool, struct str *canonical, const char **why);
 bool table_read_domain(struct str text, struct pool *pool, struct str *key, const char **why);
+/* "verify" and so on. */
+const char *tls_policy_word(enum tls_policy policy);
+
+/* A domain, ".example.org" or "*". */
+bool table_read_pattern(struct str text, struct pool *pool, struct str *key, const char **why);
 
 #endif

@@ -6,6 +6,7 @@
 #include "directory/tables.h"
 #include "directory/alias.h"
 #include "directory/key.h"
+#include "directory/records.h"
 
 #include <sys/stat.h>
 
@@ -148,7 +149,8 @@ static void check_everywhere(struct checker *c, struct subject *s)
 		relative = relative || s->targets[i].kind == ALIAS_LOCAL_PART;
 	for (size_t i = 0; i < domains->count && (first || relative); i++) {
 		struct str domain = domains->entries[i].key;
-		if (!applies_in(c, key, domain))
+		bool relayed = str_eq(domains->entries[i].value, DOMAIN_RELAY);
+		if (relayed || !applies_in(c, key, domain))
 			continue;
 		check_targets(c, s, domain, first);
 		if (s->sound && key_join(key, domain, c->pool, &address))
@@ -243,6 +245,7 @@ void tables_load(struct tables *t, const struct expand_rules *rules)
 		check_alias(&c, &t->tables[TABLE_ALIASES].entries[i]);
 	if (c.with_postmaster)
 		check_postmaster(&c);
+	tables_check_routes(t, c.rules.conf);
 	pool_free(c.pool);
 	pool_free(c.scratch);
 }

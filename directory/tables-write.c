@@ -2,7 +2,7 @@
  *
  * All of a set is written and synced beside the old files before the first one
  * is renamed: a full disk, a crash or a fault leaves the old set in use, and
- * directory takes the three files only when they are of one set.
+ * directory takes the files only when they are of one set.
  */
 #include "directory/tables.h"
 #include "directory/map-build.h"
@@ -28,13 +28,19 @@ static int fail(const struct tables *t, const char *what, FILE *err)
 }
 
 /* Only directory (and who owns the tables) may read password hashes, and nobody else needs the
- * rest. Not root: directory runs as the caller. */
-static struct map_owner compiled_owner(void)
+ * rest. Passwords that are no hashes are directory's alone. Not root: directory runs as the
+ * caller. */
+static struct map_owner compiled_owner(enum table_id id)
 {
 	struct map_owner o = {.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0640};
 	const struct passwd *pw = geteuid() == 0 ? getpwnam(DIRECTORY_USER) : NULL;
 	if (pw != NULL)
 		o.gid = pw->pw_gid;
+	if (id != TABLE_LOGINS)
+		return o;
+	o.mode = 0600;
+	if (pw != NULL)
+		o.uid = pw->pw_uid;
 	return o;
 }
 
@@ -50,7 +56,7 @@ static bool new_facts(struct map_facts *facts)
 static struct map_build *compile(struct tables *t, enum table_id id, const struct map_facts *common)
 {
 	const struct table *table = &t->tables[id];
-	const struct map_owner owner = compiled_owner();
+	const struct map_owner owner = compiled_owner(id);
 	struct map_facts facts = *common;
 	facts.text_size = t->texts[id].size;
 	facts.text_mtime = t->texts[id].mtime;
@@ -79,14 +85,14 @@ static bool write_all(int fd, struct str s)
 	return true;
 }
 
-/* The owner and mode of the text that this one replaces; password hashes are never everybody's. */
+/* The owner and mode of the text that this one replaces; secrets are never everybody's. */
 static bool copy_owner(int fd, const struct table_text *x, enum table_id id)
 {
 	if (!x->exists)
-		return fchmod(fd, id == TABLE_USERS ? 0600 : 0644) == 0;
+		return fchmod(fd, table_is_secret(id) ? 0600 : 0644) == 0;
 	if (fchown(fd, x->uid, x->gid) < 0 && geteuid() == 0)
 		return false;
-	return fchmod(fd, x->mode & (id == TABLE_USERS ? 0770 : 0777)) == 0;
+	return fchmod(fd, x->mode & (table_is_secret(id) ? 0770 : 0777)) == 0;
 }
 
 static bool fill_text(int fd, struct table_text *x, enum table_id id)

@@ -84,7 +84,7 @@ static int read_open_text(struct table_text *x, int fd, FILE *err)
 	return read_all(fd, &x->buf) ? EX_OK : read_fault(x, strerror(errno), err);
 }
 
-/* Password hashes are nobody else's. A command that changes tables sees to that. */
+/* Passwords and their hashes are nobody else's. A command that changes tables sees to that. */
 static void take_from_others(struct table_text *x, int fd, FILE *err)
 {
 	if (!(x->mode & S_IRWXO) || fchmod(fd, x->mode & 0770) < 0)
@@ -104,7 +104,7 @@ static int read_text(struct tables *t, enum table_id id, bool exclusive, FILE *e
 	if (fd < 0)
 		return read_fault(x, strerror(errno), err);
 	int status = read_open_text(x, fd, err);
-	if (status == EX_OK && exclusive && id == TABLE_USERS)
+	if (status == EX_OK && exclusive && table_is_secret(id))
 		take_from_others(x, fd, err);
 	close(fd);
 	return status;

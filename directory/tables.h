@@ -38,18 +38,20 @@ struct tables {
  * EX_OK (0) when all is well. tables_close may follow any of them. */
 
 /* Opens the directory, after making sure that nobody less trusted writes to it, and reads the
- * three texts (a missing one is empty). `exclusive`, for commands that change tables, waits for
- * others of them, and takes the users' text from everybody who has no business with it. */
+ * texts (a missing one is empty). `exclusive`, for commands that change tables, waits for others
+ * of them, and takes the texts with secrets from everybody who has no business with them. */
 int tables_open(struct tables *t, const char *dir, bool exclusive, FILE *err);
 void tables_close(struct tables *t);
 
 /* Parses and checks; what is wrong is in t->faults. `rules` NULL: the defaults, and nothing is
  * said about postmaster. */
 void tables_load(struct tables *t, const struct expand_rules *rules);
+/* The part of it that is about routes, tls and logins; `conf` may be NULL. */
+void tables_check_routes(struct tables *t, const struct conf *conf);
 /* The loaded tables as expand() asks for them. */
 struct lookup tables_lookup(const struct tables *t);
 
-/* Compiles all three and puts them, and the text table `edited` (TABLE_COUNT: none), in place. */
+/* Compiles all and puts them, and the text table `edited` (TABLE_COUNT: none), in place. */
 int tables_write(struct tables *t, enum table_id edited, FILE *err);
 
 /* Prints every fault of the texts, and every compiled file that is missing, damaged or not made

@@ -3,6 +3,9 @@
  * What operators do to messages that wait.
  */
 #include "queue/active.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
 
 void active_flush(struct active *a, struct message *m)
 {
@@ -38,24 +41,69 @@ void active_hold(struct active *a, struct message *m)
 	}
 }
 
+static void release_one(struct active *a, struct message *m, uint16_t number)
+{
+	struct job *job = message_job(m, number);
+	active_change_state(a, m, number, RECIPIENT_READY);
+	active_record(a, m, number, SPOOL_RELEASED);
+	message_push_ready(m, job, number);
+	if (job->to->transport != TRANSPORT_HOLD)
+		scheduler_ready(a->scheduler, job);
+}
+
 void active_release(struct active *a, struct message *m)
 {
-	bool reroute = false;
 	m->flags &= (uint8_t)~MESSAGE_HOLD;
-	for (size_t i = m->recipient_count; i-- > 0;) {
-		if (message_recipients(m)[i].state != RECIPIENT_HELD)
-			continue;
-		struct job *job = message_job(m, (uint16_t)i);
-		active_change_state(a, m, (uint16_t)i, RECIPIENT_READY);
-		active_record(a, m, (uint16_t)i, SPOOL_RELEASED);
-		message_push_ready(m, job, (uint16_t)i);
-		reroute |= job->to->transport == TRANSPORT_HOLD;
+	m->flags |= MESSAGE_RELEASED;
+	for (size_t i = m->recipient_count; i-- > 0;)
+		if (message_recipients(m)[i].state == RECIPIENT_HELD)
+			release_one(a, m, (uint16_t)i);
+	active_unhold(a, m);
+}
+
+/* Of a recipient whose route said hold: an operator released it. */
+enum { WAITING = RECIPIENT_READY | RECIPIENT_DEFERRED };
+
+bool active_routes(const struct message *m, struct recipient *list)
+{
+	uint16_t *jobs = xreallocarray(NULL, m->recipient_count, sizeof(*jobs));
+	bool any = false;
+	message_jobs(m, jobs);
+	for (size_t i = 0; i < m->recipient_count; i++) {
+		const struct destination *to = m->jobs[jobs[i]].to;
+		bool released = to->transport == TRANSPORT_HOLD &&
+				(message_recipients(m)[i].state & WAITING) != 0;
+		list[i] = (struct recipient){.address = message_address(m, (uint16_t)i),
+		    .original = message_original(m, (uint16_t)i),
+		    .nexthop = destination_name(to),
+		    .transport = to->transport};
+		if (released)
+			list[i].transport =
+			    list[i].nexthop.n > 0 ? TRANSPORT_REMOTE : TRANSPORT_LOCAL;
+		any |= released;
 	}
+	free(jobs);
+	return any;
+}
+
+static bool may_be_released(const struct message *m)
+{
 	for (size_t i = 0; i < m->job_count; i++)
-		if (m->jobs[i].own.ready != RECIPIENT_NONE)
-			scheduler_ready(a->scheduler, &m->jobs[i]);
-	if (reroute && a->on_unrouted != NULL)
-		a->on_unrouted(a->unrouted_ctx);
+		if (m->jobs[i].to->transport == TRANSPORT_HOLD &&
+		    (m->jobs[i].own.ready != RECIPIENT_NONE ||
+			m->jobs[i].own.deferred != RECIPIENT_NONE))
+			return true;
+	return false;
+}
+
+void active_unhold(struct active *a, struct message *m)
+{
+	if (!may_be_released(m))
+		return;
+	struct recipient *list = xreallocarray(NULL, m->recipient_count, sizeof(*list));
+	if (active_routes(m, list))
+		active_reroute(a, m, list);
+	free(list);
 }
 
 void active_delete(struct active *a, struct message *m)

@@ -95,6 +95,8 @@ void active_on_result(
 	}
 	if (result->outcome == SPOOL_DEFERRED)
 		recall_deferral(a, message_job(m, result->number), result, now);
+	if (result->outcome == SPOOL_RELEASED)
+		m->flags |= MESSAGE_RELEASED;
 	const struct why why = {result->status, result->mta, result->reply, result->text};
 	active_set_state(a, m, result->number, state_after[result->outcome], &why);
 }
@@ -117,6 +119,7 @@ void active_begin(struct active *a)
 		}
 		message_link(m);
 		active_queue_jobs(a, m);
+		active_unhold(a, m);
 	}
 }
 
@@ -166,10 +169,13 @@ static void add_result(
 static bool add_waiting(void *ctx, const struct message *m, uint16_t number, const struct job *job)
 {
 	struct snapshot *s = ctx;
-	bool released = job != NULL && job->to->transport == TRANSPORT_HOLD;
-	if (released)
+	const struct message_recipient *r = &message_recipients(m)[number];
+	bool under_way = (r->state & (RECIPIENT_ACTIVE | RECIPIENT_VISIBLE)) != 0;
+	bool tried = job != NULL && job->attempts > 0;
+	/* Its envelope may still say hold. */
+	if (!tried && (job != NULL || under_way) && (m->flags & MESSAGE_RELEASED))
 		add_result(s, m, number, SPOOL_RELEASED);
-	if (job == NULL || job->attempts == 0 || released)
+	if (!tried)
 		return !s->full;
 	s->results[s->count].attempts = job->attempts;
 	s->results[s->count].next_try = active_next_try(job, s->now);

@@ -294,6 +294,8 @@ void active_queue_jobs(struct active *a, struct message *m)
 {
 	for (size_t i = 0; i < m->job_count; i++) {
 		struct job *job = &m->jobs[i];
+		if (job->to->transport == TRANSPORT_HOLD)
+			continue; /* nothing of it is tried */
 		if (job->own.ready != RECIPIENT_NONE)
 			scheduler_ready(a->scheduler, job);
 		else if (job->own.deferred != RECIPIENT_NONE)
@@ -358,7 +360,8 @@ bool active_sweep(struct active *a, struct moment now, size_t max)
 		a->swept = m == NULL ? 0 : m->id;
 		if (m == NULL)
 			return true;
-		sweep_message(a, m, now);
+		active_unhold(a, m);
+		sweep_message(a, index_find(&a->messages, a->swept), now);
 	}
 	return false;
 }

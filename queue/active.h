@@ -53,9 +53,6 @@ struct active {
 	uint64_t expire_from;  /* on the scheduler's clock: nothing waits too long before it */
 	uint64_t swept;	       /* id up to which active_sweep has come */
 	struct active_notices notices; /* functions may be NULL */
-	/* Released mail has no route: queue/reroute.h. May be NULL. */
-	void (*on_unrouted)(void *ctx);
-	void *unrouted_ctx;
 	/* A message left the set; called before it is freed. May be NULL. */
 	void (*on_finished)(void *ctx, const struct message *m);
 	void *ctx;
@@ -114,7 +111,8 @@ bool active_sweep(struct active *a, struct moment now, size_t max);
 void active_flush(struct active *a, struct message *m);
 /* What waits, or will, is not tried until active_release. */
 void active_hold(struct active *a, struct message *m);
-/* What is held is tried now; where a route said hold, it is routed afresh first. */
+/* What is held is tried now; what a route held goes to that route's nexthop, or to a mailbox here
+ * when it has none. May free the message and make another of the same id. */
 void active_release(struct active *a, struct message *m);
 /* Finished without a bounce, and freed; deliveries under way may still happen. */
 void active_delete(struct active *a, struct message *m);
@@ -155,6 +153,12 @@ void active_change_state(
 /* Writes a result down that has no reason. */
 void active_record(
     struct active *a, const struct message *m, uint16_t number, enum spool_outcome outcome);
+/* What was released from a route that held it gets where it goes; without effect while a delivery
+ * of the message is under way (the sweep does it then). May replace the message. */
+void active_unhold(struct active *a, struct message *m);
+/* The recipients with the routes they have, those that were released with what they get; `list`
+ * has room for all. True when there are released ones. */
+bool active_routes(const struct message *m, struct recipient *list);
 /* Puts a linked message's jobs into the scheduler. */
 void active_queue_jobs(struct active *a, struct message *m);
 /* Takes the message out and frees it; `tell` the spool. */

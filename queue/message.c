@@ -25,8 +25,10 @@ static struct destination *destination_of(struct scheduler *s, const struct reci
 {
 	if (r->transport == TRANSPORT_LOCAL)
 		return scheduler_destination(s, TRANSPORT_LOCAL, domain_of(r->address));
-	if (r->transport == TRANSPORT_DISCARD || r->transport == TRANSPORT_HOLD)
-		return scheduler_destination(s, r->transport, (struct str){NULL, 0});
+	if (r->transport == TRANSPORT_DISCARD)
+		return scheduler_destination(s, TRANSPORT_DISCARD, (struct str){NULL, 0});
+	if (r->transport == TRANSPORT_HOLD)
+		return scheduler_destination(s, TRANSPORT_HOLD, r->nexthop);
 	return scheduler_destination(s, TRANSPORT_REMOTE, r->nexthop);
 }
 

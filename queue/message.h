@@ -32,6 +32,7 @@ enum message_flags {
 	MESSAGE_HOLD = 8,     /* what of it was under way when an operator held it is held, too */
 	MESSAGE_DELETED = 16, /* what was under way when an operator deleted it is not tried again */
 	MESSAGE_SUCCESS = 32, /* some recipient's delivery is to be reported (NOTIFY=SUCCESS) */
+	MESSAGE_RELEASED = 64, /* an operator let it go: no route holds it again */
 };
 
 struct message {

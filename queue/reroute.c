@@ -111,20 +111,16 @@ static void ask_domain(struct reroute *r, struct str address)
 
 /* --- messages ----------------------------------------------------------- */
 
-/* Mail that goes to others, and what was released from a route that said hold. */
 static bool has_route(const struct message_recipient *r, const struct job *job)
 {
-	if (r->state & (RECIPIENT_DONE | RECIPIENT_FAILED))
-		return false;
-	return job->to->transport == TRANSPORT_REMOTE ||
-	       (job->to->transport == TRANSPORT_HOLD && r->state == RECIPIENT_READY);
+	return job->to->transport == TRANSPORT_REMOTE &&
+	       (r->state & (RECIPIENT_DONE | RECIPIENT_FAILED)) == 0;
 }
 
 static bool may_have_route(const struct message *m)
 {
 	for (size_t i = 0; i < m->job_count; i++)
-		if (m->jobs[i].to->transport == TRANSPORT_REMOTE ||
-		    m->jobs[i].to->transport == TRANSPORT_HOLD)
+		if (m->jobs[i].to->transport == TRANSPORT_REMOTE)
 			return true;
 	return false;
 }
@@ -141,28 +137,28 @@ static void collect(struct reroute *r, struct message *m)
 	free(jobs);
 }
 
+static bool is_other_route(const struct domain_route *d, const struct job *job)
+{
+	return d->transport != job->to->transport ||
+	       (d->transport == TRANSPORT_REMOTE &&
+		   !str_eq(d->nexthop, destination_name(job->to)));
+}
+
 /* Each recipient with its route as it will be; true when one has another than before. */
 static bool plan(const struct reroute *r, const struct message *m, struct recipient *list)
 {
 	uint16_t *jobs = xreallocarray(NULL, m->recipient_count, sizeof(*jobs));
-	bool changed = false;
+	bool changed = active_routes(m, list);
 	message_jobs(m, jobs);
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		const struct job *job = &m->jobs[jobs[i]];
-		uint16_t number = (uint16_t)i;
-		list[i] = (struct recipient){.address = message_address(m, number),
-		    .original = message_original(m, number),
-		    .nexthop = destination_name(job->to),
-		    .transport = job->to->transport};
-		if (!has_route(&message_recipients(m)[i], job))
-			continue;
 		const struct domain_route *d = find_domain(r, list[i].address);
-		if (d == NULL || !d->known)
+		if (!has_route(&message_recipients(m)[i], job) || d == NULL || !d->known ||
+		    !is_other_route(d, job))
 			continue;
-		changed = changed || job->to->transport == TRANSPORT_HOLD ||
-			  d->transport != job->to->transport ||
-			  (d->transport == TRANSPORT_REMOTE &&
-			      !str_eq(d->nexthop, destination_name(job->to)));
+		if (d->transport == TRANSPORT_HOLD && !d->refused && (m->flags & MESSAGE_RELEASED))
+			continue;
+		changed = true;
 		list[i].transport = d->transport;
 		list[i].nexthop = d->nexthop;
 	}
@@ -175,7 +171,6 @@ static void stop_waiting(struct reroute *r, struct message *m, struct job *job)
 {
 	struct active *a = r->active;
 	uint16_t number;
-	scheduler_withdraw(a->scheduler, job);
 	while ((number = message_take_waiting(m, job)) != RECIPIENT_NONE) {
 		const struct domain_route *d = find_domain(r, message_address(m, number));
 		const struct why why = {.status = STR("5.7.1"),
@@ -284,17 +279,10 @@ void reroute_on_changed(void *ctx, uint32_t generation)
 	reroute_begin(r);
 }
 
-static void on_unrouted(void *ctx)
-{
-	reroute_begin(ctx);
-}
-
 void reroute_init(struct reroute *r, struct active *active, struct router *router)
 {
 	*r = (struct reroute){.active = active, .router = router};
 	r->timer = loop_timer(step, r);
-	active->on_unrouted = on_unrouted;
-	active->unrouted_ctx = r;
 }
 
 void reroute_reset(struct reroute *r)

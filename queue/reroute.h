@@ -2,8 +2,8 @@
  *
  * Mail that waits for other servers when routes change: directory is asked for
  * every domain of it, and what has another route now is moved to its new
- * destination, or held, discarded or failed as the new route says. So is what an
- * operator released from a route that said hold.
+ * destination, or held, discarded or failed as the new route says. What an operator
+ * released is not held again.
  *
  * It goes through the active set a few hundred messages at a time. What is under
  * way is moved when it waits again. Mail for a domain that is ours by now stays on

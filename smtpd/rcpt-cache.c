@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * Each entry is one allocation: itself, its targets, their strings.
+ * Each entry is one allocation: itself, its targets, their strings. What is said of
+ * another's domain holds for all its addresses, so it is kept once, under "@domain";
+ * no address is written so.
  */
 #include "smtpd/rcpt-cache.h"
 #include "common/hash.h"
@@ -24,6 +26,7 @@ struct rcpt_cache {
 	TAILQ_HEAD(, entry) used; /* most recently used last */
 	size_t octets;
 	uint32_t generation;
+	struct target elsewhere; /* of the answer last given for another's domain */
 };
 
 static struct str key_of(const void *entry)
@@ -71,20 +74,42 @@ void rcpt_cache_generation(struct rcpt_cache *c, uint32_t generation)
 	c->generation = generation;
 }
 
+/* "@domain" */
+static struct str domain_key(struct str address)
+{
+	size_t at = str_rfind(address, '@');
+	return at == address.n ? address : str_skip(address, at);
+}
+
+static struct entry *find(struct rcpt_cache *c, struct str key, uint64_t now_ms)
+{
+	struct entry *e = hash_find(c->entries, key);
+	if (e != NULL && now_ms >= e->until_ms) {
+		drop(c, e);
+		e = NULL;
+	}
+	if (e == NULL)
+		return NULL;
+	TAILQ_REMOVE(&c->used, e, used);
+	TAILQ_INSERT_TAIL(&c->used, e, used);
+	return e;
+}
+
 bool rcpt_cache_find(
     struct rcpt_cache *c, struct str address, uint64_t now_ms, struct smtp_rcpt_answer *answer)
 {
-	struct entry *e = hash_find(c->entries, address);
+	struct entry *e = find(c, address, now_ms);
+	if (e == NULL)
+		e = find(c, domain_key(address), now_ms);
 	if (e == NULL)
 		return false;
-	if (now_ms >= e->until_ms) {
-		drop(c, e);
-		return false;
-	}
-	TAILQ_REMOVE(&c->used, e, used);
-	TAILQ_INSERT_TAIL(&c->used, e, used);
 	*answer = (struct smtp_rcpt_answer){
 	    .verdict = e->verdict, .targets = e->targets, .target_count = e->target_count};
+	if (e->verdict != RCPT_NOT_OURS)
+		return true;
+	c->elsewhere = e->targets[0];
+	c->elsewhere.address = address;
+	answer->targets = &c->elsewhere;
 	return true;
 }
 
@@ -127,12 +152,14 @@ static struct entry *entry_new(
 static bool is_worth_keeping(const struct smtp_rcpt_answer *answer)
 {
 	return answer->verdict == RCPT_LOCAL || answer->verdict == RCPT_NO_MAILBOX ||
-	       answer->verdict == RCPT_NOT_OURS;
+	       (answer->verdict == RCPT_NOT_OURS && answer->target_count == 1);
 }
 
 void rcpt_cache_put(struct rcpt_cache *c, struct str address, uint64_t now_ms,
     const struct smtp_rcpt_answer *answer)
 {
+	if (answer->verdict == RCPT_NOT_OURS)
+		address = domain_key(address);
 	struct entry *old = hash_find(c->entries, address);
 	if (old != NULL)
 		drop(c, old);

@@ -21,7 +21,7 @@ struct rcpt_cache;
 
 struct rcpt_cache *rcpt_cache_new(void);
 void rcpt_cache_free(struct rcpt_cache *c);
-/* What *answer points to lives until the cache is next called. */
+/* What *answer points to lives until the cache is next called, and as long as `address`. */
 bool rcpt_cache_find(
     struct rcpt_cache *c, struct str address, uint64_t now_ms, struct smtp_rcpt_answer *answer);
 void rcpt_cache_put(struct rcpt_cache *c, struct str address, uint64_t now_ms,

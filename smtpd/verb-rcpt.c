@@ -157,25 +157,36 @@ static enum smtp_status add_targets(struct smtp_server *s, const struct smtp_rcp
 	return answer->target_count == 0 ? STATUS_LOCAL_ERROR : STATUS_TOO_MANY_RCPTS;
 }
 
-static enum smtp_status add_remote(struct smtp_server *s)
+/* Where it goes is directory's word; whether we take it is ours. */
+static enum smtp_status add_remote(struct smtp_server *s, const struct smtp_rcpt_answer *answer)
 {
-	struct transaction *t = &s->txn;
-	struct str local_part, domain;
-	if (!s->own_network && !t->rcpt.is_postmaster)
+	if (!s->own_network && !s->txn.rcpt.is_postmaster)
 		return STATUS_RELAY_DENIED;
-	if (!address_split(t->rcpt.address, &local_part, &domain) || domain.n > NEXTHOP_MAX)
-		return STATUS_BAD_RECIPIENT;
-	return add(t, t->rcpt.address, domain, TRANSPORT_REMOTE) ? STATUS_RCPT_OK
-								 : STATUS_TOO_MANY_RCPTS;
+	return add_targets(s, answer);
+}
+
+/* An enhanced code of a permanent failure in front of the operator's words is taken off them. */
+static struct str take_code(struct str *text)
+{
+	size_t n = str_find(*text, ' ');
+	struct str code = str_head(*text, n);
+	if (code.n == 0 || !reply_is_valid(550, code))
+		return (struct str){NULL, 0};
+	*text = str_trim(str_skip(*text, n));
+	return code;
 }
 
 /* Replies itself when the operator has words of his own for it. */
 static enum smtp_status refuse(struct smtp_server *s, struct str text)
 {
-	if (text.n == 0)
-		return STATUS_RCPT_REFUSED;
 	struct reply reply = *reply_of(STATUS_RCPT_REFUSED);
-	reply.text = text;
+	struct str code = take_code(&text);
+	if (text.n == 0 && code.n == 0)
+		return STATUS_RCPT_REFUSED;
+	if (code.n > 0)
+		reply.enhanced = code;
+	if (text.n > 0)
+		reply.text = text;
 	smtp_conclude_reply(s, &reply);
 	return STATUS_NONE;
 }
@@ -186,7 +197,7 @@ static enum smtp_status decide(struct smtp_server *s, const struct smtp_rcpt_ans
 	case RCPT_LOCAL:
 		return add_targets(s, answer);
 	case RCPT_NOT_OURS:
-		return add_remote(s);
+		return add_remote(s, answer);
 	case RCPT_NO_MAILBOX:
 		return STATUS_USER_UNKNOWN;
 	case RCPT_REFUSED:

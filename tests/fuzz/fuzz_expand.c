@@ -4,6 +4,7 @@
  * keeps its caps, and lists nobody twice. Input: addresses, one a line, NUL, aliases.
  */
 #include "common/mem.h"
+#include "common/nexthop.h"
 #include "directory/tables.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const texts[TABLE_COUNT] = {
     [TABLE_DOMAINS] = "a.example\nb.example\nc.example\n",
     [TABLE_USERS] = "a@a.example:*\nb@a.example:*\na@b.example:*\n",
-    [TABLE_ALIASES] = "",
+    [TABLE_ROUTES] = "b.example lmtp:b\nc.example hold\n.d.example error no\n* relay:r\n",
 };
 
 static void load(struct tables *t, struct str aliases)
@@ -32,10 +33,16 @@ static void load(struct tables *t, struct str aliases)
 
 static void check(const struct expansion *x)
 {
-	if (x->count > EXPANSION_MAX || (x->status == EXPAND_OK) != (x->count > 0))
+	bool any = x->status == EXPAND_OK || x->status == EXPAND_NOT_OURS;
+	if (x->count > EXPANSION_MAX || any != (x->count > 0) ||
+	    (x->status == EXPAND_NOT_OURS && x->count != 1))
 		abort();
 	for (size_t i = 0; i < x->count; i++) {
 		if (x->targets[i].address.n == 0 || x->targets[i].address.n > ADDRESS_MAX)
+			abort();
+		struct nexthop n;
+		if (x->targets[i].transport == TRANSPORT_REMOTE &&
+		    !nexthop_parse(x->targets[i].nexthop, &n))
 			abort();
 		for (size_t k = 0; k < i; k++)
 			if (str_eq(x->targets[i].address, x->targets[k].address))

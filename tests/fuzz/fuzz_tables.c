@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * The text tables: any octets as domains, users and aliases, separated by NUL;
+ * The text tables: any octets as domains, users, aliases and so on, separated by NUL;
  * checked against each other as `postern table build` does.
  */
 #include "common/mem.h"
 #include "directory/alias.h"
+#include "directory/records.h"
 #include "directory/tables.h"
 
 #include <stdlib.h>
@@ -13,15 +14,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fill(struct tables *t, const uint8_t *data, size_t size)
 {
-	static const char *const names[TABLE_COUNT] = {"domains", "users", "aliases"};
 	struct str rest = str_from(data, size);
 	for (size_t i = 0; i < TABLE_COUNT; i++) {
 		struct str text = i + 1 < TABLE_COUNT ? str_head(rest, str_find(rest, '\0')) : rest;
 		rest = str_skip(rest, text.n + 1);
-		t->texts[i].path = xstrdup(names[i]);
+		t->texts[i].path = xstrdup(table_name((enum table_id)i));
 		t->texts[i].buf = BUF_INIT(TABLE_TEXT_MAX);
 		buf_append_str(&t->texts[i].buf, text);
 		table_init(&t->tables[i], (enum table_id)i, t->texts[i].path);
+	}
+}
+
+static bool is_record(enum table_id id, struct str value)
+{
+	struct route_record route;
+	struct tls_record tls;
+	struct login_record login;
+	switch (id) {
+	case TABLE_ROUTES:
+		return route_get(value, &route);
+	case TABLE_TLS:
+		return tls_get(value, &tls);
+	case TABLE_LOGINS:
+		return login_get(value, &login);
+	default:
+		return true;
 	}
 }
 
@@ -39,6 +56,8 @@ static void check_records(const struct tables *t)
 				abort();
 			pool_reset(pool);
 			if (id == TABLE_ALIASES && !alias_get(e->value, pool, &targets, &count))
+				abort();
+			if (!is_record((enum table_id)id, e->value))
 				abort();
 			if (table_find(&t->tables[id], e->key) != e)
 				abort();

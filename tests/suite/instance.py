@@ -123,12 +123,13 @@ def reachable_prefix(user, fallback):
 
 
 class Instance:
-    """`conf` adds to and replaces the options below; a None takes one away."""
+    """`conf` adds to and replaces the options below; a None takes one away. `tables` are texts of
+    tables beside users: {"routes": "example.net relay:inside\\n"}."""
 
     domain = "example.test"
     live = []
 
-    def __init__(self, conf=None, users=("ann", "bob"), user=None, spool=None, base=None):
+    def __init__(self, conf=None, users=("ann", "bob"), user=None, spool=None, base=None, tables=None):
         self.user = user or ordinary_user()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="postern-", dir=base))
         self.directory.chmod(0o755)
@@ -156,7 +157,7 @@ class Instance:
         }
         try:
             self.configure(**(conf or {}))
-            self.write_tables(users)
+            self.write_tables(users, tables or {})
         except BaseException:
             shutil.rmtree(self.directory)
             raise
@@ -177,15 +178,18 @@ class Instance:
         fresh.rename(path)
 
     def configure(self, **conf):
-        """Keys as in the file; `listen_smtp`, say, stands for the title that Python cannot spell."""
+        """Keys as in the file, sections with their titles: {"relay inside": {...}, 'destination
+        "example.net"': {...}}; `listen_smtp`, say, stands for what Python cannot spell."""
         for key, value in conf.items():
-            key = key.replace("listen_", "listen ")
+            for kind in ("listen", "relay", "lmtp"):
+                if key.startswith(kind + "_"):
+                    key = key.replace("_", " ", 1)
             self.options.pop(key, None)
             if value is not None:
                 self.options[key] = value
         self.write("postern.conf", conf_text(self.options))
 
-    def write_tables(self, users):
+    def write_tables(self, users, more):
         """Domains and users as text; passwords are hashed cheaply. Builds the tables."""
         lines = []
         for name in users:
@@ -195,6 +199,12 @@ class Instance:
         self.write("tables/domains", f"{self.domain}\n")
         self.write("tables/users", "".join(lines))
         self.write("tables/aliases", "")
+        self.set_tables(**more)
+
+    def set_tables(self, **texts):
+        """Replaces these text tables, and builds: set_tables(routes="* relay:inside\\n")."""
+        for name, text in texts.items():
+            self.write(f"tables/{name}", text)
         self.postern("table", "build", check=True)
 
     # --- Commands -------------------------------------------------------------

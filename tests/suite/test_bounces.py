@@ -96,7 +96,7 @@ def report(raw):
         assert not part.defects
     for line in raw.split(b"\r\n"):
         assert len(line) <= 998 and b"\n" not in line
-    return message, text.get_content(), about, recipients, rest
+    return message, text.get_content().replace("\r\n", "\n"), about, recipients, rest
 
 
 def one_report(one, name="bob"):
@@ -119,7 +119,7 @@ def test_another_servers_refusal_is_reported(relay, sink):
     assert recipient["Diagnostic-Code"] == "smtp; 550 5.1.1 there is nobody of that name"
     assert "Remote-MTA" in recipient
     assert returned.get_content_type() == "message/rfc822"
-    assert returned.get_content().get_content() == "How are you?\n"
+    assert returned.get_content().get_content().strip() == "How are you?"
     one.wait_queue_empty()
     one.wait_log("sender non-delivery notification")
 
@@ -225,7 +225,7 @@ def test_faults_in_templates_are_found_by_check(make):
 
 
 def test_a_kill_between_loses_nothing(relay, sink):
-    """However often queue dies, every sender is told, and mostly once."""
+    """However often queue dies, every sender is told, and once: a notice made again is found by its token."""
     sink.replies["RCPT"] = "550 no"
     one = relay()
     count = 40
@@ -237,8 +237,7 @@ def test_a_kill_between_loses_nothing(relay, sink):
             one.wait_ready()
     one.wait_queue_empty()
     told = [int(n) for raw in one.fetch("bob") for n in re.findall(rb"Subject: number (\d+)", raw)]
-    assert set(told) == set(range(count))
-    assert len(told) <= count + 4 * 20
+    assert sorted(told) == list(range(count))
 
 
 def test_routes_that_change_move_what_waits(relay, sink):

@@ -44,10 +44,9 @@ static void fill_users(struct tables *t, const char *text)
 void fixture_tables(struct tables *t, const char *domains, const char *users, const char *aliases,
     const struct expand_rules *rules)
 {
-	static const char *const files[TABLE_COUNT] = {"domains", "users", "aliases"};
 	*t = (struct tables){.dir = "", .dirfd = -1};
 	for (size_t i = 0; i < TABLE_COUNT; i++) {
-		t->texts[i].path = xstrdup(files[i]);
+		t->texts[i].path = xstrdup(table_name((enum table_id)i));
 		t->texts[i].buf = BUF_INIT(TABLE_TEXT_MAX);
 		t->texts[i].exists = true;
 		table_init(&t->tables[i], (enum table_id)i, t->texts[i].path);

@@ -40,16 +40,18 @@ static struct smtp_rcpt_answer look_up(struct str address)
 	    {.address = {"bob@example.org", 15}, .transport = TRANSPORT_LOCAL}};
 	static const struct target admin = {
 	    .address = {"admin@example.org", 17}, .transport = TRANSPORT_LOCAL};
-	static struct target same;
+	static struct target same, elsewhere;
 	struct str local_part, domain;
 	address_split(address, &local_part, &domain);
 	same = (struct target){.address = address, .transport = TRANSPORT_LOCAL};
+	elsewhere = (struct target){
+	    .address = address, .nexthop = domain, .transport = TRANSPORT_REMOTE};
 	if (str_eq(domain, STR("catchall.example")))
 		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, team, 1};
 	if (str_eq(address, STR("postmaster@mx.example.org")))
 		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, &admin, 1};
 	if (!str_eq(domain, STR("example.org")))
-		return (struct smtp_rcpt_answer){.verdict = RCPT_NOT_OURS};
+		return (struct smtp_rcpt_answer){RCPT_NOT_OURS, {NULL, 0}, &elsewhere, 1};
 	if (is_one_of(address, mailboxes))
 		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, &same, 1};
 	if (str_caseeq(local_part, STR("postmaster")))
@@ -58,6 +60,9 @@ static struct smtp_rcpt_answer look_up(struct str address)
 		return (struct smtp_rcpt_answer){RCPT_LOCAL, {NULL, 0}, team, 2};
 	if (str_eq(local_part, STR("temp")))
 		return (struct smtp_rcpt_answer){.verdict = RCPT_TEMPORARY};
+	if (str_eq(local_part, STR("coded")))
+		return (struct smtp_rcpt_answer){
+		    RCPT_REFUSED, STR("5.1.6 Moved to example.net"), NULL, 0};
 	if (str_eq(local_part, STR("blocked")))
 		return (struct smtp_rcpt_answer){RCPT_REFUSED, STR("Not by mail, please"), NULL, 0};
 	return (struct smtp_rcpt_answer){.verdict = RCPT_NO_MAILBOX};

@@ -62,7 +62,11 @@ static bool on_rcpt_query(void *ctx, const struct msg_rcpt_query *m, int *fds)
 		return true;
 	if (memmem(m->address.p, m->address.n, "@example.org", 12) != NULL)
 		answer.verdict = m->address.p[0] == 'x' ? RCPT_NO_MAILBOX : RCPT_LOCAL;
-	answer.targets_count = answer.verdict == RCPT_LOCAL;
+	if (answer.verdict == RCPT_NOT_OURS) {
+		self.transport = TRANSPORT_REMOTE;
+		self.nexthop = str_skip(m->address, str_rfind(m->address, '@') + 1);
+	}
+	answer.targets_count = answer.verdict != RCPT_NO_MAILBOX;
 	msg_rcpt_answer_send(st->directory, &answer, NULL);
 	return true;
 }

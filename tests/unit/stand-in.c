@@ -8,7 +8,11 @@
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
+#include "common/msg-queue-directory.h"
 #include "common/msg-queue-local.h"
+#include "common/msg-queue-remote.h"
+#include "common/msg-remote-directory.h"
+#include "common/msg-remote-resolver.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
 #include "common/service.h"
@@ -78,9 +82,32 @@ static void on_admission(int fd, unsigned worker, unsigned workers)
 	close(fd);
 }
 
+static void on_lmtp(uint32_t cookie, int fd, int error)
+{
+	if (fd < 0)
+		log_message(LOG_INFO, "lmtp %u failed: %s", cookie, strerror(error));
+	else
+		log_message(LOG_INFO, "lmtp %u: wrote %zd", cookie, write(fd, "hello", 5));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* deliver-remote asks for every socket and one that there is not; smtpd, which must not ask, asks
+ * when there is one of its name. */
+static void ask_for_sockets(const struct conf *conf)
+{
+	bool may = strcmp(name, "deliver-remote") == 0;
+	for (size_t i = 0; i < conf->lmtp_count; i++)
+		if (may || strcmp(name, conf->lmtps[i].name) == 0)
+			service_connect_lmtp((uint32_t)i, conf->lmtps[i].name);
+	if (may && conf->lmtp_count > 0)
+		service_connect_lmtp(99, "no-such-section");
+}
+
 static void on_reload(const struct conf *conf)
 {
 	log_message(LOG_INFO, "reload: %s", conf->hostname);
+	ask_for_sockets(conf);
 	while (listener_count > 0)
 		close(listeners[--listener_count]);
 }
@@ -96,6 +123,7 @@ int main(int argc, char **argv)
 	    .on_listener = on_listener,
 	    .on_admission = on_admission,
 	    .on_reload = on_reload,
+	    .on_lmtp = on_lmtp,
 	};
 	return service_main(&service, argc, argv);
 }

@@ -18,12 +18,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS = 2, ROWS = 4 + 2 * WORKERS, PATIENCE_MS = 20 * 1000, TIMEOUT_S = 60 };
+enum { WORKERS = 2, ROWS = 5 + 3 * WORKERS, PATIENCE_MS = 20 * 1000, TIMEOUT_S = 60 };
+/* 7 edges with the workers at one end, 3 without; each pair is seen at both ends. */
+enum { PAIRS = 7 * WORKERS + 3 };
 
 static const char *const programs[] = {
     "directory", "resolver", "deliver-local", "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd"};
@@ -281,14 +284,13 @@ START_TEST(everything_starts_and_is_wired)
 {
 	start();
 	ck_assert(all_ready());
-	/* 4 edges with the workers at one end, 2 without; each pair is seen at both ends. */
-	await_log(": peer ", 2 * (4 * WORKERS + 2));
+	await_log(": peer ", 2 * PAIRS);
 	await_log(": listener 1 127.0.0.1", WORKERS);
 	await_log(": listener 2 127.0.0.1", WORKERS);
 	await_log(": listener 3 -", WORKERS);
 	await_log(": listener 4 -", 1);
-	await_log(": admission 0 of 2", 2);
-	await_log(": admission 1 of 2", 2);
+	await_log(": admission 0 of 2", 3);
+	await_log(": admission 1 of 2", 3);
 	stop();
 	/* in reverse order, nothing left */
 	char *log = read_file("log");
@@ -311,9 +313,10 @@ static bool is_another(void)
 
 START_TEST(whatever_is_killed_comes_back_and_is_wired_again)
 {
-	static const size_t edges_of[] = {2 * WORKERS + 1, 1, WORKERS + 1, WORKERS + 1, 2, 2};
+	static const size_t edges_of[] = {
+	    3 * WORKERS + 2, WORKERS, 1, 3, 2 * WORKERS + 2, WORKERS + 1, 2, 2};
 	start();
-	size_t peers = 2 * (4 * WORKERS + 2);
+	size_t peers = 2 * PAIRS;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
 		before = row_of(programs[i], 0);
 		ck_assert_int_eq(kill(before.pid, i % 2 ? SIGKILL : SIGABRT), 0);
@@ -321,7 +324,7 @@ START_TEST(whatever_is_killed_comes_back_and_is_wired_again)
 		ck_assert_uint_eq(row_of(programs[i], 0).restarts, 1);
 		await_log(": peer ", peers += 2 * edges_of[i]);
 	}
-	ck_assert_uint_eq(count_in_log("ended: signal"), 6);
+	ck_assert_uint_eq(count_in_log("ended: signal"), sizeof(programs) / sizeof(programs[0]));
 	stop();
 }
 END_TEST
@@ -395,6 +398,69 @@ START_TEST(a_reload_reaches_every_program)
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	close(fd);
 	ck_assert_uint_ne(old, pop3_port);
+	stop();
+}
+END_TEST
+
+static void reload_with(const char *more)
+{
+	struct control_answer answer = {.ok = false};
+	write_conf("two.example.test", more);
+	ck_assert_int_eq(control_ask(&ctx, CONTROL_RELOAD, &answer), EX_OK);
+	ck_assert_msg(answer.ok, "%.*s", STR_ARG(buf_str(&answer.text)));
+	buf_release(&answer.text);
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	return fd;
+}
+
+/* deliver-remote gets what the configuration names, connected, and a reason for all else. */
+START_TEST(lmtp_sockets_are_connected_to)
+{
+	char got[8] = "";
+	int fd = listen_at(in_dir("lmtp"));
+	start();
+	reload_with("lmtp dovecot { socket = lmtp }\nlmtp away { socket = nothing-here }\n"
+		    "lmtp file { socket = postern.conf }\n");
+	await_log(": lmtp 0: wrote 5", WORKERS);
+	await_log(": lmtp 1 failed: No such file or directory", WORKERS);
+	await_log(": lmtp 2 failed: Connection refused", WORKERS);
+	await_log(": lmtp 99 failed: No such file or directory", WORKERS);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		ck_assert_int_ge(client, 0);
+		ck_assert_int_eq(read(client, got, sizeof(got) - 1), 5);
+		ck_assert_str_eq(got, "hello");
+		close(client);
+	}
+	close(fd);
+	ck_assert(all_ready());
+	stop();
+}
+END_TEST
+
+static bool smtpd_was_killed(void)
+{
+	return all_ready() && find_row("smtpd", 0).restarts > 0 && find_row("smtpd", 1).restarts > 0;
+}
+
+/* Any other program that asks is taken for one that went wrong. */
+START_TEST(nobody_else_may_ask_for_lmtp_sockets)
+{
+	int fd = listen_at(in_dir("lmtp"));
+	start();
+	reload_with("lmtp smtpd { socket = lmtp }\n");
+	await_log(": lmtp 0: wrote 5", WORKERS); /* deliver-remote's */
+	ck_assert(eventually(smtpd_was_killed));
+	ck_assert_uint_eq(count_in_log(": lmtp 0: wrote 5"), WORKERS);
+	close(fd);
 	stop();
 }
 END_TEST
@@ -556,6 +622,8 @@ int main(void)
 	tcase_add_test(tc, without_control_all_leave_and_a_fresh_start_finds_its_place);
 	tcase_add_test(tc, a_second_start_is_refused);
 	tcase_add_test(tc, a_reload_reaches_every_program);
+	tcase_add_test(tc, lmtp_sockets_are_connected_to);
+	tcase_add_test(tc, nobody_else_may_ask_for_lmtp_sockets);
 	tcase_add_test(tc, a_bad_configuration_changes_nothing);
 	tcase_add_test(tc, the_log_is_opened_anew);
 	tcase_add_test(tc, a_program_that_refuses_stops_the_start);

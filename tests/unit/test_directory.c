@@ -8,6 +8,8 @@
 #include "common/mem.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-directory.h"
+#include "common/msg-queue-directory.h"
+#include "common/msg-remote-directory.h"
 #include "directory/live.h"
 #include "directory/map.h"
 #include "directory/server.h"
@@ -18,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char *dir;
@@ -46,7 +49,20 @@ static struct {
 	char ticket[TICKET_SIZE];
 	unsigned answers_before; /* login answers that had come when the grant came */
 } granted;
-static uint32_t generation;
+static struct {
+	unsigned answers;
+	uint32_t cookie;
+	uint8_t verdict;
+	char text[REASON_MAX + 1];
+	char targets[1024];
+} route;
+static struct {
+	unsigned answers;
+	uint32_t cookie;
+	uint8_t verdict;
+	char all[2048]; /* "target tls[ implicit] login password names... fingerprints..." */
+} hop;
+static uint32_t generation, routes_generation, hops_generation;
 static unsigned generations, closed;
 
 static void copy(char *to, size_t size, struct str s)
@@ -111,6 +127,71 @@ static bool on_grant(void *ctx, const struct msg_session_grant *m, int *fds)
 	return true;
 }
 
+static bool on_address_answer(void *ctx, const struct msg_address_answer *m, int *fds)
+{
+	size_t n = 0;
+	(void)ctx;
+	(void)fds;
+	route.answers++;
+	route.cookie = m->cookie;
+	route.verdict = m->verdict;
+	copy(route.text, sizeof(route.text), m->text);
+	route.targets[0] = '\0';
+	for (size_t i = 0; i < m->targets_count; i++)
+		n += (size_t)snprintf(route.targets + n, sizeof(route.targets) - n,
+		    "%s%.*s/%d/%.*s", i > 0 ? " " : "", STR_ARG(m->targets[i].address),
+		    m->targets[i].transport, STR_ARG(m->targets[i].nexthop));
+	return true;
+}
+
+static bool on_routes_changed(void *ctx, const struct msg_routes_changed *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	routes_generation = m->generation;
+	return true;
+}
+
+static bool on_hop_answer(void *ctx, const struct msg_hop_answer *m, int *fds)
+{
+	size_t n;
+	(void)ctx;
+	(void)fds;
+	hop.answers++;
+	hop.cookie = m->cookie;
+	hop.verdict = m->verdict;
+	if (m->verdict != HOP_OK) {
+		copy(hop.all, sizeof(hop.all), m->text);
+		ck_assert_uint_eq(m->target.n + m->login.n + m->password.n, 0);
+		return true;
+	}
+	n = (size_t)snprintf(hop.all, sizeof(hop.all), "%.*s %d%s", STR_ARG(m->target), m->tls,
+	    m->implicit_tls ? " implicit" : "");
+	if (m->login.n > 0)
+		n += (size_t)snprintf(hop.all + n, sizeof(hop.all) - n, " %.*s/%.*s",
+		    STR_ARG(m->login), STR_ARG(m->password));
+	for (size_t i = 0; i < m->names_count; i++)
+		n += (size_t)snprintf(
+		    hop.all + n, sizeof(hop.all) - n, " %.*s", STR_ARG(m->names[i].name));
+	for (size_t i = 0; i < m->fingerprints_count; i++)
+		n += (size_t)snprintf(hop.all + n, sizeof(hop.all) - n, " %02x..%02x",
+		    (unsigned char)m->fingerprints[i].sha256.p[0],
+		    (unsigned char)m->fingerprints[i].sha256.p[31]);
+	return true;
+}
+
+static bool on_hops_changed(void *ctx, const struct msg_hops_changed *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	hops_generation = m->generation;
+	return true;
+}
+
+static const struct queue_directory_client_handlers queue_handlers = {
+    .address_answer = on_address_answer, .routes_changed = on_routes_changed};
+static const struct remote_directory_client_handlers remote_handlers = {
+    .hop_answer = on_hop_answer, .hops_changed = on_hops_changed};
 static const struct smtpd_directory_client_handlers smtpd_handlers = {
     .rcpt_answer = on_rcpt_answer, .directory_generation = on_generation};
 static const struct pop3d_directory_client_handlers pop3d_handlers = {
@@ -157,6 +238,18 @@ static struct channel *as_pop3d(unsigned instance)
 	    &pop3d_handlers, NULL, on_closed);
 }
 
+static struct channel *as_queue(void)
+{
+	return channel_new(half(EDGE_queue_directory, 0), &queue_directory_client, &queue_handlers,
+	    NULL, on_closed);
+}
+
+static struct channel *as_remote(unsigned instance)
+{
+	return channel_new(half(EDGE_remote_directory, instance), &remote_directory_client,
+	    &remote_handlers, NULL, on_closed);
+}
+
 static struct channel *as_session(void)
 {
 	return channel_new(half(EDGE_directory_session, 0), &directory_session_server,
@@ -170,6 +263,24 @@ static void ask(struct channel *smtpd, const char *address)
 	ck_assert(msg_rcpt_query_send(smtpd, &m, NULL));
 	UNTIL(rcpt.answers > before);
 	ck_assert_uint_eq(rcpt.cookie, 7);
+}
+
+static void ask_route(struct channel *queue, const char *address)
+{
+	const struct msg_address_query m = {.cookie = 11, .address = str_from_cstr(address)};
+	unsigned before = route.answers;
+	ck_assert(msg_address_query_send(queue, &m, NULL));
+	UNTIL(route.answers > before);
+	ck_assert_uint_eq(route.cookie, 11);
+}
+
+static void ask_hop(struct channel *remote, const char *nexthop)
+{
+	const struct msg_hop_query m = {.cookie = 13, .nexthop = str_from_cstr(nexthop)};
+	unsigned before = hop.answers;
+	ck_assert(msg_hop_query_send(remote, &m, NULL));
+	UNTIL(hop.answers > before);
+	ck_assert_uint_eq(hop.cookie, 13);
 }
 
 static void send_login(struct channel *pop3d, const char *user, const char *password)
@@ -244,7 +355,7 @@ static const struct {
     {"void@example.org", RCPT_LOCAL, "void@example.org/3", ""},
     {"gone@example.org", RCPT_REFUSED, "", "has left"},
     {"eve@example.org", RCPT_NO_MAILBOX, "", ""},
-    {"ann@elsewhere.example", RCPT_NOT_OURS, "", ""},
+    {"ann@elsewhere.example", RCPT_NOT_OURS, "ann@elsewhere.example/2", ""},
     {"postmaster@xn--mnchen-3ya.example", RCPT_LOCAL, "root@example.org/1", ""},
     {"Postmaster", RCPT_LOCAL, "root@example.org/1", ""},
 };
@@ -262,6 +373,148 @@ START_TEST(rcpt_answers)
 		ck_assert_uint_eq(rcpt.generation, generation);
 	}
 	channel_free(smtpd);
+}
+END_TEST
+
+static const struct {
+	const char *address;
+	uint8_t verdict;
+	const char *targets, *text;
+} route_queries[] = {
+    {"ann@example.org", RCPT_LOCAL, "ann@example.org/1/", ""},
+    {"team@example.org", RCPT_LOCAL,
+	"friend@elsewhere.example/2/relay:all ann@example.org/1/", ""},
+    {"eve@example.org", RCPT_NO_MAILBOX, "", ""},
+    {"ann@far.example", RCPT_NOT_OURS, "ann@far.example/2/smtp:[mx.far.example]", ""},
+    {"ann@wait.example", RCPT_NOT_OURS, "ann@wait.example/4/relay:all", ""},
+    {"ann@shut.example", RCPT_REFUSED, "", "5.1.2 closed"},
+};
+
+static char *all_name = (char *)(uintptr_t) "all", *plain_name = (char *)(uintptr_t) "plain";
+static struct conf_relay conf_relays[] = {
+    {.tls = TLS_VERIFY, .implicit_tls = true},
+    {.tls = TLS_MAY},
+    {.tls = TLS_ENCRYPT},
+};
+
+/* Relays, and tables for the way out. */
+static void write_ways(void)
+{
+	char *path = xasprintf("%s/logins", dir);
+	conf_relays[0].name = all_name;
+	conf_relays[0].host = (char *)(uintptr_t) "smtp:[smtp.provider.example]:465";
+	conf_relays[0].login = (char *)(uintptr_t) "smarthost";
+	conf_relays[1].name = plain_name;
+	conf_relays[1].host = (char *)(uintptr_t) "[192.0.2.1]";
+	conf_relays[2].name = (char *)(uintptr_t) "lost";
+	conf_relays[2].host = (char *)(uintptr_t) "[192.0.2.2]";
+	conf_relays[2].login = (char *)(uintptr_t) "gone";
+	conf.relays = conf_relays;
+	conf.relay_count = 3;
+	conf.remote.tls = TLS_DANE;
+	fixture_write(dir, "routes",
+	    "far.example smtp:[mx.far.example]\nwait.example hold\nshut.example error 5.1.2 "
+	    "closed\n");
+	fixture_write(dir, "tls",
+	    "far.example verify\nmx.far.example verify mx.far.example .far.example\n"
+	    ".near.example encrypt\nsmtp:[mx.near.example]:26 none\n[192.0.2.1] may\n"
+	    "pinned.example fingerprint "
+	    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+	    "smtp.provider.example none\n");
+	fixture_write(dir, "logins", "smarthost joe@provider.example pass word\nunused u p\n");
+	ck_assert_int_eq(chmod(path, 0600), 0);
+	free(path);
+	ck_assert_int_eq(fixture_build(dir), 0);
+}
+
+START_TEST(routes_are_told_to_the_queue)
+{
+	write_ways();
+	start();
+	struct channel *queue = as_queue();
+	UNTIL(routes_generation == server_generation());
+	for (size_t i = 0; i < sizeof(route_queries) / sizeof(route_queries[0]); i++) {
+		ask_route(queue, route_queries[i].address);
+		ck_assert_int_eq(route.verdict, route_queries[i].verdict);
+		ck_assert_str_eq(route.targets, route_queries[i].targets);
+		ck_assert_str_eq(route.text, route_queries[i].text);
+	}
+	/* Another configuration is another generation. */
+	conf.relay_count = 0;
+	server_reload(&conf);
+	UNTIL(routes_generation == server_generation());
+	ask_route(queue, "ann@wait.example");
+	ck_assert_str_eq(route.targets, "ann@wait.example/4/wait.example");
+	channel_free(queue);
+}
+END_TEST
+
+static const struct {
+	const char *nexthop;
+	uint8_t verdict;
+	const char *all;
+} hop_queries[] = {
+    {"relay:all", HOP_OK, "smtp:[smtp.provider.example]:465 6 implicit joe@provider.example/pass word"},
+    {"relay:plain", HOP_OK, "[192.0.2.1] 2"},
+    {"relay:lost", HOP_TEMPORARY, "the login for this relay is missing"},
+    {"relay:unused", HOP_REFUSED, "the configuration has no such relay any more"},
+    {"relay:smarthost", HOP_REFUSED, "the configuration has no such relay any more"},
+    {"lmtp:dovecot", HOP_OK, "lmtp:dovecot 1"},
+    {"else.example", HOP_OK, "else.example 4"},
+    {"far.example", HOP_OK, "far.example 6"},
+    {"FAR.example", HOP_OK, "FAR.example 6"},
+    {"sub.far.example", HOP_OK, "sub.far.example 4"},
+    {"smtp:[mx.far.example]", HOP_OK, "smtp:[mx.far.example] 6 mx.far.example .far.example"},
+    {"smtp:[MX.near.example]:26", HOP_OK, "smtp:[MX.near.example]:26 1"},
+    {"smtp:[mx.near.example]:27", HOP_OK, "smtp:[mx.near.example]:27 3"},
+    {"lmtp:[mx.near.example]", HOP_OK, "lmtp:[mx.near.example] 3"},
+    {"near.example", HOP_OK, "near.example 4"},
+    {"[192.0.2.1]", HOP_OK, "[192.0.2.1] 2"},
+    {"smtp:[192.0.2.1]:2525", HOP_OK, "smtp:[192.0.2.1]:2525 2"},
+    {"[192.0.2.2]", HOP_OK, "[192.0.2.2] 4"},
+    {"pinned.example", HOP_OK, "pinned.example 7 00..1f"},
+};
+
+START_TEST(hops_are_explained)
+{
+	write_ways();
+	start();
+	struct channel *remote = as_remote(0), *other = as_remote(1);
+	UNTIL(hops_generation == server_generation());
+	for (size_t i = 0; i < sizeof(hop_queries) / sizeof(hop_queries[0]); i++) {
+		ask_hop(i % 2 ? remote : other, hop_queries[i].nexthop);
+		ck_assert_msg(hop.verdict == hop_queries[i].verdict, "%s: %d",
+		    hop_queries[i].nexthop, hop.verdict);
+		ck_assert_str_eq(hop.all, hop_queries[i].all);
+	}
+	fixture_write(dir, "tls", "* may\n");
+	ck_assert_int_eq(fixture_build(dir), 0);
+	uint32_t before = hops_generation;
+	UNTIL(hops_generation != before);
+	ask_hop(remote, "[192.0.2.2]");
+	ck_assert_str_eq(hop.all, "[192.0.2.2] 2");
+	channel_free(remote);
+	channel_free(other);
+}
+END_TEST
+
+/* What is no nexthop costs the asker its channel. */
+START_TEST(hops_that_are_none)
+{
+	static const char *const hostile[] = {"", "a b", "relay:", "../x", "@"};
+	start();
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		struct channel *bad = as_remote(0);
+		const struct msg_hop_query m = {.nexthop = str_from_cstr(hostile[i])};
+		unsigned before = closed;
+		ck_assert(msg_hop_query_send(bad, &m, NULL));
+		UNTIL(closed > before);
+		channel_free(bad);
+	}
+	struct channel *good = as_remote(0);
+	ask_hop(good, "else.example");
+	ck_assert_int_eq(hop.verdict, HOP_OK);
+	channel_free(good);
 }
 END_TEST
 
@@ -371,22 +624,24 @@ static void look_again_and_again(void)
 	}
 }
 
-static const char *const compiled[] = {"domains.db", "users.db", "aliases.db"};
+static const char *const compiled[] = {
+    "domains.db", "users.db", "aliases.db", "routes.db", "tls.db", "logins.db"};
+enum { COMPILED = sizeof(compiled) / sizeof(compiled[0]) };
 
 /* However the files are spoilt, the set in use answers on. */
 START_TEST(spoilt_tables_change_nothing)
 {
-	char *good[3], path[256];
-	size_t sizes[3];
+	char *good[COMPILED], path[256];
+	size_t sizes[COMPILED];
 	char junk[20000];
 	start();
 	memset(junk, 'j', sizeof(junk));
 	struct channel *smtpd = as_smtpd(0), *pop3d = as_pop3d(0), *session = as_session();
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < COMPILED; i++)
 		good[i] = fixture_read(dir, compiled[i], &sizes[i]);
 	for (int way = 0; way < 5; way++) {
 		uint32_t before = server_generation();
-		for (size_t i = 0; i < 3; i++) {
+		for (size_t i = 0; i < COMPILED; i++) {
 			snprintf(path, sizeof(path), "%s/%s", dir, compiled[i]);
 			if (way == 0)
 				overwrite(compiled[i], junk, sizeof(junk));
@@ -395,7 +650,8 @@ START_TEST(spoilt_tables_change_nothing)
 			else if (way == 2)
 				overwrite(compiled[i], "", 0);
 			else if (way == 3)
-				overwrite(compiled[i], good[(i + 1) % 3], sizes[(i + 1) % 3]);
+				overwrite(compiled[i], good[(i + 1) % COMPILED],
+				    sizes[(i + 1) % COMPILED]);
 			else
 				ck_assert_int_eq(unlink(path), 0);
 		}
@@ -410,7 +666,7 @@ START_TEST(spoilt_tables_change_nothing)
 	rebuild("new@example.org:*\n");
 	ask(smtpd, "new@example.org");
 	ck_assert_int_eq(rcpt.verdict, RCPT_LOCAL);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < COMPILED; i++)
 		free(good[i]);
 	channel_free(smtpd);
 	channel_free(pop3d);
@@ -444,7 +700,7 @@ END_TEST
 START_TEST(no_tables_at_all)
 {
 	char path[256];
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < COMPILED; i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, compiled[i]);
 		if (_i == 0)
 			ck_assert_int_eq(unlink(path), 0);
@@ -531,12 +787,13 @@ END_TEST
 START_TEST(packets_of_junk)
 {
 	static const enum edge_id edges[] = {
-	    EDGE_smtpd_directory, EDGE_pop3d_directory, EDGE_directory_session};
+	    EDGE_smtpd_directory, EDGE_pop3d_directory, EDGE_directory_session,
+	    EDGE_queue_directory, EDGE_remote_directory};
 	start();
 	struct channel *good = as_smtpd(0);
 	unsigned seed = 1;
 	for (unsigned round = 0; round < 600; round++) {
-		int fd = half(edges[round % 3], 5);
+		int fd = half(edges[round % 5], 5);
 		for (unsigned k = 0; k < 4; k++) {
 			uint8_t packet[64];
 			size_t n = 1 + (size_t)rand_r(&seed) % sizeof(packet);
@@ -627,6 +884,9 @@ int main(void)
 	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, rcpt_answers);
+	tcase_add_test(c, routes_are_told_to_the_queue);
+	tcase_add_test(c, hops_are_explained);
+	tcase_add_test(c, hops_that_are_none);
 	tcase_add_test(c, logins);
 	tcase_add_test(c, logins_without_a_session_program);
 	tcase_add_test(c, new_tables_are_picked_up);

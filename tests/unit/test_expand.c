@@ -70,7 +70,8 @@ static const char *describe(const struct expansion *x)
 	static char out[4096];
 	static const char *const transports[] = {[TRANSPORT_LOCAL] = "",
 	    [TRANSPORT_REMOTE] = "remote:",
-	    [TRANSPORT_DISCARD] = "discard:"};
+	    [TRANSPORT_DISCARD] = "discard:",
+	    [TRANSPORT_HOLD] = "hold:"};
 	size_t n = 0;
 	if (x->status != EXPAND_OK)
 		n = (size_t)snprintf(out, sizeof(out), "%s%s%.*s", status_names[x->status],
@@ -78,7 +79,7 @@ static const char *describe(const struct expansion *x)
 		    x->status == EXPAND_REFUSED ? (int)x->text.n : 0, x->text.p);
 	for (size_t i = 0; i < x->count && n < sizeof(out); i++) {
 		const struct target *t = &x->targets[i];
-		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%s%.*s%s%.*s", i > 0 ? " " : "",
+		n += (size_t)snprintf(out + n, sizeof(out) - n, "%s%s%.*s%s%.*s", n > 0 ? " " : "",
 		    transports[t->transport], STR_ARG(t->address), t->nexthop.n > 0 ? ">" : "",
 		    STR_ARG(t->nexthop));
 	}
@@ -93,9 +94,13 @@ static const struct {
     {"ANN@example.org", "ann@example.org", NULL, NULL},
     {"ann@EXAMPLE.org", "ann@example.org", NULL, NULL},
     {"eve@example.org", "no mailbox", NULL, NULL},
-    {"ann@elsewhere.example", "not ours", NULL, NULL},
-    {"ann@sub.example.org", "not ours", NULL, NULL},
-    {"ann@[192.0.2.1]", "not ours", NULL, NULL},
+    {"Ann@elsewhere.example", "not ours remote:Ann@elsewhere.example>elsewhere.example", NULL,
+	NULL},
+    {"ann@sub.example.org", "not ours remote:ann@sub.example.org>sub.example.org", NULL, NULL},
+    {"ann@[192.0.2.1]", "not ours remote:ann@[192.0.2.1]>[192.0.2.1]", NULL, NULL},
+    {"ann@[IPv6:2001:DB8::1]",
+	"not ours remote:ann@[IPv6:2001:DB8::1]>[IPv6:2001:db8::1]", NULL, NULL},
+    {"ann@[x:y]", "refused: 5.1.2 there is no way to such a domain", NULL, NULL},
     {"\"john smith\"@example.org", "\"john smith\"@example.org", NULL, NULL},
     {"box@münchen.example", "box@xn--mnchen-3ya.example", NULL, NULL},
     {"box@xn--mnchen-3ya.example", "box@xn--mnchen-3ya.example", NULL, NULL},
@@ -151,7 +156,8 @@ static const struct {
     {"postmaster", "no mailbox", NULL, NULL},
     {"postmaster@example.org", "no mailbox", NULL, "postmaster@example.org"},
     {"postmaster@example.org", "dangling", NULL, "nobody@example.org"},
-    {"postmaster@elsewhere.example", "not ours", NULL, "ann@example.org"},
+    {"postmaster@elsewhere.example",
+	"not ours remote:postmaster@elsewhere.example>elsewhere.example", NULL, "ann@example.org"},
     {"ann", "no mailbox", NULL, "ann@example.org"},
     /* Faults that the build reports; at run time they are no answer, not a refusal. */
     {"a@loop.example", "loop", NULL, NULL},
@@ -179,6 +185,130 @@ START_TEST(expands)
 }
 END_TEST
 
+/* --- Routes: see route.h --- */
+
+static const char route_domains[] = "example.org\nkept.example\nwaits.example\ngone.example\n"
+				    "shut.example\nbackup.example relay\nother.example Relay\n";
+static const char route_users[] = "ann@example.org\nbob@kept.example\nself@kept.example\n"
+				  "eve@waits.example\nx@gone.example\ny@shut.example\n";
+static const char route_aliases[] =
+    "all@example.org: ann, bob@kept.example, eve@waits.example, c@far.example, d@void.example, "
+    "e@backup.example\n"
+    "self@kept.example: self, ann@example.org\n"
+    "ann@kept.example: ann@example.org\n"
+    "bad@example.org: z@refuse.example\n"
+    "out@kept.example: b@far.example\n";
+static const char routes[] =
+    "kept.example LMTP:dovecot\n"
+    "waits.example hold\n"
+    "gone.example discard\n"
+    "shut.example error 5.2.1 closed for good\n"
+    "backup.example smtp:[Mx.backup.example]:2525\n"
+    "far.example smtp:[192.0.2.1]:25\n"
+    ".far.example relay:inside\n"
+    "deep.sub.far.example [IPv6:::1]\n"
+    "refuse.example error  we do not write to them\n"
+    "silent.example error\n"
+    "void.example Discard\n"
+    "keep.far.example hold\n"
+    "hold.example hold\n"
+    "münchen.example münchen.example\n";
+
+static struct conf_relay relays[] = {
+    {.name = (char *)(uintptr_t) "inside"},
+    {.name = (char *)(uintptr_t) "first"},
+    {.name = (char *)(uintptr_t) "second"},
+};
+static char *inside_domains[] = {
+    (char *)(uintptr_t) "in.example", (char *)(uintptr_t) ".in.example"};
+static char *first_domains[] = {
+    (char *)(uintptr_t) "far.example", (char *)(uintptr_t) "x.in.example"};
+
+static const struct {
+	const char *ask, *expect;
+	unsigned relays; /* of those above: 2 with domains, 1 for all else */
+	bool star;	 /* "* relay:star" */
+} routed[] = {
+    {"ann@example.org", "ann@example.org", 3, true},
+    {"bob@kept.example", "remote:bob@kept.example>lmtp:dovecot", 0, false},
+    {"Bob+x@kept.example", "remote:bob@kept.example>lmtp:dovecot", 3, true},
+    {"nobody@kept.example", "no mailbox", 3, true},
+    {"self@kept.example", "remote:self@kept.example>lmtp:dovecot ann@example.org", 0, false},
+    {"ann@kept.example", "ann@example.org", 0, false},
+    {"out@kept.example", "remote:b@far.example>[192.0.2.1]", 0, false},
+    {"eve@waits.example", "hold:eve@waits.example", 3, true},
+    {"x@gone.example", "discard:x@gone.example", 0, false},
+    {"y@shut.example", "refused: 5.2.1 closed for good", 0, false},
+    {"z@shut.example", "no mailbox", 0, false},
+    {"Any+one@backup.example",
+	"remote:Any+one@backup.example>smtp:[mx.backup.example]:2525", 0, false},
+    {"any@other.example", "remote:any@other.example>other.example", 0, false},
+    {"any@other.example", "remote:any@other.example>relay:second", 3, false},
+    {"all@example.org",
+	"remote:c@far.example>[192.0.2.1] discard:d@void.example "
+	"remote:e@backup.example>smtp:[mx.backup.example]:2525 ann@example.org "
+	"remote:bob@kept.example>lmtp:dovecot hold:eve@waits.example",
+	0, false},
+    {"bad@example.org", "dangling", 0, false},
+    {"A@far.example", "not ours remote:A@far.example>[192.0.2.1]", 3, true},
+    {"a@sub.far.example", "not ours remote:a@sub.far.example>relay:inside", 0, false},
+    {"a@x.y.far.example", "not ours remote:a@x.y.far.example>relay:inside", 0, false},
+    {"a@deep.sub.far.example", "not ours remote:a@deep.sub.far.example>[IPv6:::1]", 0, false},
+    {"a@keep.far.example", "not ours hold:a@keep.far.example>relay:inside", 0, false},
+    {"a@hold.example", "not ours hold:a@hold.example>hold.example", 0, false},
+    {"a@hold.example", "not ours hold:a@hold.example>relay:star", 0, true},
+    {"a@refuse.example", "refused: we do not write to them", 3, true},
+    {"a@silent.example", "refused: ", 3, true},
+    {"a@void.example", "not ours discard:a@void.example", 3, true},
+    {"a@MÜNCHEN.example", "not ours remote:a@MÜNCHEN.example>xn--mnchen-3ya.example", 0, false},
+    /* Relays with domains, then "*", then the relay for all else, then the domain. */
+    {"a@in.example", "not ours remote:a@in.example>in.example", 0, false},
+    {"a@in.example", "not ours remote:a@in.example>relay:inside", 3, true},
+    {"a@x.in.example", "not ours remote:a@x.in.example>relay:first", 3, true},
+    {"a@y.x.in.example", "not ours remote:a@y.x.in.example>relay:inside", 3, true},
+    {"a@nin.example", "not ours remote:a@nin.example>relay:star", 3, true},
+    {"a@else.example", "not ours remote:a@else.example>relay:star", 3, true},
+    {"a@else.example", "not ours remote:a@else.example>relay:second", 3, false},
+    {"a@else.example", "not ours remote:a@else.example>else.example", 2, false},
+    {"a@[192.0.2.9]", "not ours remote:a@[192.0.2.9]>[192.0.2.9]", 2, false},
+    {"a@[192.0.2.9]", "not ours remote:a@[192.0.2.9]>relay:second", 3, false},
+    {"a@[192.0.2.9]", "not ours remote:a@[192.0.2.9]>relay:star", 3, true},
+};
+enum { ROUTED = sizeof(routed) / sizeof(routed[0]) };
+
+/* The tables and rules of a row. */
+static struct conf route_conf;
+
+static struct expand_rules load_routed(size_t row)
+{
+	struct table *t = &tables.tables[TABLE_ROUTES];
+	char *text = NULL;
+	tables_close(&tables);
+	fixture_tables(&tables, route_domains, route_users, route_aliases, NULL);
+	ck_assert_int_gt(
+	    asprintf(&text, "%s%s", routes, routed[row].star ? "* relay:star\n" : ""), 0);
+	ck_assert(buf_append(&tables.texts[TABLE_ROUTES].buf, text, strlen(text)));
+	free(text);
+	table_parse(t, buf_str(&tables.texts[TABLE_ROUTES].buf), &tables.faults);
+	ck_assert_msg(tables.faults.errors == 0, "%s", fixture_faults(&tables));
+	relays[0].domains = (struct conf_name_list){inside_domains, 2};
+	relays[1].domains = (struct conf_name_list){first_domains, 2};
+	route_conf = (struct conf){.relays = relays, .relay_count = routed[row].relays};
+	return (struct expand_rules){.delimiters = STR("+"), .conf = &route_conf};
+}
+
+START_TEST(routes_are_followed)
+{
+	const struct expand_rules rules = load_routed((size_t)_i);
+	const struct lookup lookup = tables_lookup(&tables);
+	struct expansion x;
+	expand(&lookup, &rules, str_from_cstr(routed[_i].ask), pool, &x);
+	ck_assert_msg(strcmp(describe(&x), routed[_i].expect) == 0, "%s: %s, not %s",
+	    routed[_i].ask, describe(&x), routed[_i].expect);
+	ck_assert(x.status != EXPAND_NOT_OURS || x.count == 1);
+}
+END_TEST
+
 /* A table that fails at its n-th look-up. */
 struct failing {
 	struct lookup inner;
@@ -196,12 +326,12 @@ static enum lookup_result fail_later(
 }
 
 /* Whatever look-up fails, the answer is "failed" until none does; then it is the right one. */
-START_TEST(failing_tables_never_refuse)
+static void check_failing(const struct expand_rules *with, const char *address)
 {
-	const struct expand_rules rules = {.delimiters = STR("+")};
+	const struct expand_rules rules = *with;
 	struct failing f = {.inner = tables_lookup(&tables)};
 	const struct lookup lookup = {.get = fail_later, .ctx = &f};
-	const struct str ask = str_from_cstr(rows[_i].ask);
+	const struct str ask = str_from_cstr(address);
 	struct expansion whole, x;
 	expand(&f.inner, &rules, ask, pool, &whole);
 	char *expect = strdup(describe(&whole));
@@ -214,6 +344,18 @@ START_TEST(failing_tables_never_refuse)
 	}
 	ck_assert_str_eq(describe(&x), expect);
 	free(expect);
+}
+
+START_TEST(failing_tables_never_refuse)
+{
+	check_failing(&(struct expand_rules){.delimiters = STR("+")}, rows[_i].ask);
+}
+END_TEST
+
+START_TEST(failing_routes_never_refuse)
+{
+	const struct expand_rules rules = load_routed((size_t)_i);
+	check_failing(&rules, routed[_i].ask);
 }
 END_TEST
 
@@ -355,6 +497,8 @@ int main(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_loop_test(c, expands, 0, n);
 	tcase_add_loop_test(c, failing_tables_never_refuse, 0, n);
+	tcase_add_loop_test(c, routes_are_followed, 0, ROUTED);
+	tcase_add_loop_test(c, failing_routes_never_refuse, 0, ROUTED);
 	tcase_add_test(c, depth_is_capped);
 	tcase_add_test(c, targets_are_capped);
 	tcase_add_test(c, octets_are_capped);

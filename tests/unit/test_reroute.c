@@ -333,25 +333,89 @@ START_TEST(a_route_that_says_hold)
 	active_flush(&active, find(id));
 	ck_assert_uint_eq(state(id, 0), RECIPIENT_HELD);
 	active_release(&active, find(id));
-	turn();
 	ck_assert_str_eq(nexthop(id), "example.net");
-	restart(); /* the release is written down, the route is found again */
+	restart(); /* the release is written down */
 	ck_assert_uint_eq(state(id, 0), RECIPIENT_READY);
-	reroute_begin(&reroute);
-	turn();
 	ck_assert_str_eq(nexthop(id), "example.net");
 }
 END_TEST
 
-START_TEST(released_to_a_route_that_still_says_hold)
+START_TEST(held_mail_without_a_nexthop_is_ours)
+{
+	struct recipient r = remote("b@example.org");
+	r.transport = TRANSPORT_HOLD;
+	r.nexthop = (struct str){NULL, 0};
+	uint64_t id = commit(&r, 1);
+	ck_assert_uint_eq(state(id, 0), RECIPIENT_HELD);
+	active_release(&active, find(id));
+	struct job *job = scheduler_next(active.scheduler, TRANSPORT_LOCAL);
+	ck_assert(job != NULL && message_of(job)->id == id);
+}
+END_TEST
+
+/* The spool's record of it still says hold, wherever cleaning moves it. */
+START_TEST(a_snapshot_knows_what_was_released)
+{
+	const struct recipient list[] = {
+	    {.address = STR("b@x"), .original = STR("b@x"), .nexthop = STR("x"), .transport = TRANSPORT_HOLD},
+	    {.address = STR("c@x"), .original = STR("c@x"), .nexthop = STR("x"), .transport = TRANSPORT_HOLD}};
+	struct pool *pool = pool_new(1 << 16);
+	struct spool_result *results;
+	uint16_t n[1];
+	size_t count;
+	uint64_t id = commit(list, 2);
+	active_release(&active, find(id));
+	if (_i > 0)
+		active_start(&active, scheduler_next(active.scheduler, TRANSPORT_REMOTE), n, 1);
+	if (_i > 1) {
+		defer(id, 0);
+		ck_assert_uint_eq(find(id)->jobs[0].attempts, 1);
+	}
+	ck_assert(active_on_snapshot(&active, id, pool, &results, &count, start));
+	ck_assert_uint_eq(count, 2);
+	struct spool_place place = message_place(find(id));
+	const struct envelope envelope = {.arrival = start.wall};
+	close_active();
+	open_active();
+	active_on_message(&active, id, &place, &envelope, list, 2);
+	for (size_t i = 0; i < count; i++)
+		active_on_result(&active, id, &results[i], start);
+	active_begin(&active);
+	for (uint16_t i = 0; i < 2; i++)
+		ck_assert_uint_eq(state(id, i), RECIPIENT_READY);
+	ck_assert_str_eq(nexthop(id), "x");
+	pool_free(pool);
+}
+END_TEST
+
+/* A delivery of the same message is under way: the sweep does it when that has ended. */
+START_TEST(released_while_another_recipient_is_under_way)
+{
+	struct recipient list[] = {remote("b@example.net"), remote("c@example.com")};
+	uint16_t n[1];
+	list[1].transport = TRANSPORT_HOLD;
+	uint64_t id = commit(list, 2);
+	struct job *job = scheduler_next(active.scheduler, TRANSPORT_REMOTE);
+	active_start(&active, job, n, 1);
+	active_release(&active, find(id));
+	ck_assert_ptr_null(scheduler_next(active.scheduler, TRANSPORT_REMOTE));
+	active_delivered(&active, find(id), n, 1);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, start.ms);
+	active_settle(&active, job);
+	active_sweep(&active, start, 10);
+	ck_assert_str_eq(nexthop(id), "example.com");
+}
+END_TEST
+
+START_TEST(what_was_released_is_not_held_again)
 {
 	uint64_t id = commit_one("b@hold.example", TRANSPORT_HOLD);
-	change_routes(1);
 	active_release(&active, find(id));
-	turn();
-	ck_assert_uint_eq(state(id, 0), RECIPIENT_HELD);
+	change_routes(1);
+	ck_assert_uint_eq(state(id, 0), RECIPIENT_READY);
 	restart();
-	ck_assert_uint_eq(state(id, 0), RECIPIENT_HELD);
+	change_routes(2);
+	ck_assert_str_eq(nexthop(id), "hold.example");
 }
 END_TEST
 
@@ -503,7 +567,10 @@ int main(void)
 	    tc, a_route_may_be_of_another_kind, 0, (int)(sizeof(kinds) / sizeof(kinds[0])));
 	tcase_add_test(tc, what_is_under_way_is_left_alone);
 	tcase_add_test(tc, a_route_that_says_hold);
-	tcase_add_test(tc, released_to_a_route_that_still_says_hold);
+	tcase_add_test(tc, held_mail_without_a_nexthop_is_ours);
+	tcase_add_test(tc, released_while_another_recipient_is_under_way);
+	tcase_add_loop_test(tc, a_snapshot_knows_what_was_released, 0, 3);
+	tcase_add_test(tc, what_was_released_is_not_held_again);
 	tcase_add_test(tc, hold_and_release);
 	tcase_add_loop_test(tc, disposed_of_while_under_way, 0, 5);
 	tcase_add_test(tc, delete_finishes_without_a_notice);

@@ -281,6 +281,33 @@ START_TEST(cache_remembers_what_is_certain)
 }
 END_TEST
 
+/* What is said of another's domain is kept once, for all its addresses. */
+START_TEST(cache_knows_other_domains)
+{
+	struct rcpt_cache *c = rcpt_cache_new();
+	struct smtp_rcpt_answer a;
+	const struct smtp_rcpt_answer far = {
+	    .verdict = RCPT_NOT_OURS, .targets = &targets[1], .target_count = 1};
+	rcpt_cache_put(c, STR("a@far.example"), 0, &far);
+	rcpt_cache_put(c, STR("b@far.example"), 0, &far);
+	rcpt_cache_put(
+	    c, STR("x@none.example"), 0, &(struct smtp_rcpt_answer){.verdict = RCPT_NOT_OURS});
+	ck_assert_uint_eq(rcpt_cache_count(c), 1);
+	ck_assert(rcpt_cache_find(c, STR("c@d@far.example"), RCPT_CACHE_NEGATIVE_MS - 1, &a));
+	ck_assert_int_eq(a.verdict, RCPT_NOT_OURS);
+	ck_assert_uint_eq(a.target_count, 1);
+	ck_assert(str_eq(a.targets[0].address, STR("c@d@far.example")));
+	ck_assert(str_eq(a.targets[0].nexthop, STR("far.example")));
+	ck_assert_int_eq(a.targets[0].transport, TRANSPORT_REMOTE);
+	ck_assert(!rcpt_cache_find(c, STR("x@none.example"), 0, &a));
+	ck_assert(!rcpt_cache_find(c, STR("a@sub.far.example"), 0, &a));
+	ck_assert(!rcpt_cache_find(c, STR("far.example"), 0, &a));
+	ck_assert(!rcpt_cache_find(c, STR("a@far.example"), RCPT_CACHE_NEGATIVE_MS, &a));
+	ck_assert_uint_eq(rcpt_cache_count(c), 0);
+	rcpt_cache_free(c);
+}
+END_TEST
+
 START_TEST(cache_is_bounded)
 {
 	struct rcpt_cache *c = rcpt_cache_new();
@@ -324,6 +351,7 @@ int main(void)
 	tcase_add_test(tcase, deadlines_after_a_long_sleep);
 	tcase_add_test(tcase, cookies_do_not_come_back);
 	tcase_add_test(tcase, cache_remembers_what_is_certain);
+	tcase_add_test(tcase, cache_knows_other_domains);
 	tcase_add_test(tcase, cache_is_bounded);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

@@ -13,6 +13,10 @@
 static const char domains[] = "example.org\nexample.net\n";
 static const char users[] = "ann@example.org\nbob@example.org\nann@example.net\n";
 
+#define PRINT "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F"
+#define PRINT_COLONS                                                                               \
+	"00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:"  \
+	"1D:1E:1F"
 #define HASH_SHA256 "$5$rounds=1000$postern$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 /* One table's text, and every line that is said about it. */
@@ -33,8 +37,8 @@ static const struct {
     {TABLE_DOMAINS, "münchen.example\nxn--mnchen-3ya.example\n",
 	"domains:2: xn--mnchen-3ya.example is there already, at line 1: keep one of the two\n", 1},
     {TABLE_DOMAINS, "exam ple\n@example.org\n-x\n",
-	"domains:1: \"exam ple\" is no domain: write it as in an address, after the @, e.g. "
-	"example.org\n"
+	"domains:1: \"ple\" after the domain is not known: write \"relay\" for one whose mail is "
+	"passed on, or nothing\n"
 	"domains:2: \"@example.org\" is no domain: write only what follows the @\n"
 	"domains:3: \"-x\" is no domain: write it as in an address, after the @, e.g. "
 	"example.org\n",
@@ -219,10 +223,122 @@ static const struct {
 	"the alias's own address to keep a copy in the mailbox of that name\n",
 	2},
     {TABLE_ALIASES, "x@example.org: ann+news\n", NULL, 1},
+
+    {TABLE_DOMAINS, "example.org relay\nexample.net  RELAY \n", NULL, 2},
+    {TABLE_DOMAINS, "example.org relay now\n",
+	"domains:1: \"relay now\" after the domain is not known: write \"relay\" for one whose "
+	"mail is passed on, or nothing\n",
+	0},
+
+    {TABLE_ROUTES,
+	"a.example b.example\n.a.example\trelay:x\n* lmtp:y\nb.example smtp:[mx.b]:26\n"
+	"c.example error\nd.example error 5.7.1 no\ne.example discard\nf.example HOLD\n"
+	"m\303\274nchen.example m\303\274nchen.example\n",
+	NULL, 9},
+    {TABLE_ROUTES, "a.example\n",
+	"routes:1: a.example has no route: write DOMAIN ROUTE, e.g. example.org "
+	"smtp:[mx.example.org]\n",
+	0},
+    {TABLE_ROUTES, "a@b.example hold\n..a hold\n*. hold\n",
+	"routes:1: \"a@b.example\" is no domain: write only what follows the @\n"
+	"routes:2: \"..a\" is no domain: write it as in an address, after the @, e.g. "
+	"example.org\n"
+	"routes:3: \"*.\" is no domain: write it as in an address, after the @, e.g. "
+	"example.org\n",
+	0},
+    {TABLE_ROUTES, "a.example mx.a.example:25\n",
+	"routes:1: \"mx.a.example:25\" is no route: write \"smtp:[HOST]:PORT\" for a host, "
+	"\"smtp:DOMAIN:PORT\" for the exchangers of a domain\n",
+	0},
+    {TABLE_ROUTES, "a.example 192.0.2.1\nb.example smtp:192.0.2.1:25\nc.example ::1\n",
+	"routes:1: \"192.0.2.1\" is an address: write it as \"smtp:[192.0.2.1]:25\" or "
+	"\"smtp:[IPv6:2001:db8::1]:25\"\n"
+	"routes:2: \"smtp:192.0.2.1:25\" is an address: write it as \"smtp:[192.0.2.1]:25\" or "
+	"\"smtp:[IPv6:2001:db8::1]:25\"\n"
+	"routes:3: \"::1\" is an address: write it as \"smtp:[192.0.2.1]:25\" or "
+	"\"smtp:[IPv6:2001:db8::1]:25\"\n",
+	0},
+    {TABLE_ROUTES, "a.example /run/lmtp\n",
+	"routes:1: \"/run/lmtp\" is a path: give it a section lmtp NAME { socket = \"...\" } in "
+	"the configuration, and write lmtp:NAME\n",
+	0},
+    {TABLE_ROUTES, "a.example refuse:\nb.example a_b\n",
+	"routes:1: \"refuse:\" is no route: write \"smtp:[HOST]:PORT\" for a host, "
+	"\"smtp:DOMAIN:PORT\" for the exchangers of a domain\n"
+	"routes:2: \"a_b\" is no route: write a domain, smtp:[HOST], lmtp:NAME, relay:NAME, error "
+	"TEXT, discard or hold\n",
+	0},
+    {TABLE_ROUTES, "a.example hold on\nb.example b.example # why\n",
+	"routes:1: \"hold on\" has more than one word: write one route a line; comments stand on "
+	"lines of their own\n"
+	"routes:2: \"b.example # why\" has more than one word: write one route a line; comments "
+	"stand on lines of their own\n",
+	0},
+    {TABLE_ROUTES, "a.example error 4.7.1 later\nb.example error tsch\303\274\303\237\n",
+	"routes:1: \"error 4.7.1 later\" does not begin with a code of a permanent failure: write "
+	"one such as 5.7.1, or none\n"
+	"routes:2: \"error tsch\303\274\303\237\" has other than printable ASCII in the text for "
+	"the sender\n",
+	0},
+    {TABLE_ROUTES, "a.example hold\nA.example discard\n",
+	"routes:2: a.example is there already, at line 1: keep one of the two\n", 1},
+
+    {TABLE_TLS,
+	"a.example none\n.a.example may\n* dane\nb.example dane-only\nc.example encrypt\n"
+	"d.example verify\ne.example Verify mx.e.example .f.example\n"
+	"smtp:[mx.g.example]:587 verify\n[192.0.2.1] encrypt\n"
+	"h.example fingerprint " PRINT " " PRINT_COLONS "\n",
+	NULL, 10},
+    {TABLE_TLS, "a.example\nb.example secure\nc.example dane x\n",
+	"tls:1: \"a.example\" has no policy: write one after it, such as dane or verify\n"
+	"tls:2: \"secure\" is no policy: write none, may, encrypt, dane, dane-only, verify or "
+	"fingerprint\n"
+	"tls:3: \"x\" is one word too many: only verify and fingerprint have something after "
+	"them\n",
+	0},
+    {TABLE_TLS, "relay:x verify\nlmtp:y none\nfoo:bar none\n[x] none\na@b none\n",
+	"tls:1: \"relay:x\" is a relay or a socket, for which the configuration says what holds\n"
+	"tls:2: \"lmtp:y\" is a relay or a socket, for which the configuration says what holds\n"
+	"tls:3: \"foo:bar\" is neither a domain nor a nexthop: write example.org or "
+	"smtp:[mx.example.org]:25\n"
+	"tls:4: \"[x]\" is neither a domain nor a nexthop: write example.org or "
+	"smtp:[mx.example.org]:25\n"
+	"tls:5: \"a@b\" is no domain: write only what follows the @\n",
+	0},
+    {TABLE_TLS, "a.example fingerprint\nb.example fingerprint 00\nc.example fingerprint " PRINT
+		"00\nd.example fingerprint x" PRINT "\n",
+	"tls:1: \"fingerprint\" has no fingerprint after it: write the SHA-256 of the "
+	"certificate\n"
+	"tls:2: \"00\" is no SHA-256 fingerprint: write its 64 hexadecimal digits\n"
+	"tls:3: \"" PRINT "00\" is no SHA-256 fingerprint: write its 64 hexadecimal digits\n"
+	"tls:4: \"x" PRINT "\" is no SHA-256 fingerprint: write its 64 hexadecimal digits\n",
+	0},
+    {TABLE_TLS, "a.example verify a b c d e f g h i\nb.example verify *\n",
+	"tls:1: \"i\" is one more than the 8 names that there can be\n"
+	"tls:2: \"*\" is no name: write verify alone for the name of the server\n",
+	0},
+
+    {TABLE_LOGINS, "smarthost joe@example.org  pass word # 1\nother u p\n", NULL, 2},
+    {TABLE_LOGINS, "smarthost joe\nsmarthost\n",
+	"logins:1: smarthost has no password: write NAME USER PASSWORD\n"
+	"logins:2: smarthost has no password: write NAME USER PASSWORD\n",
+	0},
+    {TABLE_LOGINS, "joe@example.org hunter2 hunter2\n",
+	"logins:1: does not begin with a name of letters, digits and hyphens: write NAME USER "
+	"PASSWORD\n",
+	0},
+    {TABLE_LOGINS, "a u p\na v q\n",
+	"logins:2: a is there already, at line 1: keep one of the two\n", 1},
 };
 
 static void load(struct tables *t, enum table_id table, const char *text)
 {
+	if (table > TABLE_ALIASES) {
+		fixture_tables(t, domains, users, "", NULL);
+		ck_assert(buf_append(&t->texts[table].buf, text, strlen(text)));
+		table_parse(&t->tables[table], buf_str(&t->texts[table].buf), &t->faults);
+		return;
+	}
 	fixture_tables(t, table == TABLE_DOMAINS ? text : domains,
 	    table == TABLE_USERS     ? text
 	    : table == TABLE_ALIASES ? users

@@ -260,7 +260,7 @@ START_TEST(lists)
 	fixture_write(dir, "domains", "example.org\nexample.net\n");
 	fixture_write(dir, "aliases", "team@example.org:\n ann, BOB@Example.org\nx: discard:\n");
 	MUST("", "table build");
-	ck_assert_str_eq(said, "2 domains, 2 users, 2 aliases\n");
+	ck_assert_str_eq(said, "2 domains, 2 users, 2 aliases, 0 routes\n");
 	MUST("", hash);
 	MUST("", "user list");
 	ck_assert_str_eq(said, "ann@example.org\nbob@example.org\n");
@@ -372,6 +372,109 @@ START_TEST(hashes_are_not_everybodys)
 }
 END_TEST
 
+static mode_t mode_of(const char *name)
+{
+	char path[256];
+	struct stat st;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	ck_assert_int_eq(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void set_mode(const char *name, mode_t mode)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+START_TEST(logins_are_nobody_elses)
+{
+	set_example();
+	fixture_write(dir, "logins", "smarthost joe hunter2\n");
+	set_mode("logins", 0644);
+	ck_assert_int_eq(check(), EX_DATAERR);
+	ck_assert_ptr_nonnull(strstr(said, "logins: others can read the passwords: chmod 600 "));
+	ck_assert_uint_eq(mode_of("logins"), 0644); /* looking changes nothing */
+	MUST("", "table build");
+	ck_assert_ptr_nonnull(strstr(said, "logins: was open to everybody; its mode is now 640"));
+	ck_assert_uint_eq(mode_of("logins"), 0640);
+	ck_assert_uint_eq(mode_of("logins.db"), 0600);
+	ck_assert_uint_eq(mode_of("users.db"), 0640);
+	ck_assert_int_eq(check(), EX_OK);
+	ck_assert_str_eq(said, "");
+	MUST("", "table show logins");
+	ck_assert_str_eq(said, "smarthost joe (password)\n");
+}
+END_TEST
+
+START_TEST(the_way_out_is_shown)
+{
+	set_example();
+	fixture_write(dir, "domains", "example.org\nbackup.example relay\n");
+	fixture_write(dir, "routes",
+	    "* SMTP:[Mx.example.net]:25\n.a.example hold\nb.example error 5.1.2 no\n");
+	fixture_write(dir, "tls",
+	    "* verify .example.org mx.example.org\na.example fingerprint "
+	    "000102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f\n");
+	MUST("", "table build");
+	ck_assert_int_eq(strncmp(said, "2 domains, ", 11), 0);
+	ck_assert_ptr_nonnull(strstr(said, " aliases, 3 routes\n"));
+	MUST("", "table show domains");
+	ck_assert_str_eq(said, "backup.example relay\nexample.org\n");
+	MUST("", "table show routes");
+	ck_assert_str_eq(said,
+	    "* smtp:[mx.example.net]\n.a.example hold\nb.example error 5.1.2 no\n");
+	MUST("", "table show tls");
+	ck_assert_str_eq(said,
+	    "* verify .example.org mx.example.org\na.example fingerprint "
+	    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
+	MUST("", "domain list");
+	ck_assert_str_eq(said, "backup.example\nexample.org\n");
+	MUST("", "domain remove backup.example");
+	ck_assert_str_eq(text_of("domains"), "example.org\n");
+}
+END_TEST
+
+/* What a route or a relay names must be there; what is only passed on has nothing here. */
+START_TEST(the_way_out_is_checked)
+{
+	static struct conf_relay relays[] = {{0}, {0}};
+	static struct conf_lmtp lmtp;
+	relays[0].name = (char *)(uintptr_t) "provider";
+	relays[0].login = (char *)(uintptr_t) "smarthost";
+	relays[1].name = (char *)(uintptr_t) "plain";
+	lmtp.name = (char *)(uintptr_t) "dovecot";
+	set_example();
+	conf.relays = relays;
+	conf.relay_count = 2;
+	conf.lmtps = &lmtp;
+	conf.lmtp_count = 1;
+	fixture_write(dir, "domains", "example.org\nexample.net relay\n");
+	fixture_write(dir, "aliases", "@example.net: ann@example.org\n");
+	fixture_write(dir, "routes",
+	    "a.example relay:provider\nb.example relay:other\nc.example lmtp:dovecot\n"
+	    "d.example lmtp:Dovecot\n");
+	fixture_write(dir, "logins", "other joe hunter2\n");
+	ck_assert_int_eq(run("", "table build"), EX_DATAERR);
+	ck_assert_ptr_nonnull(strstr(said, "aliases:1: @example.net is never used, since mail"));
+	ck_assert_ptr_nonnull(strstr(said,
+	    "routes:2: relay:other: the configuration has no section relay other { ... }"));
+	ck_assert_ptr_nonnull(strstr(said,
+	    "routes:4: lmtp:Dovecot: the configuration has no section lmtp Dovecot { socket"));
+	ck_assert_ptr_nonnull(strstr(said,
+	    "logins: has no smarthost, which relay provider in the configuration wants: add a "
+	    "line \"smarthost USER PASSWORD\""));
+	ck_assert_ptr_null(strstr(said, "hunter2"));
+	ck_assert_ptr_null(strstr(said, "routes:1:"));
+	ck_assert_ptr_null(strstr(said, "routes:3:"));
+	fixture_write(dir, "aliases", "");
+	fixture_write(dir, "routes", "a.example relay:provider\n");
+	fixture_write(dir, "logins", "smarthost joe hunter2\n");
+	MUST("", "table build");
+}
+END_TEST
+
 START_TEST(links_and_missing_directories)
 {
 	char path[256];
@@ -461,6 +564,9 @@ int main(void)
 	tcase_add_test(c, check_sees_what_is_wrong_with_compiled_tables);
 	tcase_add_test(c, directories_that_others_write_to);
 	tcase_add_test(c, hashes_are_not_everybodys);
+	tcase_add_test(c, logins_are_nobody_elses);
+	tcase_add_test(c, the_way_out_is_shown);
+	tcase_add_test(c, the_way_out_is_checked);
 	tcase_add_test(c, links_and_missing_directories);
 	tcase_add_test(c, a_build_that_cannot_be_written);
 	tcase_add_test(c, editors_wait_for_each_other);

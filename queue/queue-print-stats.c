@@ -73,6 +73,9 @@ char *queue_print_name(const struct msg_queue_destination *d, size_t width)
 	else
 		snprintf(all, sizeof(all), "%s %s", transport_name(d->transport), name);
 	free(name);
+	size_t n = strlen(all);
+	if (n > 0 && all[n - 1] == ' ')
+		all[n - 1] = '\0'; /* a transport with one destination only */
 	cut(all, width);
 	return str_dup(str_from_cstr(all));
 }

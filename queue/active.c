@@ -78,8 +78,8 @@ void active_record(
 	record(a, m, &result);
 }
 
-static void record_why(struct active *a, const struct message *m, struct spool_result result,
-    const struct why *why)
+static void record_why(
+    struct active *a, const struct message *m, struct spool_result result, const struct why *why)
 {
 	result.status = why->status;
 	result.mta = why->mta;
@@ -145,9 +145,22 @@ void active_delivered(struct active *a, struct message *m, const uint16_t *numbe
 		active_record(a, m, numbers[i], SPOOL_DELIVERED);
 }
 
-static bool is_expired(const struct active *a, const struct message *m, struct moment now)
+/* When a message's part for this destination expires; UINT64_MAX: never. */
+static uint64_t expiry_of(const struct active *a, const struct message *m, const struct job *job)
 {
-	return a->lifetime != 0 && now.wall >= m->arrival + a->lifetime;
+	uint64_t own = (uint64_t)job->to->policy->lifetime * 1000;
+	uint64_t lifetime = own > 0 ? own : a->lifetime;
+	return lifetime == 0 ? UINT64_MAX : m->arrival + lifetime;
+}
+
+uint64_t active_expires(const struct active *a, const struct message *m)
+{
+	uint64_t first = UINT64_MAX;
+	for (size_t i = 0; i < m->job_count; i++) {
+		uint64_t when = expiry_of(a, m, &m->jobs[i]);
+		first = when < first ? when : first;
+	}
+	return first;
 }
 
 /* What was said last is what its sender wants to know; the status says that time is over. */
@@ -177,17 +190,18 @@ static bool is_disposed(struct active *a, struct message *m, uint16_t number)
 	return false;
 }
 
-void active_deferred(struct active *a, struct job *job, uint16_t number, const struct why *why,
-    struct moment now)
+void active_deferred(
+    struct active *a, struct job *job, uint16_t number, const struct why *why, struct moment now)
 {
 	struct message *m = message_of(job);
 	if (is_disposed(a, m, number))
 		return;
-	if (is_expired(a, m, now)) {
+	if (now.wall >= expiry_of(a, m, job)) {
 		expire(a, m, number, *why);
 		return;
 	}
 	scheduler_postpone(a->scheduler, job, now.ms);
+	destination_note_reason(job->to, why->text);
 	active_set_state(a, m, number, RECIPIENT_DEFERRED, why);
 	message_push_deferred(m, job, number);
 	a->deferred++;
@@ -206,8 +220,7 @@ void active_failed(struct active *a, struct message *m, uint16_t number, const s
 		return;
 	}
 	active_set_state(a, m, number, RECIPIENT_FAILED, why);
-	record_why(
-	    a, m, (struct spool_result){.number = number, .outcome = SPOOL_FAILED}, why);
+	record_why(a, m, (struct spool_result){.number = number, .outcome = SPOOL_FAILED}, why);
 	if (a->notices.on_failed != NULL)
 		a->notices.on_failed(a->notices.ctx, m->id);
 }
@@ -328,8 +341,8 @@ static unsigned states_of(const struct message *m)
 
 static void sweep_message(struct active *a, struct message *m, struct moment now)
 {
-	if (now.ms >= a->expire_from && is_expired(a, m, now))
-		for (size_t i = 0; i < m->job_count; i++)
+	for (size_t i = 0; i < m->job_count && now.ms >= a->expire_from; i++)
+		if (now.wall >= expiry_of(a, m, &m->jobs[i]))
 			expire_job(a, m, &m->jobs[i]);
 	unsigned states = states_of(m);
 	bool waits = (states & (RECIPIENT_READY | RECIPIENT_DEFERRED)) != 0;

@@ -139,6 +139,8 @@ void active_on_moved(struct active *a, uint64_t id, const struct spool_place *pl
 typedef bool active_each_fn(
     void *ctx, const struct message *m, uint16_t number, const struct job *job);
 void active_each_open(const struct message *m, active_each_fn *fn, void *ctx);
+/* When the first part of the message expires, since the epoch; UINT64_MAX: never. */
+uint64_t active_expires(const struct active *a, const struct message *m);
 /* When a deferred recipient of the job is tried next, since the epoch. */
 uint64_t active_next_try(const struct job *job, struct moment now);
 

@@ -188,7 +188,7 @@ static enum make_result make(struct bounces *b, struct notice *n, const struct s
 	    .now = loop_wall_ms(),
 	    .about = s->m->id,
 	    .arrival = s->m->arrival,
-	    .until = s->m->arrival + b->active->lifetime,
+	    .until = active_expires(b->active, s->m),
 	    .sender = message_sender(s->m),
 	    .envid = e->envid,
 	    .recipients = list,

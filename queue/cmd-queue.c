@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: ISC
  *
- * postern queue list|show ID|stats|flush [ID]|verify
+ * postern queue list|show ID|stats|watch|flush [ID]|hold|release|delete|verify
  */
-#include "control/command.h"
-#include "queue/queue-client.h"
+#include "queue/cmd-queue.h"
+#include "queue/queue-watch.h"
 #include "queue/spool.h"
 #include "common/loop.h"
-#include "common/queue-id.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* `id` is NULL when none was given. */
-typedef int subcommand_fn(const struct command_context *ctx, const uint64_t *id);
+typedef int subcommand_fn(const struct command_context *ctx, struct queue_options *o);
 
 static struct queue_print printer(const struct command_context *ctx)
 {
@@ -24,34 +22,55 @@ static struct queue_print printer(const struct command_context *ctx)
 	    .terminal = isatty(STDOUT_FILENO) != 0};
 }
 
-static int list(const struct command_context *ctx, const uint64_t *id)
+static int list(const struct command_context *ctx, struct queue_options *o)
 {
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
-	(void)id;
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_list(fd, &print);
+	return fd < 0 ? EX_UNAVAILABLE : queue_client_list(fd, &print, &o->which);
 }
 
-static int show(const struct command_context *ctx, const uint64_t *id)
+static int show(const struct command_context *ctx, struct queue_options *o)
 {
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_show(fd, &print, *id);
+	return fd < 0 ? EX_UNAVAILABLE : queue_client_show(fd, &print, o->ids.list[0]);
 }
 
-static int stats(const struct command_context *ctx, const uint64_t *id)
+static int stats(const struct command_context *ctx, struct queue_options *o)
 {
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
-	(void)id;
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_stats(fd, &print);
+	return fd < 0 ? EX_UNAVAILABLE : queue_client_stats(fd, &print, o->top);
 }
 
-static int flush(const struct command_context *ctx, const uint64_t *id)
+static int watch(const struct command_context *ctx, struct queue_options *o)
+{
+	int fd = command_connect(ctx, "queue.sock");
+	(void)o;
+	return fd < 0 ? EX_UNAVAILABLE : queue_watch(fd, stdout);
+}
+
+static int flush(const struct command_context *ctx, struct queue_options *o)
 {
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_flush(fd, &print, id == NULL ? 0 : *id);
+	uint64_t id = o->ids.count == 0 ? 0 : o->ids.list[0];
+	return fd < 0 ? EX_UNAVAILABLE : queue_client_flush(fd, &print, id);
+}
+
+static int hold(const struct command_context *ctx, struct queue_options *o)
+{
+	return queue_command_change(ctx, QUEUE_HOLD, o);
+}
+
+static int release(const struct command_context *ctx, struct queue_options *o)
+{
+	return queue_command_change(ctx, QUEUE_RELEASE, o);
+}
+
+static int delete (const struct command_context *ctx, struct queue_options *o)
+{
+	return queue_command_change(ctx, QUEUE_DELETE, o);
 }
 
 static int explain_verify(const char *path, int error)
@@ -63,11 +82,11 @@ static int explain_verify(const char *path, int error)
 	return error == EWOULDBLOCK ? EX_TEMPFAIL : EX_NOINPUT;
 }
 
-static int verify(const struct command_context *ctx, const uint64_t *id)
+static int verify(const struct command_context *ctx, struct queue_options *o)
 {
 	const char *path = ctx->conf->spool;
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)id;
+	(void)o;
 	int faults = dir < 0 ? -1 : spool_verify(dir, stdout);
 	int error = errno;
 	if (dir >= 0)
@@ -79,40 +98,44 @@ static int verify(const struct command_context *ctx, const uint64_t *id)
 	return faults == 0 ? EX_OK : EX_DATAERR;
 }
 
-enum id_use { ID_NONE, ID_MAY, ID_MUST };
-
 static const struct {
 	const char *name;
 	subcommand_fn *run;
-	enum id_use id;
+	size_t ids_min, ids_max;
+	bool filters, yes, top; /* which options make sense */
 } subcommands[] = {
-    {"list", list, ID_NONE},
-    {"show", show, ID_MUST},
-    {"stats", stats, ID_NONE},
-    {"flush", flush, ID_MAY},
-    {"verify", verify, ID_NONE},
+    {.name = "list", .run = list, .filters = true},
+    {.name = "show", .run = show, .ids_min = 1, .ids_max = 1},
+    {.name = "stats", .run = stats, .top = true},
+    {.name = "watch", .run = watch},
+    {.name = "flush", .run = flush, .ids_max = 1},
+    {.name = "hold", .run = hold, .ids_max = SIZE_MAX, .filters = true, .yes = true},
+    {.name = "release", .run = release, .ids_max = SIZE_MAX, .filters = true, .yes = true},
+    {.name = "delete", .run = delete, .ids_max = SIZE_MAX, .filters = true, .yes = true},
+    {.name = "verify", .run = verify},
 };
 
-static int run(
-    const struct command_context *ctx, subcommand_fn *fn, enum id_use use, int argc, char **argv)
+static bool fits(size_t i, const struct queue_options *o)
 {
-	uint64_t id;
-	if (argc > (use == ID_NONE ? 0 : 1) || (use == ID_MUST && argc == 0))
-		return EX_USAGE;
-	if (argc == 0)
-		return fn(ctx, NULL);
-	if (queue_id_parse(str_from_cstr(argv[0]), &id))
-		return fn(ctx, &id);
-	fprintf(stderr, "postern: \"%s\" is not a queue id: see `postern queue list`\n", argv[0]);
-	return EX_USAGE;
+	return o->ids.count >= subcommands[i].ids_min && o->ids.count <= subcommands[i].ids_max &&
+	       (subcommands[i].filters || !o->filtered) &&
+	       (subcommands[i].yes || (!o->yes && !o->all)) &&
+	       (subcommands[i].top || o->top == QUEUE_TOP_DEFAULT);
 }
 
 int cmd_queue(const struct command_context *ctx, int argc, char **argv)
 {
+	struct queue_options o;
+	size_t i = 0, count = sizeof(subcommands) / sizeof(subcommands[0]);
 	if (argc < 2)
 		return EX_USAGE;
-	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++)
-		if (strcmp(argv[1], subcommands[i].name) == 0)
-			return run(ctx, subcommands[i].run, subcommands[i].id, argc - 2, argv + 2);
-	return EX_USAGE;
+	while (i < count && strcmp(argv[1], subcommands[i].name) != 0)
+		i++;
+	if (i == count)
+		return EX_USAGE;
+	int status = EX_USAGE;
+	if (queue_options_parse(&o, argc - 1, argv + 1, loop_wall_ms()) && fits(i, &o))
+		status = subcommands[i].run(ctx, &o);
+	queue_options_reset(&o);
+	return status;
 }

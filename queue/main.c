@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 /* How a destination that is not known yet is approached, and when it is taken for dead. */
-enum { WINDOW_FIRST = 5, DEAD_AFTER = 10 };
 
 enum { CACHE_OCTETS = 16 * 1024 * 1024, STOP_MS = 3000, STOP_CHECK_MS = 20 };
 
@@ -131,26 +130,6 @@ static const struct spool_events events = {
 
 /* --- configuration ------------------------------------------------------ */
 
-/* Local destinations are never dead as a whole: each mailbox has its own results. */
-static void set_transports(struct scheduler *s, const struct conf *conf)
-{
-	const unsigned many = conf->queue.local_concurrency;
-	const struct transport_policy local = {
-	    .limit = many, .destination = {.window_first = many, .window_max = many}};
-	const struct transport_policy at_once = {
-	    .limit = 1024, .destination = {.window_first = 1024, .window_max = 1024}};
-	const unsigned most = conf->remote.destination_concurrency;
-	const struct transport_policy remote = {.limit = conf->remote.concurrency,
-	    .destination = {.window_first = most < WINDOW_FIRST ? most : WINDOW_FIRST,
-		.window_max = most,
-		.dead_after = DEAD_AFTER,
-		.backoff_first = conf->queue.retry_first,
-		.backoff_max = conf->queue.retry_max}};
-	scheduler_set_transport(s, TRANSPORT_LOCAL, &local);
-	scheduler_set_transport(s, TRANSPORT_DISCARD, &at_once);
-	scheduler_set_transport(s, TRANSPORT_REMOTE, &remote);
-}
-
 static char *copy_or_null(const char *text)
 {
 	return text == NULL ? NULL : str_dup(str_from_cstr(text));
@@ -169,10 +148,7 @@ static void configure_bounces(const struct conf *conf)
 
 static void configure(const struct conf *conf)
 {
-	const struct retry_policy retry = {
-	    .first = conf->queue.retry_first, .max = conf->queue.retry_max};
-	scheduler_set_retry(q.active.scheduler, &retry);
-	set_transports(q.active.scheduler, conf);
+	scheduler_configure(q.active.scheduler, conf);
 	q.active.lifetime = (uint64_t)conf->queue.lifetime * 1000;
 	q.intake.message_max = conf->smtp.message_max;
 	q.active.delay_notice = (uint64_t)conf->queue.delay_notice * 1000;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * Lists, figures and flushes, a piece at a time.
+ * Lists, figures, and what operators have done to messages, a piece at a time.
  */
 #include "queue/operator-internal.h"
 
-enum { FLUSH_PER_STEP = 500 };
+enum { FLUSH_PER_STEP = 500, LOOK_PER_STEP = 500 };
 
 /* --- list --------------------------------------------------------------- */
 
@@ -47,24 +47,54 @@ static void send_entry(struct operator_connection *c, const struct message *m)
 
 bool ask_list_step(struct operator_connection *c, struct ask *ask)
 {
-	const struct message *m =
-	    ask->limit == 0 ? NULL : index_after(&c->all->active->messages, ask->id);
-	if (m == NULL)
-		return ask_end(c, NULL);
-	send_entry(c, m);
-	ask->id = m->id;
-	ask->limit--;
+	for (int i = 0; i < LOOK_PER_STEP; i++) {
+		const struct message *m =
+		    ask->limit == 0 ? NULL : index_after(&c->all->active->messages, ask->id);
+		if (m == NULL)
+			return ask_end(c, NULL);
+		ask->id = m->id;
+		if (!filter_fits(ask->filter, m))
+			continue;
+		send_entry(c, m);
+		ask->limit--;
+		return false;
+	}
 	return false;
 }
 
 /* --- stats -------------------------------------------------------------- */
+
+struct backlog {
+	uint32_t destinations, dead;
+};
+
+static void note_backlog(void *ctx, const struct destination *d)
+{
+	struct backlog *b = ctx;
+	if (d->jobs == 0)
+		return;
+	b->destinations++;
+	b->dead += d->state != DESTINATION_ALIVE;
+}
+
+static uint32_t in_flight(const struct scheduler *s)
+{
+	struct scheduler_figures figures;
+	uint32_t n = 0;
+	scheduler_get_figures(s, &figures);
+	for (size_t i = 0; i < TRANSPORT_COUNT; i++)
+		n += figures.in_flight[i];
+	return n;
+}
 
 bool ask_stats_step(struct operator_connection *c, struct ask *ask)
 {
 	const struct active *a = c->all->active;
 	const struct message *oldest = index_after(&a->messages, 0);
 	struct spool_figures spool;
+	struct backlog backlog = {0, 0};
 	(void)ask;
+	scheduler_each_destination(a->scheduler, note_backlog, &backlog);
 	spool_get_figures(c->all->spool, &spool);
 	const struct msg_queue_figures answer = {.messages = a->messages.count,
 	    .recipients = a->recipients,
@@ -74,7 +104,10 @@ bool ask_stats_step(struct operator_connection *c, struct ask *ask)
 	    .delivered = a->delivered,
 	    .deferred = a->deferred,
 	    .segments = spool.segments,
-	    .spool_octets = spool.octets};
+	    .spool_octets = spool.octets,
+	    .in_flight = in_flight(a->scheduler),
+	    .destinations = backlog.destinations,
+	    .dead = backlog.dead};
 	msg_queue_figures_send(c->channel, &answer, NULL);
 	return ask_end(c, NULL);
 }
@@ -107,4 +140,42 @@ bool ask_flush_step(struct operator_connection *c, struct ask *ask)
 	}
 	dispatch_soon(c->all->dispatch);
 	return false;
+}
+
+/* --- hold, release, delete ---------------------------------------------- */
+
+static struct message *named(struct operator_connection *c, const struct ask *ask)
+{
+	struct message *m = index_find(&c->all->active->messages, ask->id);
+	if (m == NULL)
+		ask_end(c, "there is no such message in the queue");
+	return m;
+}
+
+bool ask_hold_step(struct operator_connection *c, struct ask *ask)
+{
+	struct message *m = named(c, ask);
+	if (m == NULL)
+		return true;
+	active_hold(c->all->active, m);
+	return ask_end(c, NULL);
+}
+
+bool ask_release_step(struct operator_connection *c, struct ask *ask)
+{
+	struct message *m = named(c, ask);
+	if (m == NULL)
+		return true;
+	active_release(c->all->active, m);
+	dispatch_soon(c->all->dispatch);
+	return ask_end(c, NULL);
+}
+
+bool ask_delete_step(struct operator_connection *c, struct ask *ask)
+{
+	struct message *m = named(c, ask);
+	if (m == NULL)
+		return true;
+	active_delete(c->all->active, m);
+	return ask_end(c, NULL);
 }

@@ -6,6 +6,7 @@
  * channel holds OPERATOR_BACKLOG octets or PUMP_STEPS pieces are out.
  */
 #include "queue/operator-internal.h"
+#include "queue/survey.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -24,9 +25,22 @@ static const struct {
     [ASK_SHOW] = {ask_show_step, false},
     [ASK_STATS] = {ask_stats_step, true},
     [ASK_FLUSH] = {ask_flush_step, false},
+    [ASK_HOLD] = {ask_hold_step, false},
+    [ASK_RELEASE] = {ask_release_step, false},
+    [ASK_DELETE] = {ask_delete_step, false},
+    [ASK_DESTINATIONS] = {ask_destinations_step, true},
+    [ASK_RECENT] = {ask_recent_step, true},
 };
 
 /* --- connections -------------------------------------------------------- */
+
+static void forget_first(struct operator_connection *c)
+{
+	filter_free(c->asks[c->first].filter);
+	survey_free(c->asks[c->first].survey);
+	c->first = (c->first + 1) % OPERATOR_ASKS_MAX;
+	c->count--;
+}
 
 static void drop(struct operator_connection *c)
 {
@@ -35,6 +49,8 @@ static void drop(struct operator_connection *c)
 		at = &(*at)->next;
 	*at = c->next;
 	c->all->count--;
+	while (c->count > 0)
+		forget_first(c);
 	channel_free(c->channel);
 	event_free(c->timer);
 	free(c);
@@ -67,10 +83,8 @@ static void step(struct operator_connection *c)
 	bool done = kinds[ask->kind].for_everybody || is_privileged(c)
 			? kinds[ask->kind].step(c, ask)
 			: ask_end(c, "only root and the user of the suite may do this");
-	if (!done)
-		return;
-	c->first = (c->first + 1) % OPERATOR_ASKS_MAX;
-	c->count--;
+	if (done)
+		forget_first(c);
 }
 
 static void pump(struct operator_connection *c)
@@ -106,8 +120,10 @@ static void on_timer(void *ctx)
 
 static bool ask(struct operator_connection *c, struct ask what)
 {
-	if (c->count == OPERATOR_ASKS_MAX)
+	if (c->count == OPERATOR_ASKS_MAX) {
+		filter_free(what.filter);
 		return false;
+	}
 	c->asks[(c->first + c->count++) % OPERATOR_ASKS_MAX] = what;
 	c->last_progress = loop_now_ms();
 	loop_timer_start(c->timer, 0);
@@ -117,7 +133,9 @@ static bool ask(struct operator_connection *c, struct ask what)
 static bool on_queue_list(void *ctx, const struct msg_queue_list *m, int *fds)
 {
 	(void)fds;
-	return ask(ctx, (struct ask){.kind = ASK_LIST, .id = m->after, .limit = m->limit});
+	return ask(
+	    ctx, (struct ask){
+		     .kind = ASK_LIST, .id = m->after, .limit = m->limit, .filter = filter_new(m)});
 }
 
 static bool on_queue_show(void *ctx, const struct msg_queue_show *m, int *fds)
@@ -139,11 +157,47 @@ static bool on_queue_flush(void *ctx, const struct msg_queue_flush *m, int *fds)
 	return ask(ctx, (struct ask){.kind = ASK_FLUSH, .id = m->id});
 }
 
+static bool on_queue_hold(void *ctx, const struct msg_queue_hold *m, int *fds)
+{
+	(void)fds;
+	return ask(ctx, (struct ask){.kind = ASK_HOLD, .id = m->id});
+}
+
+static bool on_queue_release(void *ctx, const struct msg_queue_release *m, int *fds)
+{
+	(void)fds;
+	return ask(ctx, (struct ask){.kind = ASK_RELEASE, .id = m->id});
+}
+
+static bool on_queue_delete(void *ctx, const struct msg_queue_delete *m, int *fds)
+{
+	(void)fds;
+	return ask(ctx, (struct ask){.kind = ASK_DELETE, .id = m->id});
+}
+
+static bool on_queue_destinations(void *ctx, const struct msg_queue_destinations *m, int *fds)
+{
+	(void)fds;
+	return ask(
+	    ctx, (struct ask){.kind = ASK_DESTINATIONS, .limit = m->limit, .count = m->count != 0});
+}
+
+static bool on_queue_recent(void *ctx, const struct msg_queue_recent *m, int *fds)
+{
+	(void)fds;
+	return ask(ctx, (struct ask){.kind = ASK_RECENT, .id = m->after});
+}
+
 static const struct operator_queue_server_handlers handlers = {
     .queue_list = on_queue_list,
     .queue_show = on_queue_show,
     .queue_stats = on_queue_stats,
     .queue_flush = on_queue_flush,
+    .queue_hold = on_queue_hold,
+    .queue_release = on_queue_release,
+    .queue_delete = on_queue_delete,
+    .queue_destinations = on_queue_destinations,
+    .queue_recent = on_queue_recent,
 };
 
 /* --- listening ---------------------------------------------------------- */

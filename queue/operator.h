@@ -3,8 +3,8 @@
  * What `mailq` and `postern queue` ask: the server side of
  * common/msg-operator-queue.def on queue's own Unix socket.
  *
- * Everybody may list and count, as everywhere in this field; contents, and having
- * mail tried, are for root and the suite's own user (SO_PEERCRED). Answers are
+ * Everybody may list and count, as everywhere in this field; contents, and what
+ * changes something, are for root and the suite's own user (SO_PEERCRED). Answers are
  * made piece by piece as the asker reads them, so a million entries never lie in
  * memory. An asker who breaks the protocol or does not read loses its connection.
  */

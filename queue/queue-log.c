@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue/queue-log.h"
+#include "queue/recent.h"
 #include "common/log.h"
 #include "common/queue-id.h"
 
@@ -84,6 +85,7 @@ void queue_log_delivery(
 	log_str(&ev, "status", str_from_cstr(d->status));
 	log_note(&ev, d->note);
 	log_end(&ev);
+	recent_add(d->now, m->id, d->status, to, str_from_cstr(d->relay), d->note);
 }
 
 void queue_log_removed(const struct message *m)
@@ -119,7 +121,8 @@ void queue_log_notice(uint64_t id, const char *what, uint64_t notice)
 	char text[128];
 	struct str said = str_from_cstr(what);
 	if (notice != 0) {
-		int n = snprintf(text, sizeof(text), "%s: %.*s", what, STR_ARG(text_of(&t, notice)));
+		int n =
+		    snprintf(text, sizeof(text), "%s: %.*s", what, STR_ARG(text_of(&t, notice)));
 		said = str_from(text, (size_t)n);
 	}
 	note(LOG_INFO, id, said);

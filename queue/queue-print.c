@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-#include "queue/queue-print.h"
+#include "queue/queue-print-internal.h"
 #include "queue/recipient-state.h"
 #include "common/mem.h"
 #include "common/queue-id.h"
 #include "common/utf8.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { RIGHT_EDGE = 76, UNDER_WAY = RECIPIENT_READY | RECIPIENT_ACTIVE | RECIPIENT_VISIBLE };
 
-/* A copy that is valid UTF-8 without control characters; the caller frees it. */
-static char *harmless(struct str s)
+char *queue_print_harmless(struct str s)
 {
 	char *copy = str_dup(s);
 	for (size_t i = 0; i < s.n;) {
@@ -53,7 +51,7 @@ static void print_heading(struct queue_print *p)
 
 static void print_reason(struct queue_print *p, const struct waiting_recipient *w)
 {
-	char *reason = harmless(w->reason);
+	char *reason = queue_print_harmless(w->reason);
 	const char *owed = w->state == RECIPIENT_FAILED ? "undeliverable: " : "";
 	int width = RIGHT_EDGE - (int)(strlen(reason) + strlen(owed));
 	fprintf(p->out, "%*s(%s%s)\n", width > 0 ? width : 0, "", owed, reason);
@@ -62,7 +60,7 @@ static void print_reason(struct queue_print *p, const struct waiting_recipient *
 
 static void print_recipient(struct queue_print *p, const struct waiting_recipient *w)
 {
-	char *address = harmless(w->address);
+	char *address = queue_print_harmless(w->address);
 	fprintf(p->out, "%-17s %8s %-19s %s\n", "", "", "", address);
 	free(address);
 }
@@ -95,7 +93,7 @@ static void print_entry_text(struct queue_print *p, const struct msg_queue_entry
 	queue_id_format(entry->id, id);
 	snprintf(marked, sizeof(marked), "%s%s", id, mark_of(states_of(entry)));
 	format_time(time, sizeof(time), entry->arrival);
-	char *sender = harmless(entry->reverse_path);
+	char *sender = queue_print_harmless(entry->reverse_path);
 	if (p->messages == 0)
 		print_heading(p);
 	fprintf(p->out, "%-17s %8llu %19.19s %s\n", marked, (unsigned long long)entry->size, time,
@@ -107,20 +105,20 @@ static void print_entry_text(struct queue_print *p, const struct msg_queue_entry
 
 /* --- JSON --------------------------------------------------------------- */
 
-static json_t *json_text(struct str s)
+json_t *queue_print_json_text(struct str s)
 {
-	char *text = harmless(s);
+	char *text = queue_print_harmless(s);
 	json_t *j = json_string(text);
 	free(text);
 	return j;
 }
 
-static json_t *json_number(uint64_t n)
+json_t *queue_print_json_number(uint64_t n)
 {
 	return json_integer((json_int_t)n);
 }
 
-static void dump(struct queue_print *p, json_t *j)
+void queue_print_dump(struct queue_print *p, json_t *j)
 {
 	if (j == NULL || json_dumpf(j, p->out, JSON_COMPACT) < 0)
 		fputs("{}", p->out);
@@ -130,13 +128,13 @@ static void dump(struct queue_print *p, json_t *j)
 static json_t *json_recipient(const struct waiting_recipient *w)
 {
 	json_t *j = json_object();
-	json_object_set_new(j, "address", json_text(w->address));
+	json_object_set_new(j, "address", queue_print_json_text(w->address));
 	if (w->reason.n > 0)
-		json_object_set_new(j, "delay_reason", json_text(w->reason));
+		json_object_set_new(j, "delay_reason", queue_print_json_text(w->reason));
 	json_object_set_new(j, "state", json_string(recipient_state_name(w->state)));
-	json_object_set_new(j, "attempts", json_number(w->attempts));
+	json_object_set_new(j, "attempts", queue_print_json_number(w->attempts));
 	if (w->next_try > 0)
-		json_object_set_new(j, "next_try", json_number(w->next_try / 1000));
+		json_object_set_new(j, "next_try", queue_print_json_number(w->next_try / 1000));
 	return j;
 }
 
@@ -152,15 +150,15 @@ static void print_entry_json(struct queue_print *p, const struct msg_queue_entry
 	queue_id_format(entry->id, id);
 	json_object_set_new(j, "id", json_string(id));
 	json_object_set_new(j, "queue_name", json_string(queue_name(states_of(entry))));
-	json_object_set_new(j, "arrival_time", json_number(entry->arrival / 1000));
-	json_object_set_new(j, "message_size", json_number(entry->size));
-	json_object_set_new(j, "sender", json_text(entry->reverse_path));
-	json_object_set_new(j, "recipient_count", json_number(entry->recipients));
+	json_object_set_new(j, "arrival_time", queue_print_json_number(entry->arrival / 1000));
+	json_object_set_new(j, "message_size", queue_print_json_number(entry->size));
+	json_object_set_new(j, "sender", queue_print_json_text(entry->reverse_path));
+	json_object_set_new(j, "recipient_count", queue_print_json_number(entry->recipients));
 	for (size_t i = 0; i < entry->waiting_count; i++)
 		json_array_append_new(list, json_recipient(&entry->waiting[i]));
 	json_object_set_new(j, "recipients", list);
 	fputs(p->messages == 0 ? "[" : ",\n ", p->out);
-	dump(p, j);
+	queue_print_dump(p, j);
 }
 
 /* --- lists -------------------------------------------------------------- */
@@ -182,46 +180,6 @@ void queue_print_list_end(struct queue_print *p)
 		fprintf(p->out, "-- %llu Kbytes in %llu Request%s.\n",
 		    (unsigned long long)((p->octets + 1023) / 1024),
 		    (unsigned long long)p->messages, p->messages == 1 ? "" : "s");
-}
-
-/* --- figures ------------------------------------------------------------ */
-
-struct figure {
-	const char *name;  /* in JSON */
-	const char *words; /* for people */
-	uint64_t value;
-};
-
-static void print_figures(struct queue_print *p, const struct figure *list, size_t n)
-{
-	json_t *j = p->json ? json_object() : NULL;
-	for (size_t i = 0; i < n; i++)
-		if (p->json)
-			json_object_set_new(j, list[i].name, json_number(list[i].value));
-		else
-			fprintf(p->out, "%-28s %llu\n", list[i].words,
-			    (unsigned long long)list[i].value);
-	if (!p->json)
-		return;
-	dump(p, j);
-	fputc('\n', p->out);
-}
-
-void queue_print_figures(struct queue_print *p, const struct msg_queue_figures *f)
-{
-	uint64_t age = f->oldest == 0 || f->oldest > p->now ? 0 : (p->now - f->oldest) / 1000;
-	const struct figure list[] = {
-	    {"messages", "messages waiting", f->messages},
-	    {"recipients", "recipients waiting", f->recipients},
-	    {"octets", "octets of content waiting", f->octets},
-	    {"oldest_age", "age of the oldest, seconds", age},
-	    {"accepted", "messages accepted since start", f->accepted},
-	    {"delivered", "recipients delivered", f->delivered},
-	    {"deferred", "tries deferred", f->deferred},
-	    {"segments", "spool segments", f->segments},
-	    {"spool_octets", "octets of the spool", f->spool_octets},
-	};
-	print_figures(p, list, sizeof(list) / sizeof(list[0]));
 }
 
 /* --- text in pieces ----------------------------------------------------- */

@@ -1,38 +1,42 @@
 /* SPDX-License-Identifier: ISC
  *
- * Invariant: a destination is in its transport's `open` list exactly while it has
- * a ready job and room for one more delivery, in `idle` exactly while nothing
- * refers to it; list_of() is that rule, and update() restores it after each
- * change. A dead destination is in the heap of the dead, a waiting job in the heap
- * of jobs.
+ * Invariant: a destination is in one of its transport's lists (queue/share.h)
+ * exactly while it has a ready job, a token and room for one more delivery, in
+ * `idle` exactly while nothing refers to it; list_of() is that rule, and update()
+ * restores it after each change. A dead destination is in the heap of the dead,
+ * one without a token in the heap of the paced, a waiting job in the heap of jobs.
  */
 #include "queue/scheduler.h"
+#include "queue/policies.h"
+#include "queue/share.h"
 #include "common/mem.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 /* Destinations that nothing refers to are remembered for what was learned about them. */
 enum { IDLE_MAX = 1000 };
 
-TAILQ_HEAD(destination_list, destination);
-
-enum list { LIST_NONE, LIST_OPEN, LIST_IDLE };
+/* A destination's list is one of enum share_list, or: */
+enum { LIST_IDLE = SHARE_LISTS, LIST_NONE };
 
 struct transport_queue {
-	struct transport_policy policy;
-	struct destination_list open;
-	unsigned in_flight;
+	struct destination_policy policy;
+	struct share share;
 };
 
 struct scheduler {
 	struct transport_queue transports[TRANSPORT_COUNT];
 	struct retry_policy retry;
+	struct policies *policies; /* NULL: none */
 	struct hash *destinations;
 	struct hash *turns;
 	struct destination_list idle;
 	unsigned idle_count;
 	struct heap waiting; /* struct job */
 	struct heap dead;    /* struct destination */
+	struct heap paced;   /* its `token` */
+	uint64_t now;
 	uint64_t chance;
 };
 
@@ -59,7 +63,7 @@ struct scheduler *scheduler_new(uint64_t seed)
 	s->retry = (struct retry_policy){.first = 60, .max = 4 * 3600};
 	TAILQ_INIT(&s->idle);
 	for (size_t i = 0; i < TRANSPORT_COUNT; i++)
-		TAILQ_INIT(&s->transports[i].open);
+		share_init(&s->transports[i].share);
 	return s;
 }
 
@@ -78,6 +82,8 @@ void scheduler_free(struct scheduler *s)
 	hash_free(s->destinations);
 	heap_reset(&s->waiting);
 	heap_reset(&s->dead);
+	heap_reset(&s->paced);
+	policies_free(s->policies);
 	free(s);
 }
 
@@ -88,17 +94,19 @@ void scheduler_set_retry(struct scheduler *s, const struct retry_policy *policy)
 
 /* --- destinations ------------------------------------------------------- */
 
-static enum list list_of(const struct destination *d)
+static unsigned list_of(const struct destination *d)
 {
 	if (d->jobs == 0 && d->in_flight == 0)
 		return LIST_IDLE;
-	return destination_first(d) != NULL && destination_is_open(d) ? LIST_OPEN : LIST_NONE;
+	if (destination_first(d) == NULL || !destination_is_open(d) || heap_holds(&d->token))
+		return LIST_NONE;
+	return share_list_of(d);
 }
 
 static void unlist(struct scheduler *s, struct destination *d)
 {
-	if (d->list == LIST_OPEN)
-		TAILQ_REMOVE(&s->transports[d->transport].open, d, link);
+	if (d->list < SHARE_LISTS)
+		share_remove(&s->transports[d->transport].share, d, d->list);
 	if (d->list == LIST_IDLE) {
 		TAILQ_REMOVE(&s->idle, d, link);
 		s->idle_count--;
@@ -115,52 +123,94 @@ static void drop_destination(struct scheduler *s, struct destination *d)
 	destination_free(d);
 }
 
+static void add_idle(struct scheduler *s, struct destination *d)
+{
+	TAILQ_INSERT_TAIL(&s->idle, d, link);
+	s->idle_count++;
+}
+
+/* One whose tokens are spent stays: forgetting it would give them back. */
+static void forget_some(struct scheduler *s)
+{
+	for (int i = 0; i < 2 && s->idle_count > IDLE_MAX; i++) {
+		struct destination *d = TAILQ_FIRST(&s->idle);
+		if (!heap_holds(&d->token) && pace_is_full(&d->pace, s->now)) {
+			drop_destination(s, d);
+			continue;
+		}
+		TAILQ_REMOVE(&s->idle, d, link);
+		TAILQ_INSERT_TAIL(&s->idle, d, link);
+	}
+}
+
 static void update(struct scheduler *s, struct destination *d)
 {
-	enum list list = list_of(d);
+	unsigned list = list_of(d);
 	if (d->list == list)
 		return;
 	unlist(s, d);
 	d->list = (uint8_t)list;
-	if (list == LIST_OPEN)
-		TAILQ_INSERT_TAIL(&s->transports[d->transport].open, d, link);
+	if (list < SHARE_LISTS)
+		share_add(&s->transports[d->transport].share, d, list);
 	if (list != LIST_IDLE)
 		return;
-	TAILQ_INSERT_TAIL(&s->idle, d, link);
-	if (++s->idle_count > IDLE_MAX)
-		drop_destination(s, TAILQ_FIRST(&s->idle));
+	add_idle(s, d);
+	forget_some(s);
+}
+
+static const struct destination_policy *policy_of(
+    const struct scheduler *s, enum transport transport, struct str nexthop)
+{
+	const struct destination_policy *p = NULL;
+	if (transport == TRANSPORT_REMOTE && s->policies != NULL)
+		p = policies_find(s->policies, nexthop);
+	return p != NULL ? p : &s->transports[transport].policy;
+}
+
+enum { KEY_MAX = 1 + NEXTHOP_MAX };
+
+static struct str key_for(char *out, enum transport transport, struct str nexthop)
+{
+	nexthop = str_head(nexthop, NEXTHOP_MAX);
+	out[0] = (char)transport;
+	if (nexthop.n > 0)
+		memcpy(out + 1, nexthop.p, nexthop.n);
+	return str_from(out, 1 + nexthop.n);
+}
+
+const struct destination *scheduler_find_destination(
+    const struct scheduler *s, enum transport transport, struct str nexthop)
+{
+	char text[KEY_MAX];
+	return hash_find(s->destinations, key_for(text, transport, nexthop));
 }
 
 struct destination *scheduler_destination(
     struct scheduler *s, enum transport transport, struct str nexthop)
 {
-	char key[1 + NEXTHOP_MAX];
-	nexthop = str_head(nexthop, NEXTHOP_MAX);
-	key[0] = (char)transport;
-	if (nexthop.n > 0)
-		memcpy(key + 1, nexthop.p, nexthop.n);
-	struct str k = str_from(key, 1 + nexthop.n);
-	struct destination *d = hash_find(s->destinations, k);
+	char text[KEY_MAX];
+	struct str key = key_for(text, transport, nexthop);
+	struct destination *d = hash_find(s->destinations, key);
 	if (d != NULL)
 		return d;
-	const struct transport_queue *t = &s->transports[transport];
-	d = destination_new(k, (uint8_t)transport, t->policy.destination.window_first);
+	d = destination_new(key, (uint8_t)transport, policy_of(s, transport, nexthop));
+	d->list = LIST_NONE;
 	hash_put(s->destinations, d);
 	return d;
 }
 
-/* A window learned under another policy is brought within the new one's bounds. */
-static void clamp_window(void *destination, void *ctx)
+/* --- policies ----------------------------------------------------------- */
+
+static void take_policy(void *destination, void *ctx)
 {
 	struct destination *d = destination;
-	const struct scheduler *s = ctx;
-	const struct destination_policy *p = &s->transports[d->transport].policy.destination;
-	if (d->window > p->window_max)
-		d->window = p->window_max;
-	if (p->dead_after == 0 && d->window < p->window_first)
-		d->window = p->window_first;
+	struct scheduler *s = ctx;
+	destination_set_policy(d, policy_of(s, d->transport, destination_name(d)));
+	if (heap_holds(&d->token) && pace_is_open(&d->pace, s->now))
+		heap_remove(&s->paced, &d->token);
 }
 
+/* Apart from take_policy, for an idle destination may be forgotten by its update. */
 static void update_one(void *destination, void *ctx)
 {
 	struct destination *d = destination;
@@ -168,12 +218,36 @@ static void update_one(void *destination, void *ctx)
 		update(ctx, d);
 }
 
+static void take_policies(struct scheduler *s)
+{
+	hash_each(s->destinations, take_policy, s);
+	hash_each(s->destinations, update_one, s);
+}
+
 void scheduler_set_transport(
     struct scheduler *s, enum transport transport, const struct transport_policy *policy)
 {
-	s->transports[transport].policy = *policy;
-	hash_each(s->destinations, clamp_window, s);
-	hash_each(s->destinations, update_one, s);
+	s->transports[transport].share.limit = policy->limit;
+	s->transports[transport].policy = policy->destination;
+	take_policies(s);
+}
+
+void scheduler_set_policies(struct scheduler *s, struct policies *policies)
+{
+	struct policies *before = s->policies;
+	s->policies = policies;
+	take_policies(s);
+	policies_free(before);
+}
+
+void scheduler_configure(struct scheduler *s, const struct conf *conf)
+{
+	s->retry = (struct retry_policy){conf->queue.retry_first, conf->queue.retry_max};
+	for (size_t i = TRANSPORT_LOCAL; i < TRANSPORT_COUNT; i++) {
+		const struct transport_policy p = policies_transport(conf, (enum transport)i);
+		scheduler_set_transport(s, (enum transport)i, &p);
+	}
+	scheduler_set_policies(s, policies_new(conf));
 }
 
 void scheduler_probe(struct scheduler *s, struct destination *d)
@@ -224,11 +298,12 @@ void scheduler_ready(struct scheduler *s, struct job *job)
 }
 
 /* Doubled with each attempt, without ever overflowing. */
-static uint64_t retry_delay(struct scheduler *s, unsigned attempts)
+static uint64_t retry_delay(struct scheduler *s, const struct job *job)
 {
-	uint64_t delay = (uint64_t)s->retry.first * 1000;
-	uint64_t max = (uint64_t)s->retry.max * 1000;
-	for (unsigned i = 1; i < attempts && delay < max; i++)
+	const struct retry_policy *own = &job->to->policy->retry;
+	const struct retry_policy *retry = own->first > 0 ? own : &s->retry;
+	uint64_t delay = (uint64_t)retry->first * 1000, max = (uint64_t)retry->max * 1000;
+	for (unsigned i = 1; i < job->attempts && delay < max; i++)
 		delay *= 2;
 	if (delay > max)
 		delay = max;
@@ -241,7 +316,7 @@ void scheduler_postpone(struct scheduler *s, struct job *job, uint64_t now)
 		return;
 	if (job->attempts < UINT16_MAX)
 		job->attempts++;
-	job->wake.when = seconds_up(now + retry_delay(s, job->attempts));
+	job->wake.when = seconds_up(now + retry_delay(s, job));
 	job->postponed = true;
 }
 
@@ -267,23 +342,19 @@ void scheduler_wait(struct scheduler *s, struct job *job)
 	heap_add(&s->waiting, &job->wake);
 }
 
-/* The rule of P5, see scheduler.h; 64 bits, for the limit may be anything. */
-static bool may_start(const struct transport_queue *t, const struct destination *d)
-{
-	uint64_t limit = t->policy.limit, used = t->in_flight, shared = limit - limit / 4;
-	if (used >= limit || d->in_flight == 0)
-		return used < limit;
-	return used < shared && d->in_flight < 2 * (shared - used);
-}
-
 struct job *scheduler_next(struct scheduler *s, enum transport transport)
 {
-	const struct transport_queue *t = &s->transports[transport];
-	struct destination *d;
-	TAILQ_FOREACH(d, &t->open, link)
-	if (may_start(t, d))
-		return destination_first(d);
-	return NULL;
+	const struct destination *d = share_next(&s->transports[transport].share);
+	return d == NULL ? NULL : destination_first(d);
+}
+
+static void spend_token(struct scheduler *s, struct destination *d)
+{
+	pace_spend(&d->pace, s->now);
+	if (pace_is_open(&d->pace, s->now))
+		return;
+	d->token.when = seconds_up(pace_opens_at(&d->pace));
+	heap_add(&s->paced, &d->token);
 }
 
 void scheduler_started(struct scheduler *s, struct job *job, bool more)
@@ -295,26 +366,33 @@ void scheduler_started(struct scheduler *s, struct job *job, bool more)
 	if (!more)
 		job->state = JOB_IDLE;
 	job->in_flight++;
-	d->in_flight++;
-	s->transports[d->transport].in_flight++;
 	unlist(s, d); /* to the end of the line */
+	share_started(&s->transports[d->transport].share, d);
+	spend_token(s, d);
 	update(s, d);
+}
+
+static void set_now(struct scheduler *s, uint64_t now)
+{
+	if (s->now < now)
+		s->now = now;
 }
 
 void scheduler_done(
     struct scheduler *s, struct job *job, enum destination_verdict verdict, uint64_t now)
 {
 	struct destination *d = job->to;
-	struct transport_queue *t = &s->transports[d->transport];
+	struct share *share = &s->transports[d->transport].share;
+	const enum destination_trust trust = d->trust;
 	bool was_dead = d->state == DESTINATION_DEAD;
+	set_now(s, now);
 	job->in_flight--;
-	d->in_flight--;
-	t->in_flight--;
-	if (destination_feedback(
-		d, &t->policy.destination, verdict, seconds_up(now), (uint32_t)roll(s)))
+	share_ended(share, d);
+	if (destination_feedback(d, verdict, seconds_up(now), (uint32_t)roll(s)))
 		heap_add(&s->dead, &d->wake);
 	else if (was_dead && d->state != DESTINATION_DEAD)
 		heap_remove(&s->dead, &d->wake);
+	share_trust_changed(share, d, trust);
 	update(s, d);
 }
 
@@ -340,8 +418,19 @@ static bool is_due(const struct heap_node *node, uint64_t now)
 	return node != NULL && (uint64_t)node->when * 1000 <= now;
 }
 
+static void give_token(struct scheduler *s, struct heap_node *node)
+{
+	struct destination *d =
+	    (struct destination *)((char *)node - offsetof(struct destination, token));
+	heap_remove(&s->paced, node);
+	update(s, d);
+}
+
 struct job *scheduler_due(struct scheduler *s, uint64_t now)
 {
+	set_now(s, now);
+	while (is_due(heap_first(&s->paced), now))
+		give_token(s, heap_first(&s->paced));
 	while (is_due(heap_first(&s->dead), now))
 		scheduler_probe(s, (struct destination *)heap_first(&s->dead));
 	if (!is_due(heap_first(&s->waiting), now))
@@ -353,10 +442,13 @@ struct job *scheduler_due(struct scheduler *s, uint64_t now)
 
 uint64_t scheduler_next_event(const struct scheduler *s)
 {
-	const struct heap_node *job = heap_first(&s->waiting), *dead = heap_first(&s->dead);
-	uint64_t when = job == NULL ? UINT64_MAX : (uint64_t)job->when * 1000;
-	if (dead != NULL && (uint64_t)dead->when * 1000 < when)
-		when = (uint64_t)dead->when * 1000;
+	const struct heap *heaps[] = {&s->waiting, &s->dead, &s->paced};
+	uint64_t when = UINT64_MAX;
+	for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
+		const struct heap_node *first = heap_first(heaps[i]);
+		if (first != NULL && (uint64_t)first->when * 1000 < when)
+			when = (uint64_t)first->when * 1000;
+	}
 	return when;
 }
 
@@ -365,5 +457,22 @@ void scheduler_get_figures(const struct scheduler *s, struct scheduler_figures *
 	*out = (struct scheduler_figures){
 	    .destinations = (uint32_t)hash_count(s->destinations), .waiting = s->waiting.count};
 	for (size_t i = 0; i < TRANSPORT_COUNT; i++)
-		out->in_flight[i] = s->transports[i].in_flight;
+		out->in_flight[i] = s->transports[i].share.in_flight;
+}
+
+struct visit {
+	scheduler_each_fn *fn;
+	void *ctx;
+};
+
+static void visit_one(void *destination, void *ctx)
+{
+	const struct visit *v = ctx;
+	v->fn(v->ctx, destination);
+}
+
+void scheduler_each_destination(const struct scheduler *s, scheduler_each_fn *fn, void *ctx)
+{
+	struct visit v = {fn, ctx};
+	hash_each(s->destinations, visit_one, &v);
 }

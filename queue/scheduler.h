@@ -10,12 +10,15 @@
  * take turns, senders within a destination take turns (queue/destination.h), a
  * sender's jobs go in their order.
  *
- * P5: a quarter of the limit is for destinations that have nothing under way; of
- * the rest none may take more than twice what is still free. So a slow destination
- * alone gets half of all slots, and a hundred that hang leave room for the next.
+ * How destinations share the limit, so that none delays mail for another (P5), is
+ * in queue/share.h; what is said of a single destination in queue/policies.h.
  *
  * Retry times are a job's own: `first` seconds, doubled with each attempt up to
  * `max`, less up to a quarter of chance.
+ *
+ * A destination with a rate (queue/pace.h) starts nothing while it has no token;
+ * the heap brings it back. Starts happen at the time of the last scheduler_due or
+ * scheduler_done.
  *
  * Life of a job: scheduler_adopt; scheduler_ready; scheduler_next finds it and
  * scheduler_started says that a delivery began; scheduler_done for each delivery
@@ -28,6 +31,8 @@
 #include "common/envelope.h"
 #include "queue/destination.h"
 
+struct conf;
+struct policies;
 struct scheduler;
 
 enum { TRANSPORT_COUNT = TRANSPORT_HOLD + 1 };
@@ -37,21 +42,24 @@ struct transport_policy {
 	struct destination_policy destination;
 };
 
-struct retry_policy {
-	unsigned first; /* seconds */
-	unsigned max;
-};
-
 struct scheduler *scheduler_new(uint64_t seed);
 /* Jobs that are still queued are forgotten, not freed. */
 void scheduler_free(struct scheduler *s);
 void scheduler_set_transport(
     struct scheduler *s, enum transport transport, const struct transport_policy *policy);
 void scheduler_set_retry(struct scheduler *s, const struct retry_policy *policy);
+/* Single destinations of TRANSPORT_REMOTE. Takes it; the one before is freed. NULL: none. */
+void scheduler_set_policies(struct scheduler *s, struct policies *policies);
+/* All three of these from the configuration. */
+void scheduler_configure(struct scheduler *s, const struct conf *conf);
 
 /* Finds or makes it. It stays as long as jobs refer to it, and a while longer. */
 struct destination *scheduler_destination(
     struct scheduler *s, enum transport transport, struct str nexthop);
+
+/* NULL when there is none. */
+const struct destination *scheduler_find_destination(
+    const struct scheduler *s, enum transport transport, struct str nexthop);
 
 /* A new, zeroed job becomes an idle one for this destination. */
 void scheduler_adopt(struct scheduler *s, struct job *job, struct destination *to, uint32_t sender);
@@ -98,5 +106,9 @@ struct scheduler_figures {
 	unsigned in_flight[TRANSPORT_COUNT];
 };
 void scheduler_get_figures(const struct scheduler *s, struct scheduler_figures *out);
+
+/* Calls fn for each destination, those included that nothing waits for. */
+typedef void scheduler_each_fn(void *ctx, const struct destination *d);
+void scheduler_each_destination(const struct scheduler *s, scheduler_each_fn *fn, void *ctx);
 
 #endif

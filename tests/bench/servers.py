@@ -54,17 +54,26 @@ def cpu_ms(root):
     return total * TICK_MS
 
 
+def own_pss_kib(pid):
+    """Its memory, shared pages divided among those that share them."""
+    try:
+        for line in open(f"/proc/{pid}/smaps_rollup"):
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
 def pss_kib(root):
-    """Memory of the tree, shared pages divided among those that share them."""
-    total = 0
-    for pid in tree(root):
-        try:
-            for line in open(f"/proc/{pid}/smaps_rollup"):
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
-        except OSError:
-            pass
-    return total
+    return sum(own_pss_kib(pid) for pid in tree(root))
+
+
+def command_name(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return None
 
 
 def wait_for_port(port, seconds=20):
@@ -86,13 +95,17 @@ def count_files(directory):
 
 
 class Server:
-    """What the benchmarks ask of a server. `hold`: accept and keep, deliver nothing."""
+    """What the benchmarks ask of a server. `hold`: accept and keep, deliver nothing. `routes`: where
+    mail for other domains goes, {"sink.example": "[127.0.0.1]:2525"}. `concurrency`: deliveries
+    under way to one of these; None: the server's default."""
 
     name = "?"
 
-    def __init__(self, directory, hold):
+    def __init__(self, directory, hold, routes=None, concurrency=None):
         self.directory = pathlib.Path(directory)
         self.hold = hold
+        self.routes = routes or {}
+        self.concurrency = concurrency
         self.port = free_port()
         self.pid = None
 
@@ -101,6 +114,10 @@ class Server:
 
     def pss_kib(self):
         return pss_kib(self.pid)
+
+    def queue_kib(self):
+        """Of the process that knows what waits."""
+        return sum(own_pss_kib(pid) for pid in tree(self.pid) if command_name(pid) == self.queue_name)
 
     def mailbox(self, user):
         raise NotImplementedError
@@ -117,9 +134,10 @@ class Server:
 
 class Postern(Server):
     name = "ours"
+    queue_name = "queue"
 
-    def __init__(self, directory, hold):
-        super().__init__(directory, hold)
+    def __init__(self, directory, hold, **kw):
+        super().__init__(directory, hold, **kw)
         prefix = pathlib.Path(os.environ.get("POSTERN_PREFIX", ROOT / "build" / "inst"))
         self.source = prefix
         self.as_root = os.geteuid() == 0
@@ -147,12 +165,14 @@ run = "{self.directory}/run"
 tables = "{self.directory}/tables"
 log = "{self.directory}/log"
 queue {{ hold-local = {"true" if self.hold else "false"} }}
-""")
+""" + (f"remote {{ destination-concurrency = {self.concurrency} }}\n" if self.concurrency else ""))
         (self.directory / "tables").mkdir()
         (self.directory / "tables" / "domains").write_text("bench.example.test\n")
         (self.directory / "tables" / "users").write_text(
             "".join(f"user{n}@bench.example.test:*\n" for n in range(USERS)))
         (self.directory / "tables" / "aliases").write_text("")
+        (self.directory / "tables" / "routes").write_text(
+            "".join(f"{domain} smtp:{to}\n" for domain, to in self.routes.items()))
         if self.as_root:
             for path in [self.directory, *self.directory.glob("[!i]*"), *self.directory.glob("tables/*")]:
                 os.chown(path, self.user.pw_uid, self.user.pw_gid)
@@ -171,6 +191,7 @@ queue {{ hold-local = {"true" if self.hold else "false"} }}
 
 class Postfix(Server):
     name = "peer"
+    queue_name = "qmgr"
 
     def start(self):
         self.directory.mkdir(parents=True)
@@ -181,6 +202,8 @@ class Postfix(Server):
         os.chown(self.directory / "mail", pwd.getpwnam("nobody").pw_uid, -1)
         (conf / "boxes").write_text(
             "".join(f"user{n}@bench.example.test bench.example.test/user{n}/\n" for n in range(USERS)))
+        (conf / "transports").write_text(
+            "".join(f"{domain} smtp:{to}\n" for domain, to in self.routes.items()))
         # The defaults of Debian's Postfix but for names, places and the log.
         (conf / "main.cf").write_text(f"""compatibility_level = 3.6
 queue_directory = {self.directory}/queue
@@ -202,6 +225,8 @@ virtual_mailbox_maps = texthash:{conf}/boxes
 virtual_uid_maps = static:{pwd.getpwnam("nobody").pw_uid}
 virtual_gid_maps = static:{pwd.getpwnam("nobody").pw_gid}
 virtual_minimum_uid = 100
+transport_maps = texthash:{conf}/transports
+{f"default_destination_concurrency_limit = {self.concurrency}" if self.concurrency else ""}
 maillog_file = {self.directory}/log
 maillog_file_prefixes = {self.directory}
 {"smtpd_data_restrictions = check_client_access static:HOLD" if self.hold else ""}

@@ -77,7 +77,52 @@ static bool got_end(void *ctx, const struct msg_queue_end *m, int *fds)
 	return true;
 }
 
+static const struct msg_queue_list everything = {.limit = UINT32_MAX};
+
+static struct msg_queue_destination destinations[8];
+static char destination_names[8][64], destination_reason[128], reason_text[128];
+static struct queue_age all_ages[16];
+static size_t destination_count, reason_count, event_count;
+static uint64_t last_serial;
+static char event_status[20];
+
+static bool got_destination(void *ctx, const struct msg_queue_destination *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	ck_assert_uint_lt(destination_count, 8);
+	snprintf(destination_names[destination_count], 64, "%.*s", STR_ARG(m->name));
+	snprintf(destination_reason, sizeof(destination_reason), "%.*s", STR_ARG(m->reason));
+	if (m->transport == 0)
+		memcpy(all_ages, m->ages, m->ages_count * sizeof(all_ages[0]));
+	destinations[destination_count++] = *m;
+	return true;
+}
+
+static bool got_reason(void *ctx, const struct msg_queue_reason *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	reason_count++;
+	snprintf(reason_text, sizeof(reason_text), "%.*s", STR_ARG(m->text));
+	return true;
+}
+
+static bool got_event(void *ctx, const struct msg_queue_event *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	ck_assert_uint_gt(m->serial, last_serial);
+	last_serial = m->serial;
+	event_count++;
+	snprintf(event_status, sizeof(event_status), "%.*s", STR_ARG(m->status));
+	return true;
+}
+
 static const struct operator_queue_client_handlers handlers = {
+    .queue_destination = got_destination,
+    .queue_reason = got_reason,
+    .queue_event = got_event,
     .queue_entry = got_entry,
     .queue_chunk = got_chunk,
     .queue_figures = got_figures,
@@ -438,8 +483,8 @@ START_TEST(commands_print_what_they_get)
 	size_t size;
 	struct queue_print print = {.out = open_memstream(&output, &size)};
 	uint64_t id = post(1, TRANSPORT_LOCAL, false);
-	ck_assert_int_eq(queue_client_list(connect_command(), &print), 0);
-	ck_assert_int_eq(queue_client_stats(connect_command(), &print), 0);
+	ck_assert_int_eq(queue_client_list(connect_command(), &print, &everything), 0);
+	ck_assert_int_eq(queue_client_stats(connect_command(), &print, 20), 0);
 	ck_assert_int_eq(queue_client_show(connect_command(), &print, id), 0);
 	ck_assert_int_eq(queue_client_flush(connect_command(), &print, id), 0);
 	ck_assert_int_eq(queue_client_flush(connect_command(), &print, id + 1), 69);
@@ -460,7 +505,199 @@ START_TEST(a_command_says_that_queue_went_away)
 	ck_assert_int_eq(
 	    0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
 	close(pair[0]);
-	ck_assert_int_eq(queue_client_list(pair[1], &print), 75);
+	ck_assert_int_eq(queue_client_list(pair[1], &print, &everything), 75);
+}
+END_TEST
+
+/* --- filters, changes, statistics --------------------------------------- */
+
+static size_t listed(struct msg_queue_list m)
+{
+	size_t before = entries;
+	last_id = 0;
+	m.limit = UINT32_MAX;
+	ck_assert(msg_queue_list_send(client, &m, NULL));
+	settle();
+	return entries - before;
+}
+
+#define LISTED(...) listed((struct msg_queue_list){__VA_ARGS__})
+
+START_TEST(lists_can_be_filtered)
+{
+	local.hold = true;
+	post(1, TRANSPORT_LOCAL, false);
+	post(1, TRANSPORT_REMOTE, false);
+	dispatch_soon(&dispatch);
+	settle();
+	ck_assert_uint_eq(LISTED(), 2);
+	ck_assert_uint_eq(LISTED(.sender = STR("ANN@example.org")), 2);
+	ck_assert_uint_eq(LISTED(.sender = STR("@example.org")), 2);
+	ck_assert_uint_eq(LISTED(.sender = STR("@example.com")), 0);
+	ck_assert_uint_eq(LISTED(.sender = STR("<>")), 0);
+	ck_assert_uint_eq(LISTED(.states = RECIPIENT_DEFERRED), 1);
+	ck_assert_uint_eq(LISTED(.states = RECIPIENT_HELD), 0);
+	ck_assert_uint_eq(LISTED(.recipient = STR("bob@example.net")), 2);
+	ck_assert_uint_eq(LISTED(.recipient = STR("carl@example.net")), 0);
+	ck_assert_uint_eq(LISTED(.destination = STR("EXAMPLE.net")), 2);
+	ck_assert_uint_eq(
+	    LISTED(.destination = STR("example.net"), .states = RECIPIENT_DEFERRED), 1);
+	ck_assert_uint_eq(LISTED(.before = 1), 0);
+	ck_assert_uint_eq(LISTED(.before = UINT64_MAX), 2);
+}
+END_TEST
+
+static void hold(uint64_t id)
+{
+	ck_assert(msg_queue_hold_send(client, &(struct msg_queue_hold){.id = id}, NULL));
+	settle();
+}
+
+static void release(uint64_t id)
+{
+	ck_assert(msg_queue_release_send(client, &(struct msg_queue_release){.id = id}, NULL));
+	settle();
+}
+
+static void delete (uint64_t id)
+{
+	ck_assert(msg_queue_delete_send(client, &(struct msg_queue_delete){.id = id}, NULL));
+	settle();
+}
+
+START_TEST(held_released_and_deleted)
+{
+	uint64_t id = post(1, TRANSPORT_REMOTE, false);
+	hold(id);
+	ck_assert(last_ok);
+	ck_assert_uint_eq(LISTED(.states = RECIPIENT_HELD), 1);
+	release(id);
+	ck_assert(last_ok);
+	ck_assert_uint_eq(LISTED(.states = RECIPIENT_HELD), 0);
+	delete (id);
+	ck_assert(last_ok);
+	settle();
+	ck_assert_uint_eq(LISTED(), 0);
+	delete (id);
+	ck_assert(!last_ok);
+	hold(id);
+	ck_assert(!last_ok);
+	release(id);
+	ck_assert(!last_ok);
+}
+END_TEST
+
+START_TEST(strangers_change_nothing)
+{
+	uint64_t id = post(1, TRANSPORT_REMOTE, false);
+	become_stranger();
+	hold(id);
+	ck_assert(!last_ok);
+	release(id);
+	ck_assert(!last_ok);
+	delete (id);
+	ck_assert(!last_ok);
+	ck_assert_uint_eq(LISTED(), 1);
+}
+END_TEST
+
+static void ask_destinations(bool count)
+{
+	const struct msg_queue_destinations m = {.limit = 5, .count = count};
+	destination_count = reason_count = 0;
+	ck_assert(msg_queue_destinations_send(client, &m, NULL));
+	settle();
+	ck_assert(last_ok);
+}
+
+START_TEST(destinations_ages_and_reasons)
+{
+	local.hold = true;
+	post(2, TRANSPORT_LOCAL, false);
+	post(1, TRANSPORT_REMOTE, false);
+	dispatch_soon(&dispatch);
+	settle();
+	ask_destinations(true);
+	ck_assert_uint_eq(destination_count, 3);
+	ck_assert_str_eq(destination_names[0], "");
+	ck_assert_uint_eq(destinations[0].recipients, 3);
+	ck_assert_uint_eq(destinations[0].messages, 2);
+	ck_assert_uint_eq(destinations[1].recipients, 2);
+	ck_assert_uint_eq(destinations[1].transport, TRANSPORT_LOCAL);
+	ck_assert_uint_eq(destinations[2].recipients, 1);
+	ck_assert_uint_gt(destinations[2].oldest, 0);
+	ck_assert_str_eq(destination_reason, "connection refused");
+	ck_assert_uint_eq(reason_count, 1);
+	ck_assert_str_eq(reason_text, "connection refused");
+	uint32_t sum = 0;
+	for (size_t i = 0; i < 16; i++)
+		sum += all_ages[i].recipients;
+	ck_assert_uint_eq(sum, 3);
+	ask_destinations(false);
+	ck_assert_uint_eq(destination_count, 2);
+	ck_assert_uint_eq(reason_count, 0);
+}
+END_TEST
+
+START_TEST(recent_deliveries_are_told_once)
+{
+	post(1, TRANSPORT_REMOTE, false);
+	dispatch_soon(&dispatch);
+	settle();
+	ck_assert(msg_queue_recent_send(client, &(struct msg_queue_recent){.after = 0}, NULL));
+	settle();
+	ck_assert_uint_eq(event_count, 1);
+	ck_assert_str_eq(event_status, "deferred");
+	ck_assert(
+	    msg_queue_recent_send(client, &(struct msg_queue_recent){.after = last_serial}, NULL));
+	settle();
+	ck_assert_uint_eq(event_count, 1);
+	for (int i = 0; i < 200; i++)
+		post(1, TRANSPORT_DISCARD, false);
+	dispatch_soon(&dispatch);
+	settle();
+	ck_assert(
+	    msg_queue_recent_send(client, &(struct msg_queue_recent){.after = last_serial}, NULL));
+	settle();
+	ck_assert_uint_eq(event_count, 1 + 64);
+	ck_assert_str_eq(event_status, "sent");
+}
+END_TEST
+
+START_TEST(an_asker_may_leave_in_the_middle)
+{
+	for (int i = 0; i < 10; i++) {
+		const struct msg_queue_list m = {.limit = 1, .sender = STR("x@example.org")};
+		ck_assert(msg_queue_list_send(client, &m, NULL));
+		ck_assert(msg_queue_destinations_send(
+		    client, &(struct msg_queue_destinations){.limit = 5, .count = 1}, NULL));
+		if (i == 7)
+			break;
+	}
+	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+	channel_free(client);
+	client = NULL;
+	settle();
+	ck_assert_uint_eq(operators.count, 0);
+}
+END_TEST
+
+START_TEST(commands_change_many)
+{
+	struct queue_ids ids = {0};
+	size_t changed;
+	for (int i = 0; i < 50; i++)
+		post(1, TRANSPORT_REMOTE, false);
+	ck_assert_int_eq(queue_client_collect(connect_command(), &everything, &ids), 0);
+	ck_assert_uint_eq(ids.count, 50);
+	ck_assert_int_eq(queue_client_change(connect_command(), QUEUE_HOLD, &ids, &changed), 0);
+	ck_assert_uint_eq(changed, 50);
+	queue_ids_add(&ids, 1); /* is not there */
+	ck_assert_int_eq(queue_client_change(connect_command(), QUEUE_DELETE, &ids, &changed), 0);
+	ck_assert_uint_eq(changed, 50);
+	ck_assert_int_eq(queue_client_change(connect_command(), QUEUE_DELETE, &ids, &changed), 69);
+	ck_assert_uint_eq(changed, 0);
+	queue_ids_reset(&ids);
 }
 END_TEST
 
@@ -554,6 +791,13 @@ int main(void)
 	tcase_add_loop_test(tc, show_says_what_it_cannot, 0, 2);
 	tcase_add_test(tc, flush_one_or_all);
 	tcase_add_test(tc, commands_print_what_they_get);
+	tcase_add_test(tc, lists_can_be_filtered);
+	tcase_add_test(tc, held_released_and_deleted);
+	tcase_add_test(tc, strangers_change_nothing);
+	tcase_add_test(tc, destinations_ages_and_reasons);
+	tcase_add_test(tc, recent_deliveries_are_told_once);
+	tcase_add_test(tc, an_asker_may_leave_in_the_middle);
+	tcase_add_test(tc, commands_change_many);
 	tcase_add_test(tc, a_command_says_that_queue_went_away);
 	tcase_add_test(tc, strangers_may_list_and_count_only);
 	tcase_add_test(tc, asks_are_answered_in_turn);

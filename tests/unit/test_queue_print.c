@@ -2,8 +2,12 @@
  *
  * mailq's text as scripts for Postfix read it, and the JSON of it.
  */
-#include "queue/queue-print.h"
+#include "queue/queue-print-internal.h"
+#include "queue/ages.h"
+#include "queue/destination.h"
+#include "queue/queue-watch.h"
 #include "queue/recipient-state.h"
+#include "common/envelope.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -162,9 +166,159 @@ START_TEST(figures_both_ways)
 	rewind(print.out);
 	print.json = true;
 	queue_print_figures(&print, &f);
+	queue_print_stats_end(&print);
 	json_t *j = json_loads(printed(), JSON_DISABLE_EOF_CHECK, NULL);
 	ck_assert_int_eq(json_integer_value(json_object_get(j, "oldest_age")), 100);
 	json_decref(j);
+}
+END_TEST
+
+static struct queue_age ages[QUEUE_AGES] = {{3}, {0}, {20000}};
+
+static const struct msg_queue_destination all = {.messages = 5,
+    .recipients = 20003,
+    .oldest = 1699999500000,
+    .ages = ages,
+    .ages_count = QUEUE_AGES};
+
+static const struct msg_queue_destination dead = {.name = {"ex\x1b"
+							   "ample.net",
+						      11},
+    .transport = TRANSPORT_REMOTE,
+    .state = DESTINATION_DEAD,
+    .messages = 4,
+    .recipients = 20003,
+    .oldest = 1699999500000,
+    .window = 1,
+    .rate = 100,
+    .next_probe = 1700000220000,
+    .reason = {"connection refused", 18},
+    .ages = ages,
+    .ages_count = QUEUE_AGES};
+
+static const struct msg_queue_reason reason = {
+    .text = {"connection refused", 18}, .recipients = 7, .oldest = 1699999500000};
+
+static void print_statistics(void)
+{
+	const struct msg_queue_figures f = {.messages = 5};
+	queue_print_figures(&print, &f);
+	queue_print_destination(&print, &all);
+	queue_print_destination(&print, &dead);
+	queue_print_reason(&print, &reason);
+	queue_print_stats_end(&print);
+}
+
+START_TEST(statistics_are_three_tables)
+{
+	print_statistics();
+	const char *tables = strstr(printed(), "\nWAITING");
+	ck_assert_ptr_nonnull(tables);
+	ck_assert_str_eq(tables,
+	    "\nWAITING, BY AGE             all   5m  15m   1h   4h  12h   1d   2d   5d more\n"
+	    "all                         20k    3    .  20k    .    .    .    .    .    .\n"
+	    "ex?ample.net                20k    3    .  20k    .    .    .    .    .    .\n"
+	    "\nDESTINATION                mail oldest state     slots probe last reason\n"
+	    "ex?ample.net                  4    10m dead        0/1    2m connection refused\n"
+	    "\n  all oldest REASON\n"
+	    "    7    10m connection refused\n");
+}
+END_TEST
+
+START_TEST(statistics_as_json)
+{
+	print.json = true;
+	print_statistics();
+	json_t *j = json_loads(printed(), 0, NULL);
+	ck_assert_ptr_nonnull(j);
+	ck_assert_int_eq(
+	    json_integer_value(json_object_get(json_object_get(j, "ages"), "1h")), 20000);
+	const json_t *d = json_array_get(json_object_get(j, "destinations"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(d, "state")), "dead");
+	ck_assert_str_eq(json_string_value(json_object_get(d, "transport")), "remote");
+	ck_assert_int_eq(json_integer_value(json_object_get(d, "next_probe")), 1700000220);
+	ck_assert_int_eq(json_integer_value(json_object_get(d, "rate")), 100);
+	ck_assert_uint_eq(json_array_size(json_object_get(j, "destinations")), 1);
+	ck_assert_uint_eq(json_array_size(json_object_get(j, "reasons")), 1);
+	json_decref(j);
+}
+END_TEST
+
+START_TEST(ages_and_counts_stay_short)
+{
+	static const struct {
+		uint64_t value;
+		const char *age, *count;
+	} cases[] = {{0, "0s", "0"}, {119, "119s", "119"}, {120, "2m", "120"}, {7200, "2h", "7200"},
+	    {9999, "2h", "9999"}, {10000, "2h", "10k"}, {172800, "2d", "172k"},
+	    {5000000, "57d", "5M"}, {UINT64_MAX, "-", "18446744073709M"}};
+	char out[AGE_TEXT_SIZE];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		queue_print_age(out, cases[i].value);
+		ck_assert_str_eq(out, cases[i].age);
+		queue_print_count(out, cases[i].value);
+		ck_assert_str_eq(out, cases[i].count);
+	}
+}
+END_TEST
+
+/* Columns of a line, without what a terminal obeys; a UTF-8 character is one. */
+static size_t columns(const char *line)
+{
+	size_t n = 0;
+	for (; *line != '\0' && *line != '\n'; line++) {
+		if (*line == '\033')
+			while (*line < 'A' || *line == '[')
+				line++;
+		else
+			n += ((unsigned char)*line & 0xc0) != 0x80;
+	}
+	return n;
+}
+
+START_TEST(view_is_never_wider_than_the_terminal)
+{
+	struct view v = {.time = "2026-11-28 15:28:29",
+	    .destination_count = 2,
+	    .event_count = 1,
+	    .oldest_s = 17};
+	for (int i = 0; i < 100; i++)
+		v.history[v.history_count++ % VIEW_RATES] = i;
+	for (int i = 0; i < 2; i++) {
+		memset(v.destinations[i].name, 'n', VIEW_NAME_MAX - 1);
+		memset(v.destinations[i].reason, 'r', VIEW_NAME_MAX - 1);
+		v.destinations[i].state = i == 0 ? DESTINATION_DEAD : DESTINATION_ALIVE;
+	}
+	memset(v.events[0].recipient, 'a', VIEW_NAME_MAX - 1);
+	memset(v.events[0].what, 'w', VIEW_NAME_MAX - 1);
+	for (unsigned width = 40; width <= 160; width++) {
+		const struct view_style style = {width, width % 2, width % 3 == 0};
+		rewind(print.out);
+		unsigned lines = queue_view_draw(print.out, &v, &style), seen = 0;
+		for (const char *line = printed(); seen < lines;
+		     line = strchr(line, '\n') + 1, seen++)
+			ck_assert_uint_le(columns(line), width);
+		ck_assert_uint_eq(seen, 11);
+	}
+}
+END_TEST
+
+START_TEST(view_shows_what_is_going_on)
+{
+	const struct view_style style = {.width = 100};
+	struct view v = {
+	    .figures = {.messages = 129, .destinations = 4, .dead = 2}, .in = 90.6, .oldest_s = 17};
+	snprintf(v.events[v.event_count++].status, 17, "sent");
+	queue_view_draw(print.out, &v, &style);
+	ck_assert_ptr_nonnull(strstr(printed(), "waiting 129 messages"));
+	ck_assert_ptr_nonnull(strstr(printed(), "the oldest 17s"));
+	ck_assert_ptr_nonnull(strstr(printed(), "in 90.6/s"));
+	ck_assert_ptr_nonnull(strstr(printed(), "destinations 4, 2 dead"));
+	ck_assert_ptr_nonnull(strstr(printed(), "nothing waits"));
+	ck_assert_ptr_null(strstr(printed(), "\033[31m"));
+	rewind(print.out);
+	queue_view_line(print.out, &v);
+	ck_assert_ptr_nonnull(strstr(printed(), "messages=129 recipients=0 oldest=17s in=90.6/s"));
 }
 END_TEST
 
@@ -194,6 +348,11 @@ int main(void)
 	tcase_add_test(tc, json_is_json);
 	tcase_add_test(tc, json_of_an_empty_list);
 	tcase_add_test(tc, figures_both_ways);
+	tcase_add_test(tc, statistics_are_three_tables);
+	tcase_add_test(tc, statistics_as_json);
+	tcase_add_test(tc, ages_and_counts_stay_short);
+	tcase_add_test(tc, view_is_never_wider_than_the_terminal);
+	tcase_add_test(tc, view_shows_what_is_going_on);
 	tcase_add_test(tc, text_in_pieces);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);

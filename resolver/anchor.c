@@ -35,8 +35,10 @@ void anchor_open(struct anchor *a, const struct conf_resolver *conf, struct sand
 		log_fatal(EX_CONFIG,
 		    "trust-anchor: %s: it must be a file in a directory of its own",
 		    conf->trust_anchor);
-	if (access(a->directory, X_OK) < 0)
+	int fd = open(a->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
 		log_fatal(EX_NOINPUT, "trust-anchor: %s: %m", a->directory);
+	close(fd);
 	sandbox->root = a->directory;
 	sandbox_allow(sandbox, a->directory, SANDBOX_WRITE);
 	sandbox->calls |= SANDBOX_FILES_READ | SANDBOX_FILES_WRITE;

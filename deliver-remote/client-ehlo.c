@@ -3,6 +3,7 @@
  * From the greeting to a session that is ready: EHLO, LHLO or HELO, what the server
  * can, and STARTTLS (RFC 5321 §3.1, §4.1.1.1; RFC 2033 §4.1; RFC 3207).
  */
+#include "common/netfault.h"
 #include "deliver-remote/client-internal.h"
 
 static void send_hello(struct client *c, const char *verb)
@@ -34,8 +35,18 @@ static void refused(struct client *c)
 		    c, CLIENT_REFUSED, c->reply.code >= 500 ? DELIVERY_FAILED : DELIVERY_DEFERRED);
 }
 
+/* RFC 5321 §4.2: the domain follows the code. */
+static void note_greeter(struct client *c)
+{
+	struct str who = str_head(netfault_greeter(reply_text(&c->reply)), DOMAIN_MAX);
+	if (who.n > 0)
+		memcpy(c->greeter, who.p, who.n);
+	c->greeter[who.n] = '\0';
+}
+
 void client_on_greeting(struct client *c)
 {
+	note_greeter(c);
 	if (c->reply.code / 100 == 2)
 		client_hello(c);
 	else

@@ -178,6 +178,7 @@ struct client {
 	bool early;	/* octets came before the command they might answer */
 	bool quitting;
 	struct client_peer peer;
+	char greeter[DOMAIN_MAX + 1]; /* what the server calls itself in its greeting; may be empty */
 	struct reply_parser reply;
 	unsigned outstanding; /* replies to commands that are in `out` or were */
 	unsigned auth_step;

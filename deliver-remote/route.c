@@ -5,6 +5,7 @@
  */
 #include "deliver-remote/route.h"
 #include "common/loop.h"
+#include "deliver-remote/diagnosis.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -94,6 +95,12 @@ struct str route_others(const struct route *r)
 	return text_str(&r->others);
 }
 
+/* Its host is an exchanger that DNS names. */
+static bool is_looked_up(const struct route *r)
+{
+	return r->hop->target.kind == NEXTHOP_DOMAIN;
+}
+
 /* ---- the end ------------------------------------------------------------------------- */
 
 static void end(struct route *r, enum delivery_outcome outcome)
@@ -104,6 +111,8 @@ static void end(struct route *r, enum delivery_outcome outcome)
 	text_clear(&r->end.text);
 	text_add(&r->end.text, text_str(&r->last));
 	text_add(&r->end.text, text_str(&r->others));
+	if (is_looked_up(r))
+		text_add(&r->end.text, str_from_cstr(diagnosis_words(r->fault)));
 	r->end.outcome = outcome;
 	/* One host among others that is proven not to be there is no reason for ever. */
 	if (outcome == DELIVERY_DEFERRED && r->end.status[0] != '4')
@@ -133,12 +142,19 @@ static void end_of_hosts(struct route *r)
 
 /* ---- sessions ------------------------------------------------------------------------ */
 
+static void note_greeter(const struct route *r, const struct session *s)
+{
+	if (is_looked_up(r) && r->host != NULL && s->started)
+		diagnosis_note_greeting(r->host, str_from_cstr(s->client.greeter));
+}
+
 static void on_ready(struct session *s, void *owner)
 {
 	struct route *r = owner;
 	r->session = NULL;
 	if (s->place.family != 0)
 		dead_forget(dial_dead(), &s->place);
+	note_greeter(r, s);
 	push(r);
 	r->events->on_session(r, s);
 }
@@ -153,6 +169,7 @@ static void on_over(struct session *s, void *owner)
 {
 	struct route *r = owner;
 	r->session = NULL;
+	note_greeter(r, s);
 	if (s->place.family != 0)
 		dead_note(dial_dead(), &s->place, s->fault, loop_now_ms());
 	if (may_try_in_clear(r, s)) {
@@ -203,6 +220,8 @@ static void on_fault(struct dial *d, const struct place *place, enum link_fault 
 		r->self = true;
 	else
 		note_connect(r, place, fault);
+	if (is_looked_up(r) && r->host != NULL)
+		diagnosis_note_link(r->host, fault);
 }
 
 static void cut_self(struct route *r)
@@ -344,6 +363,7 @@ static void on_mx(void *ctx, const struct msg_mx_answer *m)
 	const struct candidates_self self = {
 	    str_from_cstr(r->policy->hostname), str_from_cstr(r->policy->helo)};
 	r->mx_question = NULL;
+	diagnosis_note_names(r->nexthop, m);
 	candidates_from_mx(&r->candidates, r->pool, str_from_cstr(r->nexthop), m, &self, chance());
 	begin_candidates(r);
 }

@@ -10,6 +10,7 @@
  *
  * What is under way when queue's channel closes is given up: queue tries it again.
  */
+#include "common/mem.h"
 #include "common/service.h"
 #include "deliver-remote/delivery.h"
 #include "deliver-remote/dial.h"
@@ -32,6 +33,7 @@ static struct channel *queue;
 static struct dns_client *dns;
 static struct event *ticker;
 static unsigned files_max;
+static char *authorities; /* the file that was read */
 static struct event *leaving; /* NULL: not stopping */
 static bool late;	      /* something was still done while stopping */
 
@@ -135,7 +137,8 @@ static void before_jail(struct service *self, const struct conf *conf)
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < files_max)
 		files_max = (unsigned)limit.rlim_max;
 	self->sandbox.files_max = files_max;
-	tls_setup(conf->remote.authorities);
+	authorities = xstrdup(conf->remote.authorities);
+	tls_setup(authorities);
 }
 
 static void use_conf(const struct conf *conf)
@@ -145,6 +148,17 @@ static void use_conf(const struct conf *conf)
 	dial_setup((int)(files_max > 2 * kept ? files_max - kept : files_max / 2));
 	deliveries_set_policy(policy_new(conf));
 	dns_client_set_timeout(dns, dns_timeout_ms(conf));
+}
+
+/* The file of authorities was read before the jail was made. */
+static void on_reload(const struct conf *conf)
+{
+	use_conf(conf);
+	if (strcmp(conf->remote.authorities, authorities) != 0)
+		log_message(LOG_ERR,
+		    "\"authorities\" names another file now: those of %s are believed until the "
+		    "suite is stopped and started again",
+		    authorities);
 }
 
 static void on_tick(void *ctx)
@@ -188,7 +202,7 @@ int main(int argc, char **argv)
 	    .before_jail = before_jail,
 	    .in_jail = in_jail,
 	    .on_peer = on_peer,
-	    .on_reload = use_conf,
+	    .on_reload = on_reload,
 	    .on_lmtp = lmtp_on_socket,
 	    .on_stop = on_stop,
 	};

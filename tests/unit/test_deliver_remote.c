@@ -1100,6 +1100,35 @@ START_TEST(gives_up_when_queue_is_gone)
 }
 END_TEST
 
+START_TEST(takes_a_new_configuration)
+{
+	struct remote_peer fresh;
+	char options[160];
+	begin_with("", "reuse-idle = \"1 h\"");
+	uint64_t first = remote_deliver(&st, nexthop);
+	remote_accept(&server, &peer);
+	remote_hello(&peer, NULL);
+	remote_take(&peer);
+	expect(first, DELIVERY_TAKEN, "2.0.0", "250");
+	snprintf(options, sizeof(options),
+	    "port = %u\nhelo = \"other.example\"\nauthorities = \"/else\"", server.port);
+	remote_reload(&st, "", options);
+	/* What was made under the old one is not used again. */
+	remote_expect(&peer, "QUIT");
+	ck_assert(remote_logged(&st, "\"authorities\" names another file now"));
+	uint64_t second = remote_deliver(&st, nexthop);
+	remote_accept(&server, &fresh);
+	remote_say(&fresh, "220 server.example\r\n");
+	remote_expect(&fresh, "EHLO other.example\r\n");
+	remote_say(&fresh, "250 ok\r\n");
+	remote_take(&fresh);
+	expect(second, DELIVERY_TAKEN, "2.0.0", "250");
+	remote_peer_close(&peer);
+	remote_peer_close(&fresh);
+	end();
+}
+END_TEST
+
 static bool is_control_gone(struct remote_stage *s)
 {
 	return s->control_gone;
@@ -1234,6 +1263,7 @@ int main(void)
 	tcase_add_loop_test(tcase, fingerprints, 0, 2);
 	tcase_add_loop_test(tcase, verifies_names, 0, 7);
 	tcase_add_test(tcase, gives_up_when_queue_is_gone);
+	tcase_add_test(tcase, takes_a_new_configuration);
 	tcase_add_test(tcase, many_at_once);
 	suite_add_tcase(suite, tcase);
 	tcase = tcase_create("stop");

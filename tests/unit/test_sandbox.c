@@ -92,6 +92,24 @@ static bool try_connect_given_socket(void)
 	return connect(ready_socket, (struct sockaddr *)&to, sizeof(to)) == 0 || errno == ECONNREFUSED;
 }
 
+static bool bind_to(uint16_t port)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_port = htons(port)};
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0;
+}
+
+static bool try_source_address(void)
+{
+	return bind_to(0);
+}
+
+static bool try_own_port(void)
+{
+	return bind_to(40025);
+}
+
 static bool try_exec(void)
 {
 	char *argv[] = {(char *)(uintptr_t)"true", NULL};
@@ -190,6 +208,8 @@ static const struct attempt attempts[] = {
     {"a forking program starts a program", SANDBOX_FORK, false, 0, try_exec, KILLED},
     {"a connecting program makes a socket", SANDBOX_CONNECT, false, 0, try_socket, WORKS},
     {"a connecting program connects", SANDBOX_CONNECT, false, 0, try_connect_given_socket, WORKS},
+    {"a connecting program has a source", SANDBOX_CONNECT, false, 0, try_source_address, WORKS},
+    {"a connecting program takes a port", SANDBOX_CONNECT, false, 0, try_own_port, DENIED},
 };
 
 /* Ends with WORKS or DENIED, or is killed. */

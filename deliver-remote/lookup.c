@@ -4,6 +4,7 @@
  * chain when all of that is secure, and then of the name itself (RFC 7672 §2.2.2).
  */
 #include "deliver-remote/lookup.h"
+#include "common/loop.h"
 #include "deliver-remote/candidates.h"
 #include "deliver-remote/text.h"
 
@@ -93,8 +94,16 @@ static void ask_tlsa(struct lookup *l, const char *base)
 
 /* ---- addresses -------------------------------------------------------------------------- */
 
+static void forget_addresses(struct lookup *l)
+{
+	dns_client_forget(l->four.question);
+	dns_client_forget(l->six.question);
+	l->four.question = l->six.question = NULL;
+}
+
 static void on_both(struct lookup *l)
 {
+	loop_timer_stop(l->patience);
 	if (!has_addresses(&l->four) && !has_addresses(&l->six)) {
 		nothing(l);
 		return;
@@ -125,6 +134,15 @@ static void take_addresses(struct lookup *l, struct lookup_family *f, const stru
 		l->canonical = pool_cstr(l->pool, m->canonical);
 	if (l->four.question == NULL && l->six.question == NULL)
 		on_both(l);
+	else if (has_addresses(f))
+		loop_timer_start(l->patience, LOOKUP_OTHER_MS);
+}
+
+static void on_patience(void *ctx)
+{
+	struct lookup *l = ctx;
+	forget_addresses(l);
+	on_both(l);
 }
 
 static void on_four(void *ctx, const struct msg_ip_answer *m)
@@ -142,8 +160,10 @@ static void on_six(void *ctx, const struct msg_ip_answer *m)
 void lookup_start(struct lookup *l, const char *host, uint16_t port)
 {
 	struct str name = str_from_cstr(host);
-	if (l->pool == NULL)
+	if (l->pool == NULL) {
 		l->pool = pool_new(LOOKUP_SIZE_MAX);
+		l->patience = loop_timer(on_patience, l);
+	}
 	pool_reset(l->pool);
 	l->host = host;
 	l->port = port;
@@ -160,10 +180,12 @@ void lookup_start(struct lookup *l, const char *host, uint16_t port)
 
 void lookup_stop(struct lookup *l)
 {
-	dns_client_forget(l->four.question);
-	dns_client_forget(l->six.question);
+	forget_addresses(l);
 	dns_client_forget(l->tlsa_question);
-	l->four.question = l->six.question = l->tlsa_question = NULL;
+	l->tlsa_question = NULL;
+	if (l->patience != NULL)
+		event_free(l->patience);
+	l->patience = NULL;
 	pool_free(l->pool);
 	l->pool = NULL;
 }

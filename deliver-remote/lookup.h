@@ -11,6 +11,12 @@
 #include "deliver-remote/policy.h"
 #include "deliver-remote/tls-policy.h"
 
+enum {
+	/* How long a family is waited for when the other one's addresses are known: there are name
+	 * servers that never answer for AAAA. */
+	LOOKUP_OTHER_MS = 1000,
+};
+
 enum lookup_verdict {
 	LOOKUP_FOUND = 1,
 	LOOKUP_NOTHING = 2, /* proven: it has no address that we may use */
@@ -41,6 +47,7 @@ struct lookup {
 	uint16_t port;
 	struct pool *pool; /* of all answers; emptied by the next question */
 	struct lookup_family four, six;
+	struct event *patience;
 	struct dns_question *tlsa_question;
 	const char *canonical; /* of the host, when its CNAMEs are secure; else NULL */
 

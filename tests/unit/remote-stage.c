@@ -251,7 +251,7 @@ static bool on_ip_query(void *ctx, const struct msg_ip_query *m, int *fds)
 	    .addresses = list};
 	(void)fds;
 	st->dns_queries++;
-	if (st->resolver_silent)
+	if (st->resolver_silent || (st->silent_for_ipv6 && m->family == 6))
 		return true;
 	answer.state = (uint8_t)state_of(r);
 	answer.secure = r != NULL && r->secure;

@@ -62,7 +62,7 @@ struct remote_stage {
 	unsigned hop_queries;
 	struct msg_hop_answer hop; /* empty target: the nexthop asked for */
 	/* resolver */
-	bool resolver_silent;
+	bool resolver_silent, silent_for_ipv6;
 	unsigned dns_queries, mx_queries, tlsa_queries;
 	struct remote_record records[REMOTE_DNS_MAX]; /* ends with name == NULL */
 };

@@ -33,7 +33,7 @@ static struct channel *queue;
 static struct dns_client *dns;
 static struct event *ticker;
 static unsigned files_max;
-static char *authorities; /* the file that was read */
+static char *authorities;     /* the file that was read */
 static struct event *leaving; /* NULL: not stopping */
 static bool late;	      /* something was still done while stopping */
 

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: ISC
-"""`postern check network` in networks that have the faults it looks for: a network namespace with
-three unrelated exchangers (Postfix's smtp-sink), their domains in nsd, and a packet filter between.
+"""The three faults of a network, as `postern check network` and the log tell them.
+
+Blocked and diverted ports: a network namespace with three unrelated exchangers (Postfix's smtp-sink),
+their domains in nsd, and a packet filter between. Forged answers: a name server that lies, and the
+anchor of a signed root.
 """
 import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +17,7 @@ import pathlib
 
 import pytest
 
+import dns
 from instance import PREFIX, wait_for
 
 ORGANISATIONS = {"alpha.example": "192.0.2.11", "beta.example": "192.0.2.12",
@@ -28,8 +33,6 @@ def missing():
     return [t for t in TOOLS if not shutil.which(t, path=path)]
 
 
-pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes a network namespace"),
-              pytest.mark.skipif(bool(missing()), reason="missing: " + ", ".join(missing()))]
 
 
 class Network:
@@ -114,6 +117,10 @@ def zone(domain, address, exchanger=True):
 
 @pytest.fixture
 def network():
+    if os.geteuid() != 0:
+        pytest.skip("needs root: it makes a network namespace")
+    if missing():
+        pytest.skip("missing: " + ", ".join(missing()))
     with tempfile.TemporaryDirectory(prefix="postern-net-") as directory:
         os.chmod(directory, 0o755)
         one = Network(directory)
@@ -179,3 +186,60 @@ def test_no_name_server_at_all(network):
     assert done.returncode == 69, done.stdout + done.stderr
     assert "no name server answers" in done.stdout
     assert "resolver" in done.stdout
+
+
+def closed_port():
+    """A port that nobody listens at, on any address of loopback."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture
+def exchangers():
+    """Three unrelated domains whose exchangers are on loopback, in a name server of the test."""
+    records = {}
+    for n, domain in enumerate(ORGANISATIONS, 2):
+        records[domain, dns.MX] = [dns.mx_record(domain, 10, f"mx.{domain}")]
+        records[f"mx.{domain}", dns.A] = [dns.record(f"mx.{domain}", dns.A, bytes((127, 0, 0, n)))]
+    server = dns.Responder(lambda question: question.reply(
+        records.get((question.name, question.type), [])))
+    yield server
+    server.close()
+
+
+def test_the_log_says_once_that_the_port_is_blocked(make, exchangers):
+    one = make(conf={"queue": {"retry-first": 1, "retry-max": 1}, "workers": 1,
+                     "remote": {"port": closed_port(), "families": "ipv4"},
+                     "resolver": {"forwarders": [exchangers.address], "validate": "no"}})
+    for _ in range(2):
+        for domain in ORGANISATIONS:
+            one.send(b"Subject: x\r\n\r\nx\r\n", to=[f"ann@{domain}"])
+    one.wait_log("outbound port 25 seems to be blocked: several unrelated domains show it")
+    one.wait_log("Connection refused (outbound port 25 seems to be blocked: see `postern check network`)")
+    wait_for("some more tries", 30, lambda: one.log().count("status=deferred") > 12)
+    assert one.log().count("several unrelated domains show it") == 1
+
+
+def test_forged_answers_are_the_name_servers_fault(tmp_path):
+    world = dns.World()
+    # It has the records of other people's exchangers, without their signatures.
+    liar = dns.Responder(lambda question: question.reply(
+        [dns.mx_record(question.name, 10, "mx.isp.example")] if question.type == dns.MX else []))
+    try:
+        (tmp_path / "root.key").write_text(world.anchor)
+        (tmp_path / "postern.conf").write_text(
+            'hostname = "mx.example.org"\nlisten smtp { address = "127.0.0.1:2525" }\n'
+            f'mailboxes = "{tmp_path}/mail/%d/%n"\ntables = "{tmp_path}"\n'
+            f'resolver {{ forwarders = {{ "{liar.address}" }}  trust-anchor = "{tmp_path}/root.key" }}\n')
+        done = subprocess.run(
+            [str(PREFIX / "sbin" / "postern"), "-c", str(tmp_path / "postern.conf"), "check",
+             "network", "signed.example", "nsec3.example", "plain.example"],
+            capture_output=True, text=True, timeout=120)
+    finally:
+        liar.close()
+        world.close()
+    assert done.returncode == 69, done.stdout + done.stderr
+    assert "the name servers forge or withhold answers" in done.stdout
+    assert done.stdout.count("forged") >= 3
+    assert "resolver { forwarders" in done.stdout

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * Invariants: a session is freed in one place, settle(), or by session_abort, and never while the
- * core or a callback of the owner's runs; while the handshake is under way the core sees nothing;
- * `phase` and `step_ms` are those of the last step that the server made, so that octets which
- * complete nothing do not put off a deadline.
+ * core or a callback of the owner's runs.
  */
-#include "deliver-remote/session.h"
-#include "common/log.h"
+#include "deliver-remote/session-internal.h"
 #include "common/loop.h"
 #include "common/mem.h"
 
@@ -16,75 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	READ_MAX = 16 * 1024,
-	READ_ROUNDS = 8,
-	PULL_BELOW = 32 * 1024, /* more content is fetched when less than this waits */
-};
+enum { PULL_BELOW = 32 * 1024 }; /* more content is fetched when less than this waits */
 
-static uint8_t scratch[READ_MAX];
 static TAILQ_HEAD(, session) sessions = TAILQ_HEAD_INITIALIZER(sessions);
 static size_t count;
 
 size_t session_count(void)
 {
 	return count;
-}
-
-/* ---- deadlines -------------------------------------------------------------------- */
-
-static uint64_t content_due(const struct session *s)
-{
-	uint64_t slow =
-	    s->content_ms + s->policy->data_ms + s->content.size * 1000 / SESSION_RATE_MIN;
-	uint64_t stuck = s->step_ms + s->policy->data_ms;
-	return slow < stuck ? slow : stuck;
-}
-
-static uint64_t due_at(const struct session *s)
-{
-	if (s->handshaking)
-		return s->step_ms + s->policy->command_ms;
-	switch (s->phase) {
-	case CLIENT_PHASE_GREETING:
-		return s->step_ms + s->policy->greeting_ms;
-	case CLIENT_PHASE_IDLE:
-		return s->waiting ? s->step_ms + s->policy->reuse_idle_ms : UINT64_MAX;
-	case CLIENT_PHASE_CONTENT:
-		return content_due(s);
-	case CLIENT_PHASE_END:
-		return s->step_ms + s->policy->end_ms;
-	case CLIENT_PHASE_QUIT:
-		return s->step_ms + SESSION_QUIT_MS;
-	default:
-		return s->step_ms + s->policy->command_ms;
-	}
-}
-
-/* Deadlines are put off far more often than they are reached: the timer is only ever moved
- * forward, and looks again when it fires. */
-static void arm(struct session *s)
-{
-	uint64_t due = due_at(s), now_ms = loop_now_ms();
-	if (due >= s->timer_ms)
-		return;
-	uint64_t wait = due > now_ms ? due - now_ms : 0;
-	const struct timeval tv = {(time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000)};
-	s->timer_ms = due;
-	event_add(&s->timer, &tv);
-}
-
-static void note_step(struct session *s)
-{
-	enum client_phase phase = s->started ? client_phase(&s->client) : CLIENT_PHASE_GREETING;
-	if (phase == CLIENT_PHASE_OVER ||
-	    (phase == s->phase && s->client.outstanding == s->outstanding))
-		return;
-	s->step_ms = loop_now_ms();
-	if (phase == CLIENT_PHASE_CONTENT && s->phase != CLIENT_PHASE_CONTENT)
-		s->content_ms = s->step_ms;
-	s->phase = phase;
-	s->outstanding = s->client.outstanding;
 }
 
 /* ---- the end ------------------------------------------------------------------------ */
@@ -108,227 +44,19 @@ static void free_session(struct session *s)
 	free(s);
 }
 
-static enum link_fault fault_of_loss(const struct session *s, const struct client_result *failure)
-{
-	bool greeting = s->phase == CLIENT_PHASE_GREETING;
-	if (failure->cause == CLIENT_TIMED_OUT)
-		return greeting ? LINK_SILENT : LINK_LOST;
-	return greeting ? LINK_CLOSED : LINK_LOST;
-}
-
-static enum link_fault fault_of(const struct session *s, const struct client_result *failure)
-{
-	switch (failure->cause) {
-	case CLIENT_NO_FAILURE:
-		return LINK_NONE;
-	case CLIENT_REFUSED:
-	case CLIENT_SHUTTING_DOWN:
-		return LINK_GREETING;
-	case CLIENT_LOST:
-	case CLIENT_TIMED_OUT:
-		return fault_of_loss(s, failure);
-	case CLIENT_MALFORMED:
-		return LINK_NO_SMTP;
-	case CLIENT_INJECTED:
-		return LINK_TLS;
-	case CLIENT_TLS_MISSING:
-		return LINK_TLS_POLICY;
-	case CLIENT_AUTH_MISSING:
-		return LINK_LOGIN;
-	case CLIENT_UNSENDABLE:
-	case CLIENT_OWN_FAULT:
-	case CLIENT_OVER_LIMIT:
-		break;
-	}
-	return LINK_STOPPING;
-}
-
-/* Why, unless it is known already (TLS). */
-static void explain(struct session *s)
-{
-	const struct client_result *failure = client_failure(&s->client);
-	if (s->fault != LINK_NONE)
-		return;
-	s->fault = fault_of(s, failure);
-	s->said = failure->reply.n > 0;
-	text_clear(&s->reason);
-	if (s->said)
-		text_printf(&s->reason, "%.*s (in reply to %s)", STR_ARG(failure->reply),
-		    failure->command != NULL ? failure->command : "the connection");
-	else
-		text_add(&s->reason, failure->text);
-}
-
-static void set_fault(struct session *s, enum link_fault fault, struct str reason)
-{
-	if (s->fault != LINK_NONE)
-		return;
-	s->fault = fault;
-	text_clear(&s->reason);
-	text_add(&s->reason, reason);
-}
-
-/* ---- TLS ---------------------------------------------------------------------------- */
-
-static void start_client(struct session *s);
-
-static void fail_tls(struct session *s, struct str why)
-{
-	struct text reason;
-	text_clear(&reason);
-	text_add(&reason, STR("TLS handshake failed: "));
-	text_add(&reason, why);
-	set_fault(s, LINK_TLS, text_str(&reason));
-	s->handshaking = false;
-	if (!s->started)
-		start_client(s);
-	client_on_own_fault(&s->client, STR("4.7.5"), text_str(&reason));
-}
-
-static void begin_handshake(struct session *s)
-{
-	s->step_ms = loop_now_ms();
-	s->handshaking = true;
-	s->tls = s->expect != NULL ? tls_new(s->fd, s->expect) : NULL;
-	if (s->tls == NULL)
-		fail_tls(s, STR("what is demanded cannot be checked"));
-}
-
-static void log_tls(const struct session *s)
-{
-	static const char *const levels[] = {"Anonymous", "Untrusted", "Trusted", "Verified"};
-	struct text line;
-	struct log_event ev;
-	text_clear(&line);
-	text_printf(&line, "%s TLS connection established to %s: ", levels[s->tls_level], s->relay);
-	tls_describe(s->tls, &line);
-	log_begin(&ev, LOG_INFO, STR(""));
-	log_note(&ev, text_str(&line));
-	log_end(&ev);
-}
-
-static void end_handshake(struct session *s)
-{
-	s->handshaking = false;
-	s->expect = NULL;
-	s->tls_level = tls_level(s->tls);
-	s->step_ms = loop_now_ms();
-	log_tls(s);
-	if (s->started)
-		client_on_tls(&s->client);
-	else
-		start_client(s);
-}
-
-static void shake_hands(struct session *s)
-{
-	struct text why;
-	text_clear(&why);
-	int rc = tls_handshake(s->tls, &why);
-	if (rc == 1)
-		end_handshake(s);
-	else if (rc == TLS_FAILED)
-		fail_tls(s, text_str(&why));
-	else if (tls_wants_write(s->tls))
-		event_add(&s->writable, NULL);
-}
-
-/* ---- octets --------------------------------------------------------------------------- */
-
-static void lose(struct session *s, int error)
-{
-	struct str why = error == 0 ? STR("") : str_from_cstr(strerrordesc_np(error));
-	if (error == ECONNRESET && s->phase == CLIENT_PHASE_GREETING)
-		set_fault(s, LINK_RESET, why);
-	client_on_closed(&s->client, why);
-}
-
-/* What it can; TLS_AGAIN, TLS_FAILED with errno, or octets. */
-static int write_some(struct session *s)
-{
-	if (s->tls != NULL) {
-		errno = 0;
-		return tls_write(s->tls, buf_data(&s->out), buf_len(&s->out));
-	}
-	ssize_t n = send(s->fd, buf_data(&s->out), buf_len(&s->out), MSG_NOSIGNAL);
-	if (n >= 0)
-		return (int)n;
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? TLS_AGAIN : TLS_FAILED;
-}
-
-static void flush(struct session *s)
-{
-	while (buf_len(&s->out) > 0 && !s->blocked) {
-		int n = s->deaf ? TLS_FAILED : write_some(s);
-		if (n == TLS_FAILED) {
-			/* What the server said before it closed is still to be read. */
-			buf_reset(&s->out);
-			s->deaf = true;
-			event_active(&s->readable, EV_READ, 0);
-			return;
-		}
-		if (n == TLS_AGAIN) {
-			s->blocked = true;
-			event_add(&s->writable, NULL);
-			return;
-		}
-		buf_consume(&s->out, (size_t)n);
-		if (s->phase == CLIENT_PHASE_CONTENT)
-			s->step_ms = loop_now_ms();
-	}
-	if (s->ready && buf_len(&s->out) == 0)
-		buf_release(&s->out);
-}
-
-static int read_some(struct session *s)
-{
-	if (s->tls != NULL) {
-		errno = 0;
-		return tls_read(s->tls, scratch, sizeof(scratch));
-	}
-	ssize_t n = recv(s->fd, scratch, sizeof(scratch), 0);
-	if (n >= 0)
-		return (int)n;
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? TLS_AGAIN : TLS_FAILED;
-}
-
-static void receive(struct session *s)
-{
-	for (int round = 0; round < READ_ROUNDS; round++) {
-		if (s->handshaking || client_need(&s->client) == CLIENT_OVER)
-			return;
-		int n = read_some(s);
-		if (n > 0) {
-			client_feed(&s->client, str_from(scratch, (size_t)n));
-			/* In clear, what is behind the 220 of STARTTLS is TLS's. */
-			if (client_need(&s->client) == CLIENT_TLS)
-				return;
-			continue;
-		}
-		if (n == TLS_AGAIN && s->tls != NULL && tls_wants_write(s->tls))
-			event_add(&s->writable, NULL);
-		if (n != TLS_AGAIN || s->deaf)
-			lose(s, n == TLS_FAILED ? errno : 0);
-		return;
-	}
-	/* More may wait inside TLS, where the socket does not show it. */
-	if (s->tls != NULL && tls_has_more(s->tls))
-		event_active(&s->readable, EV_READ, 0);
-}
-
 /* ---- what comes next ----------------------------------------------------------------- */
 
 /* One step of what the core waits for; false: nothing more for now. */
 static bool step(struct session *s)
 {
 	if (s->handshaking) {
-		shake_hands(s);
+		session_shake_hands(s);
 		return !s->handshaking;
 	}
-	flush(s);
+	session_flush(s);
 	switch (client_need(&s->client)) {
 	case CLIENT_TLS:
-		begin_handshake(s);
+		session_begin_handshake(s);
 		return true;
 	case CLIENT_PULL:
 		if (s->blocked || s->deaf || buf_len(&s->out) >= PULL_BELOW)
@@ -360,15 +88,15 @@ static void settle(struct session *s)
 		return;
 	s->running = true;
 	do
-		note_step(s);
+		session_note_step(s);
 	while (step(s));
 	s->running = false;
 	if (!is_over(s)) {
-		arm(s);
+		session_arm(s);
 		return;
 	}
 	s->running = true;
-	explain(s);
+	session_explain(s);
 	s->events->on_over(s, s->owner);
 	free_session(s);
 }
@@ -379,7 +107,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!s->handshaking)
-		receive(s);
+		session_receive(s);
 	settle(s);
 }
 
@@ -391,7 +119,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	s->blocked = false;
 	if (s->tls != NULL && !s->handshaking)
-		receive(s);
+		session_receive(s);
 	settle(s);
 }
 
@@ -401,12 +129,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	s->timer_ms = UINT64_MAX;
-	if (due_at(s) > loop_now_ms()) {
-		arm(s);
+	if (session_due_at(s) > loop_now_ms()) {
+		session_arm(s);
 		return;
 	}
 	if (s->handshaking)
-		fail_tls(s, STR("it took too long"));
+		session_fail_tls(s, STR("it took too long"));
 	else if (s->phase == CLIENT_PHASE_IDLE)
 		client_quit(&s->client);
 	else
@@ -444,7 +172,7 @@ static void on_result(void *ctx, size_t recipient, const struct client_result *r
 	s->events->on_result(s, s->owner, recipient, result);
 }
 
-static void start_client(struct session *s)
+void session_start_client(struct session *s)
 {
 	static const struct client_ops ops = {.read = read_content, .on_result = on_result};
 	client_init(&s->client, &s->client_policy, &ops, s, &s->out);
@@ -479,7 +207,7 @@ void session_wait(struct session *s)
 	s->waiting = true;
 	s->reused = true;
 	s->step_ms = loop_now_ms();
-	arm(s);
+	session_arm(s);
 }
 
 void session_quit(struct session *s)
@@ -564,11 +292,11 @@ struct session *session_new(
 	TAILQ_INSERT_TAIL(&sessions, s, all);
 	count++;
 	if (!s->hop->implicit_tls) {
-		start_client(s);
+		session_start_client(s);
 	} else {
-		begin_handshake(s);
+		session_begin_handshake(s);
 		event_add(&s->writable, NULL); /* which begins it */
 	}
-	arm(s);
+	session_arm(s);
 	return s;
 }

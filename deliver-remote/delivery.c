@@ -6,56 +6,17 @@
  * A recipient that may have been taken is never tried again here: queue decides that, and counts
  * it as a repeat (P3).
  */
-#include "deliver-remote/delivery.h"
+#include "deliver-remote/delivery-internal.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
 #include "deliver-remote/idle.h"
-#include "deliver-remote/route.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-enum {
-	DELIVERY_SIZE_MAX = 1024 * 1024,
-	TRANSACTIONS_MAX = RECIPIENTS_PER_PACKET, /* one recipient each is the least */
-};
-
-struct outcome {
-	struct remote_result result; /* strings in the pool */
-	bool settled;
-	bool known; /* there is a result, but another host may be asked first */
-};
-
-struct delivery {
-	TAILQ_ENTRY(delivery) link;
-	struct pool *pool;
-	struct policy *policy;
-	struct remote_delivery to;
-	struct content content;
-	uint8_t *octets; /* the content in memory */
-	struct hop_query query;
-	struct hop *hop;
-	struct route route;
-	bool routed; /* the route has begun */
-	bool began_anew;
-	struct session *session;
-
-	struct outcome *outcomes;
-	struct client_recipient *recipients; /* of the mail under way */
-	size_t *numbers;		     /* which target each of them is */
-	struct client_mail mail;
-	unsigned transactions;
-	bool again;    /* some may be sent in a further transaction */
-	bool anew;     /* the session was idle for too long: this try does not count */
-	bool noted;    /* why others follow */
-	bool answered; /* a server answered for recipients */
-	bool lost;     /* one did not */
-	uint64_t asked_ms, ready_ms;
-	enum remote_tls tls;
-	char relay[RELAY_MAX + 1];
-};
+enum { DELIVERY_SIZE_MAX = 1024 * 1024 };
 
 #define CONTAINER(pointer, field)                                                                  \
 	((struct delivery *)(void *)((char *)(pointer)-offsetof(struct delivery, field)))
@@ -117,118 +78,9 @@ static void finish(struct delivery *d, enum remote_verdict verdict)
 	free_delivery(d);
 }
 
-/* ---- results ------------------------------------------------------------------------- */
-
-static struct str keep(struct delivery *d, struct str s, size_t max)
-{
-	struct str out;
-	return pool_copy(d->pool, str_head(s, max), &out) ? out : STR("");
-}
-
-static void set_result(struct delivery *d, size_t target, enum delivery_outcome outcome,
-    struct str status, struct str text)
-{
-	struct outcome *o = &d->outcomes[target];
-	o->result = (struct remote_result){
-	    .number = d->to.targets[target].number,
-	    .outcome = (uint8_t)outcome,
-	    .status = keep(d, status, ENHANCED_CODE_MAX),
-	    .text = keep(d, text, REASON_MAX),
-	};
-	o->known = true;
-}
-
-static void settle_all(
-    struct delivery *d, enum delivery_outcome outcome, struct str status, struct str text)
-{
-	for (size_t i = 0; i < d->to.targets_count; i++) {
-		if (!d->outcomes[i].known)
-			set_result(d, i, outcome, status, text);
-		d->outcomes[i].settled = true;
-	}
-}
-
-static size_t count_unsettled(const struct delivery *d)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < d->to.targets_count; i++)
-		n += !d->outcomes[i].settled;
-	return n;
-}
-
 /* ---- a session carries it -------------------------------------------------------------- */
 
 static void go_on(struct delivery *d);
-
-static void describe(
-    struct delivery *d, const struct session *s, const struct client_result *r, struct text *t)
-{
-	const char *command = r->command != NULL ? r->command : "";
-	text_clear(t);
-	if (r->outcome == DELIVERY_TAKEN && r->reply.n > 0) {
-		text_add(t, r->reply);
-		return;
-	}
-	if (r->reply.n > 0)
-		text_printf(
-		    t, "host %s said: %.*s (in reply to %s)", s->label, STR_ARG(r->reply), command);
-	else
-		text_printf(t, "%s: %.*s", s->label, STR_ARG(r->text));
-	if (d->routed)
-		text_add(t, route_others(&d->route));
-}
-
-static bool is_loss(const struct client_result *r)
-{
-	return r->cause == CLIENT_LOST || r->cause == CLIENT_SHUTTING_DOWN ||
-	       r->cause == CLIENT_TIMED_OUT;
-}
-
-/* A session that had been idle and turns out to be at its end proves nothing. */
-static bool proves_nothing(
-    const struct delivery *d, const struct session *s, const struct client_result *r)
-{
-	return s->reused && !d->began_anew && r->outcome == DELIVERY_DEFERRED && !r->maybe_taken &&
-	       (is_loss(r) || r->next_host);
-}
-
-static void note_verdict(struct delivery *d, const struct client_result *r)
-{
-	if (r->cause == CLIENT_OWN_FAULT)
-		return;
-	bool answer = r->cause == CLIENT_NO_FAILURE || r->cause == CLIENT_UNSENDABLE ||
-		      r->cause == CLIENT_OVER_LIMIT ||
-		      (r->cause == CLIENT_REFUSED && !r->next_host);
-	d->answered = d->answered || answer;
-	d->lost = d->lost || !answer;
-}
-
-static void on_result(
-    struct session *s, void *owner, size_t recipient, const struct client_result *r)
-{
-	struct delivery *d = owner;
-	size_t target = d->numbers[recipient];
-	struct outcome *o = &d->outcomes[target];
-	struct text text;
-	if (r->again && d->transactions < TRANSACTIONS_MAX) {
-		d->again = true;
-		return;
-	}
-	if (proves_nothing(d, s, r)) {
-		d->anew = true;
-		return;
-	}
-	note_verdict(d, r);
-	describe(d, s, r, &text);
-	set_result(d, target, r->outcome, r->status, text_str(&text));
-	o->result.mta = keep(d, session_mta(s), DOMAIN_MAX);
-	o->result.reply = keep(d, r->reply, REMOTE_TEXT_MAX);
-	o->result.dsn_passed = r->dsn_passed;
-	o->settled = !(r->outcome == DELIVERY_DEFERRED && r->next_host && !r->maybe_taken);
-	if (!o->settled && d->routed && !d->noted)
-		route_note(&d->route, s, r->reply.n > 0 ? r->reply : r->text);
-	d->noted = d->noted || !o->settled;
-}
 
 static void fill_mail(struct delivery *d)
 {
@@ -264,7 +116,7 @@ static void on_over(struct session *s, void *owner)
 
 static const struct session_events session_events = {
     .on_ready = on_ready,
-    .on_result = on_result,
+    .on_result = delivery_on_result,
     .on_over = on_over,
 };
 
@@ -301,17 +153,6 @@ static void on_session(struct route *r, struct session *s)
 	send_mail(CONTAINER(r, route), s);
 }
 
-/* What the last host that answered said stands first. */
-static void add_end(struct delivery *d, struct remote_result *result, const struct route_end *end)
-{
-	struct text text;
-	text_clear(&text);
-	text_add(&text, result->text);
-	text_add(&text, STR("; after that "));
-	text_add(&text, text_str(&end->text));
-	result->text = keep(d, text_str(&text), REASON_MAX);
-}
-
 static void on_end(struct route *r)
 {
 	struct delivery *d = CONTAINER(r, route);
@@ -320,13 +161,13 @@ static void on_end(struct route *r)
 		if (o->settled)
 			continue;
 		if (o->known) {
-			add_end(d, &o->result, &r->end);
+			delivery_add_end(d, &o->result, &r->end);
 			continue;
 		}
-		set_result(
+		delivery_set_result(
 		    d, i, r->end.outcome, str_from_cstr(r->end.status), text_str(&r->end.text));
-		o->result.mta = keep(d, str_from_cstr(r->end.mta), DOMAIN_MAX);
-		o->result.reply = keep(d, text_str(&r->end.reply), REMOTE_TEXT_MAX);
+		o->result.mta = delivery_keep(d, str_from_cstr(r->end.mta), DOMAIN_MAX);
+		o->result.reply = delivery_keep(d, text_str(&r->end.reply), REMOTE_TEXT_MAX);
 	}
 	finish(d, r->end.verdict);
 }
@@ -349,7 +190,7 @@ static bool may_go_on_anew(const struct delivery *d, size_t unsettled)
 /* A session is done with it: those that are not settled go to the next host. */
 static void go_on(struct delivery *d)
 {
-	size_t unsettled = count_unsettled(d);
+	size_t unsettled = delivery_unsettled(d);
 	if (unsettled == 0) {
 		finish(d, REMOTE_UNKNOWN);
 	} else if (may_go_on_anew(d, unsettled)) {
@@ -368,7 +209,7 @@ static void refuse(struct delivery *d, const struct hop *hop)
 {
 	size_t n = reply_enhanced(hop->text, 5);
 	struct str status = n > 0 ? str_head(hop->text, n) : STR("5.4.4");
-	settle_all(d, DELIVERY_FAILED, status,
+	delivery_settle_all(d, DELIVERY_FAILED, status,
 	    hop->text.n > 0 ? hop->text : STR("there is no route for it"));
 	finish(d, REMOTE_UNKNOWN);
 }
@@ -381,7 +222,7 @@ static void take_hop(struct delivery *d, struct hop *hop)
 		return;
 	}
 	if (hop->verdict == HOP_TEMPORARY) {
-		settle_all(d, DELIVERY_DEFERRED, STR("4.3.0"),
+		delivery_settle_all(d, DELIVERY_DEFERRED, STR("4.3.0"),
 		    hop->text.n > 0 ? hop->text : STR("the route cannot be looked up now"));
 		finish(d, REMOTE_UNKNOWN);
 		return;
@@ -443,7 +284,8 @@ static void begin(struct delivery *d)
 {
 	struct hop *hop;
 	if (stopping) {
-		settle_all(d, DELIVERY_DEFERRED, STR("4.3.2"), STR("this server is stopping"));
+		delivery_settle_all(
+		    d, DELIVERY_DEFERRED, STR("4.3.2"), STR("this server is stopping"));
 		finish(d, REMOTE_UNKNOWN);
 		return;
 	}

@@ -3,7 +3,7 @@
  * Invariant: of question, lookup, dial and session at most one is under way; when none is, the
  * route has just told its owner something and waits for route_next or route_stop.
  */
-#include "deliver-remote/route.h"
+#include "deliver-remote/route-internal.h"
 #include "common/loop.h"
 #include "deliver-remote/diagnosis.h"
 
@@ -24,77 +24,6 @@ static uint64_t chance(void)
 	return n;
 }
 
-/* ---- what went wrong --------------------------------------------------------------- */
-
-/* The latest comes first, those before it are told in short. */
-static void push(struct route *r)
-{
-	if (r->last.n == 0)
-		return;
-	text_add(&r->others, r->others.n == 0 ? STR("; before that ") : STR(", "));
-	text_add(&r->others, text_str(&r->last_short));
-	text_clear(&r->last);
-	text_clear(&r->last_short);
-}
-
-static void note(struct route *r, enum link_fault fault, struct str status)
-{
-	r->fault = fault;
-	r->destination_at_fault = r->destination_at_fault || !fault_is_ours(fault);
-	snprintf(r->end.status, sizeof(r->end.status), "%.*s", STR_ARG(status));
-	r->end.mta[0] = '\0';
-	text_clear(&r->end.reply);
-}
-
-static void note_connect(struct route *r, const struct place *place, enum link_fault fault)
-{
-	char address[PLACE_TEXT_MAX];
-	const char *host = r->host != NULL ? r->host : "";
-	push(r);
-	place_format(place, address);
-	text_printf(
-	    &r->last, "connect to %s[%s]:%u: %s", host, address, place->port, fault_words(fault));
-	text_printf(&r->last_short, "%s[%s]: %s", host, address, fault_words(fault));
-	note(r, fault, fault_status(fault));
-}
-
-static void note_host(struct route *r, enum link_fault fault, struct str status, struct str text)
-{
-	push(r);
-	text_add(&r->last, text);
-	text_add(&r->last_short, text);
-	note(r, fault, status);
-}
-
-static void note_session(struct route *r, const struct session *s)
-{
-	const struct client_result *failure = client_failure(&s->client);
-	push(r);
-	text_printf(&r->last, s->said ? "host %s said: " : "%s: ", s->label);
-	text_add(&r->last, text_str(&s->reason));
-	text_printf(&r->last_short, "%s: ", s->label);
-	text_add(&r->last_short, text_str(&s->reason));
-	bool own = failure->status.n == 0 || failure->status.p[0] != '4';
-	note(r, s->fault, own ? fault_status(s->fault) : failure->status);
-	if (!s->said)
-		return;
-	snprintf(r->end.mta, sizeof(r->end.mta), "%.*s", STR_ARG(session_mta(s)));
-	text_add(&r->end.reply, failure->reply);
-}
-
-void route_note(struct route *r, const struct session *s, struct str what)
-{
-	push(r);
-	text_printf(&r->last_short, "%s: %.*s", s->label, STR_ARG(what));
-	text_add(&r->last, text_str(&r->last_short));
-	note(r, LINK_GREETING, STR("4.4.2"));
-}
-
-struct str route_others(const struct route *r)
-{
-	return text_str(&r->others);
-}
-
 /* Its host is an exchanger that DNS names. */
 static bool is_looked_up(const struct route *r)
 {
@@ -106,7 +35,7 @@ static bool is_looked_up(const struct route *r)
 static void end(struct route *r, enum delivery_outcome outcome)
 {
 	if (r->last.n == 0)
-		note_host(r, LINK_LOST, fault_status(LINK_LOST),
+		route_note_host(r, LINK_LOST, fault_status(LINK_LOST),
 		    STR("the session ended before all recipients were named"));
 	text_clear(&r->end.text);
 	text_add(&r->end.text, text_str(&r->last));
@@ -126,7 +55,7 @@ static void end_without_hosts(struct route *r)
 {
 	const struct candidates *c = &r->candidates;
 	bool forever = c->verdict == CANDIDATES_FAILED;
-	note_host(r, LINK_DNS, c->status, c->text);
+	route_note_host(r, LINK_DNS, c->status, c->text);
 	end(r, forever ? DELIVERY_FAILED : DELIVERY_DEFERRED);
 }
 
@@ -155,7 +84,7 @@ static void on_ready(struct session *s, void *owner)
 	if (s->place.family != 0)
 		dead_forget(dial_dead(), &s->place);
 	note_greeter(r, s);
-	push(r);
+	route_push(r);
 	r->events->on_session(r, s);
 }
 
@@ -178,7 +107,7 @@ static void on_over(struct session *s, void *owner)
 		dial_again(&r->dial, &r->place);
 		return;
 	}
-	note_session(r, s);
+	route_note_session(r, s);
 	r->in_clear = false;
 	route_next(r);
 }
@@ -219,7 +148,7 @@ static void on_fault(struct dial *d, const struct place *place, enum link_fault 
 	if (fault == LINK_SELF && r->hop->target.kind == NEXTHOP_DOMAIN)
 		r->self = true;
 	else
-		note_connect(r, place, fault);
+		route_note_connect(r, place, fault);
 	if (is_looked_up(r) && r->host != NULL)
 		diagnosis_note_link(r->host, fault);
 }
@@ -291,7 +220,7 @@ static bool decide_tls(struct route *r, const struct lookup *l)
 	text_clear(&text);
 	struct str host = r->host != NULL ? str_from_cstr(r->host) : r->hop->nexthop;
 	text_printf(&text, "%.*s: %s", STR_ARG(host), decision.why);
-	note_host(r, LINK_TLS_POLICY, fault_status(LINK_TLS_POLICY), text_str(&text));
+	route_note_host(r, LINK_TLS_POLICY, fault_status(LINK_TLS_POLICY), text_str(&text));
 	return false;
 }
 
@@ -307,11 +236,11 @@ static void on_lookup(struct lookup *l)
 {
 	struct route *r = CONTAINER(l, lookup);
 	if (l->verdict == LOOKUP_DEFERRED) {
-		note_host(r, LINK_DNS, l->status, l->text);
+		route_note_host(r, LINK_DNS, l->status, l->text);
 	} else if (l->verdict == LOOKUP_NOTHING) {
 		/* Proven: as if it were not in the list, unless nobody else is there. */
 		enum link_fault before = r->fault;
-		note_host(r, LINK_DNS, l->status, l->text);
+		route_note_host(r, LINK_DNS, l->status, l->text);
 		r->fault = before;
 	} else if (r->hop->target.kind == NEXTHOP_DOMAIN && is_self(r, l)) {
 		cut_self(r);
@@ -391,7 +320,7 @@ static void on_socket(void *ctx, int fd, int error)
 	}
 	text_clear(&text);
 	text_printf(&text, "connect to the LMTP socket %s: %s", r->host, strerrordesc_np(error));
-	note_host(r, LINK_SOCKET, fault_status(LINK_SOCKET), text_str(&text));
+	route_note_host(r, LINK_SOCKET, fault_status(LINK_SOCKET), text_str(&text));
 	end_of_hosts(r);
 }
 

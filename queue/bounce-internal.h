@@ -35,6 +35,11 @@ struct notice {
 	char to[ADDRESS_MAX];
 };
 
+static inline struct str notice_session(const struct notice *n)
+{
+	return n->kind == DSN_DOUBLE ? DOUBLE_BOUNCE_SESSION : BOUNCE_SESSION;
+}
+
 enum make_result {
 	MAKE_READY, /* content, numbers, token and flags are set */
 	MAKE_NOTHING, /* nobody wants to be told; what failed is BOUNCED */

@@ -91,50 +91,46 @@ static struct message *message_for(const struct bounces *b, const struct notice 
 
 /* --- the end ------------------------------------------------------------ */
 
+static void conclude(struct bounces *b, struct notice *n, struct message *m)
+{
+	if (m != NULL && n->key.kind == DSN_DELAY)
+		active_warned(b->active, m);
+	notice_end(b, n);
+	if (m != NULL)
+		active_settle_message(b->active, m);
+}
+
 /* Nobody can be told: what failed is over all the same. */
 static void give_up(struct bounces *b, struct notice *n, const char *why)
 {
 	struct message *m = message_for(b, n);
 	queue_log_notice(n->key.about, why, 0);
-	if (m != NULL && n->key.kind == DSN_DELAY)
-		active_warned(b->active, m);
 	for (size_t i = 0; m != NULL && n->key.kind == DSN_FAILURE && i < m->recipient_count; i++)
 		if (message_recipients(m)[i].state == RECIPIENT_FAILED)
 			active_bounced(b->active, m, (uint16_t)i);
-	notice_end(b, n);
-	if (m != NULL)
-		active_settle_message(b->active, m);
+	conclude(b, n, m);
 }
 
 /* Its sender is told, or need not be. */
 static void settle(struct bounces *b, struct notice *n)
 {
 	struct message *m = message_for(b, n);
-	if (m != NULL && n->key.kind == DSN_DELAY)
-		active_warned(b->active, m);
 	for (size_t i = 0; m != NULL && n->key.kind == DSN_FAILURE && i < n->count; i++)
 		if (message_recipients(m)[n->numbers[i]].state == RECIPIENT_FAILED)
 			active_bounced(b->active, m, n->numbers[i]);
-	notice_end(b, n);
-	if (m != NULL)
-		active_settle_message(b->active, m);
+	conclude(b, n, m);
 }
 
 /* --- to the spool ------------------------------------------------------- */
 
-static struct str session_of(const struct notice *n)
-{
-	return n->kind == DSN_DOUBLE ? DOUBLE_BOUNCE_SESSION : BOUNCE_SESSION;
-}
-
-static void submit(struct bounces *b, struct notice *n, const struct route_target *targets,
-    size_t count)
+static void submit(
+    struct bounces *b, struct notice *n, const struct route_target *targets, size_t count)
 {
 	struct recipient list[EXPANSION_MAX];
 	const struct str to = str_from(n->to, n->to_size);
 	const struct envelope e = {.arrival = loop_wall_ms(),
 	    .token = n->token,
-	    .session = session_of(n),
+	    .session = notice_session(n),
 	    .flags = n->flags};
 	for (size_t i = 0; i < count; i++)
 		list[i] = (struct recipient){.address = targets[i].address,
@@ -175,8 +171,7 @@ static void on_committed(struct bounces *b, struct notice *n, const struct spool
 		b->on_progress(b->ctx);
 }
 
-bool bounces_on_committed(
-    struct bounces *b, void *tag, const struct spool_place *place, int error)
+bool bounces_on_committed(struct bounces *b, void *tag, const struct spool_place *place, int error)
 {
 	struct notice *n;
 	TAILQ_FOREACH(n, &b->working, link)
@@ -237,8 +232,8 @@ static enum make_result make(struct bounces *b, struct notice *n)
 	return m == NULL ? MAKE_NOTHING : bounce_make(b, n, m);
 }
 
-static void go_to(struct bounces *b, struct notice *n, const struct route_target *targets,
-    size_t count)
+static void go_to(
+    struct bounces *b, struct notice *n, const struct route_target *targets, size_t count)
 {
 	uint64_t id;
 	enum make_result result = make(b, n);
@@ -255,8 +250,8 @@ static void on_answer(void *ctx, uint64_t serial, const struct msg_address_answe
 {
 	struct bounces *b = ctx;
 	struct notice *n = find_working(b, serial);
-	bool found = (m->verdict == RCPT_LOCAL || m->verdict == RCPT_NOT_OURS) &&
-		     m->targets_count > 0;
+	bool found =
+	    (m->verdict == RCPT_LOCAL || m->verdict == RCPT_NOT_OURS) && m->targets_count > 0;
 	if (n == NULL)
 		return;
 	if (b->stopping || m->verdict == RCPT_TEMPORARY)

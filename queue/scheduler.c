@@ -1,44 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * Invariant: a destination is in one of its transport's lists (queue/share.h)
- * exactly while it has a ready job, a token and room for one more delivery, in
- * `idle` exactly while nothing refers to it; list_of() is that rule, and update()
- * restores it after each change. A dead destination is in the heap of the dead,
- * one without a token in the heap of the paced, a waiting job in the heap of jobs.
+ * Jobs and time; the destinations and the invariant of both are in scheduler-internal.h.
  */
-#include "queue/scheduler.h"
-#include "queue/policies.h"
-#include "queue/share.h"
+#include "queue/scheduler-internal.h"
 #include "common/mem.h"
 
 #include <stddef.h>
 #include <stdlib.h>
-
-/* Destinations that nothing refers to are remembered for what was learned about them. */
-enum { IDLE_MAX = 1000 };
-
-/* A destination's list is one of enum share_list, or: */
-enum { LIST_IDLE = SHARE_LISTS, LIST_NONE };
-
-struct transport_queue {
-	struct destination_policy policy;
-	struct share share;
-};
-
-struct scheduler {
-	struct transport_queue transports[TRANSPORT_COUNT];
-	struct retry_policy retry;
-	struct policies *policies; /* NULL: none */
-	struct hash *destinations;
-	struct hash *turns;
-	struct destination_list idle;
-	unsigned idle_count;
-	struct heap waiting; /* struct job */
-	struct heap dead;    /* struct destination */
-	struct heap paced;   /* its `token` */
-	uint64_t now;
-	uint64_t chance;
-};
 
 /* splitmix64 */
 static uint64_t roll(struct scheduler *s)
@@ -92,173 +60,6 @@ void scheduler_set_retry(struct scheduler *s, const struct retry_policy *policy)
 	s->retry = *policy;
 }
 
-/* --- destinations ------------------------------------------------------- */
-
-static unsigned list_of(const struct destination *d)
-{
-	if (d->jobs == 0 && d->in_flight == 0)
-		return LIST_IDLE;
-	if (destination_first(d) == NULL || !destination_is_open(d) || heap_holds(&d->token))
-		return LIST_NONE;
-	return share_list_of(d);
-}
-
-static void unlist(struct scheduler *s, struct destination *d)
-{
-	if (d->list < SHARE_LISTS)
-		share_remove(&s->transports[d->transport].share, d, d->list);
-	if (d->list == LIST_IDLE) {
-		TAILQ_REMOVE(&s->idle, d, link);
-		s->idle_count--;
-	}
-	d->list = LIST_NONE;
-}
-
-static void drop_destination(struct scheduler *s, struct destination *d)
-{
-	unlist(s, d);
-	if (heap_holds(&d->wake))
-		heap_remove(&s->dead, &d->wake);
-	hash_take(s->destinations, destination_key(d));
-	destination_free(d);
-}
-
-static void add_idle(struct scheduler *s, struct destination *d)
-{
-	TAILQ_INSERT_TAIL(&s->idle, d, link);
-	s->idle_count++;
-}
-
-/* One whose tokens are spent stays: forgetting it would give them back. */
-static void forget_some(struct scheduler *s)
-{
-	for (int i = 0; i < 2 && s->idle_count > IDLE_MAX; i++) {
-		struct destination *d = TAILQ_FIRST(&s->idle);
-		if (!heap_holds(&d->token) && pace_is_full(&d->pace, s->now)) {
-			drop_destination(s, d);
-			continue;
-		}
-		TAILQ_REMOVE(&s->idle, d, link);
-		TAILQ_INSERT_TAIL(&s->idle, d, link);
-	}
-}
-
-static void update(struct scheduler *s, struct destination *d)
-{
-	unsigned list = list_of(d);
-	if (d->list == list)
-		return;
-	unlist(s, d);
-	d->list = (uint8_t)list;
-	if (list < SHARE_LISTS)
-		share_add(&s->transports[d->transport].share, d, list);
-	if (list != LIST_IDLE)
-		return;
-	add_idle(s, d);
-	forget_some(s);
-}
-
-static const struct destination_policy *policy_of(
-    const struct scheduler *s, enum transport transport, struct str nexthop)
-{
-	const struct destination_policy *p = NULL;
-	if (transport == TRANSPORT_REMOTE && s->policies != NULL)
-		p = policies_find(s->policies, nexthop);
-	return p != NULL ? p : &s->transports[transport].policy;
-}
-
-enum { KEY_MAX = 1 + NEXTHOP_MAX };
-
-static struct str key_for(char *out, enum transport transport, struct str nexthop)
-{
-	nexthop = str_head(nexthop, NEXTHOP_MAX);
-	out[0] = (char)transport;
-	if (nexthop.n > 0)
-		memcpy(out + 1, nexthop.p, nexthop.n);
-	return str_from(out, 1 + nexthop.n);
-}
-
-const struct destination *scheduler_find_destination(
-    const struct scheduler *s, enum transport transport, struct str nexthop)
-{
-	char text[KEY_MAX];
-	return hash_find(s->destinations, key_for(text, transport, nexthop));
-}
-
-struct destination *scheduler_destination(
-    struct scheduler *s, enum transport transport, struct str nexthop)
-{
-	char text[KEY_MAX];
-	struct str key = key_for(text, transport, nexthop);
-	struct destination *d = hash_find(s->destinations, key);
-	if (d != NULL)
-		return d;
-	d = destination_new(key, (uint8_t)transport, policy_of(s, transport, nexthop));
-	d->list = LIST_NONE;
-	hash_put(s->destinations, d);
-	return d;
-}
-
-/* --- policies ----------------------------------------------------------- */
-
-static void take_policy(void *destination, void *ctx)
-{
-	struct destination *d = destination;
-	struct scheduler *s = ctx;
-	destination_set_policy(d, policy_of(s, d->transport, destination_name(d)));
-	if (heap_holds(&d->token) && pace_is_open(&d->pace, s->now))
-		heap_remove(&s->paced, &d->token);
-}
-
-/* Apart from take_policy, for an idle destination may be forgotten by its update. */
-static void update_one(void *destination, void *ctx)
-{
-	struct destination *d = destination;
-	if (d->list != LIST_IDLE)
-		update(ctx, d);
-}
-
-static void take_policies(struct scheduler *s)
-{
-	hash_each(s->destinations, take_policy, s);
-	hash_each(s->destinations, update_one, s);
-}
-
-void scheduler_set_transport(
-    struct scheduler *s, enum transport transport, const struct transport_policy *policy)
-{
-	s->transports[transport].share.limit = policy->limit;
-	s->transports[transport].policy = policy->destination;
-	take_policies(s);
-}
-
-void scheduler_set_policies(struct scheduler *s, struct policies *policies)
-{
-	struct policies *before = s->policies;
-	s->policies = policies;
-	take_policies(s);
-	policies_free(before);
-}
-
-void scheduler_configure(struct scheduler *s, const struct conf *conf)
-{
-	s->retry = (struct retry_policy){conf->queue.retry_first, conf->queue.retry_max};
-	for (size_t i = TRANSPORT_LOCAL; i < TRANSPORT_COUNT; i++) {
-		const struct transport_policy p = policies_transport(conf, (enum transport)i);
-		scheduler_set_transport(s, (enum transport)i, &p);
-	}
-	scheduler_set_policies(s, policies_new(conf));
-}
-
-void scheduler_probe(struct scheduler *s, struct destination *d)
-{
-	if (d->state != DESTINATION_DEAD)
-		return;
-	heap_remove(&s->dead, &d->wake);
-	d->state = DESTINATION_PROBING;
-	update(s, d);
-}
-
 /* --- jobs --------------------------------------------------------------- */
 
 void scheduler_adopt(struct scheduler *s, struct job *job, struct destination *to, uint32_t sender)
@@ -267,7 +68,7 @@ void scheduler_adopt(struct scheduler *s, struct job *job, struct destination *t
 	job->sender = sender;
 	job->state = JOB_IDLE;
 	to->jobs++;
-	update(s, to);
+	scheduler_update(s, to);
 }
 
 static void stop_waiting(struct scheduler *s, struct job *job)
@@ -284,7 +85,7 @@ void scheduler_release(struct scheduler *s, struct job *job)
 		abort(); /* the turn or the delivery would be left with a dangling job */
 	stop_waiting(s, job);
 	job->to->jobs--;
-	update(s, job->to);
+	scheduler_update(s, job->to);
 }
 
 void scheduler_ready(struct scheduler *s, struct job *job)
@@ -294,7 +95,7 @@ void scheduler_ready(struct scheduler *s, struct job *job)
 	stop_waiting(s, job);
 	job->state = JOB_READY;
 	destination_push(job->to, s->turns, job);
-	update(s, job->to);
+	scheduler_update(s, job->to);
 }
 
 /* Doubled with each attempt, without ever overflowing. */
@@ -366,10 +167,10 @@ void scheduler_started(struct scheduler *s, struct job *job, bool more)
 	if (!more)
 		job->state = JOB_IDLE;
 	job->in_flight++;
-	unlist(s, d); /* to the end of the line */
+	scheduler_unlist(s, d); /* to the end of the line */
 	share_started(&s->transports[d->transport].share, d);
 	spend_token(s, d);
-	update(s, d);
+	scheduler_update(s, d);
 }
 
 static void set_now(struct scheduler *s, uint64_t now)
@@ -393,7 +194,7 @@ void scheduler_done(
 	else if (was_dead && d->state != DESTINATION_DEAD)
 		heap_remove(&s->dead, &d->wake);
 	share_trust_changed(share, d, trust);
-	update(s, d);
+	scheduler_update(s, d);
 }
 
 void scheduler_hurry(struct scheduler *s, struct job *job)
@@ -408,7 +209,7 @@ void scheduler_withdraw(struct scheduler *s, struct job *job)
 		return;
 	destination_withdraw(job->to, s->turns, job);
 	job->state = JOB_IDLE;
-	update(s, job->to);
+	scheduler_update(s, job->to);
 }
 
 /* --- time --------------------------------------------------------------- */
@@ -423,7 +224,7 @@ static void give_token(struct scheduler *s, struct heap_node *node)
 	struct destination *d =
 	    (struct destination *)((char *)node - offsetof(struct destination, token));
 	heap_remove(&s->paced, node);
-	update(s, d);
+	scheduler_update(s, d);
 }
 
 struct job *scheduler_due(struct scheduler *s, uint64_t now)
@@ -458,21 +259,4 @@ void scheduler_get_figures(const struct scheduler *s, struct scheduler_figures *
 	    .destinations = (uint32_t)hash_count(s->destinations), .waiting = s->waiting.count};
 	for (size_t i = 0; i < TRANSPORT_COUNT; i++)
 		out->in_flight[i] = s->transports[i].share.in_flight;
-}
-
-struct visit {
-	scheduler_each_fn *fn;
-	void *ctx;
-};
-
-static void visit_one(void *destination, void *ctx)
-{
-	const struct visit *v = ctx;
-	v->fn(v->ctx, destination);
-}
-
-void scheduler_each_destination(const struct scheduler *s, scheduler_each_fn *fn, void *ctx)
-{
-	struct visit v = {fn, ctx};
-	hash_each(s->destinations, visit_one, &v);
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Between delivery.c (a delivery's way) and delivery-result.c (its recipients' results).
+ */
+#ifndef POSTERN_REMOTE_DELIVERY_INTERNAL_H
+#define POSTERN_REMOTE_DELIVERY_INTERNAL_H
+
+#include "deliver-remote/delivery.h"
+#include "deliver-remote/hops.h"
+#include "deliver-remote/route.h"
+
+enum {
+	TRANSACTIONS_MAX = RECIPIENTS_PER_PACKET, /* one recipient each is the least */
+};
+
+struct outcome {
+	struct remote_result result; /* strings in the pool */
+	bool settled;
+	bool known; /* there is a result, but another host may be asked first */
+};
+
+struct delivery {
+	TAILQ_ENTRY(delivery) link;
+	struct pool *pool;
+	struct policy *policy;
+	struct remote_delivery to;
+	struct content content;
+	uint8_t *octets; /* the content in memory */
+	struct hop_query query;
+	struct hop *hop;
+	struct route route;
+	bool routed; /* the route has begun */
+	bool began_anew;
+	struct session *session;
+
+	struct outcome *outcomes;
+	struct client_recipient *recipients; /* of the mail under way */
+	size_t *numbers;		     /* which target each of them is */
+	struct client_mail mail;
+	unsigned transactions;
+	bool again;    /* some may be sent in a further transaction */
+	bool anew;     /* the session was idle for too long: this try does not count */
+	bool noted;    /* why others follow */
+	bool answered; /* a server answered for recipients */
+	bool lost;     /* one did not */
+	uint64_t asked_ms, ready_ms;
+	enum remote_tls tls;
+	char relay[RELAY_MAX + 1];
+};
+
+/* A copy in the delivery's pool, cut to `max`; empty when that is full. */
+struct str delivery_keep(struct delivery *d, struct str s, size_t max);
+/* What is known of it now; it is not settled by that. */
+void delivery_set_result(struct delivery *d, size_t target, enum delivery_outcome outcome,
+    struct str status, struct str text);
+/* All that are not settled, those of which nothing is known with this. */
+void delivery_settle_all(
+    struct delivery *d, enum delivery_outcome outcome, struct str status, struct str text);
+size_t delivery_unsettled(const struct delivery *d);
+/* One of struct session_events; the owner is the delivery. */
+void delivery_on_result(
+    struct session *s, void *owner, size_t recipient, const struct client_result *r);
+/* What the last host that answered said stands first, then why there was no other. */
+void delivery_add_end(
+    struct delivery *d, struct remote_result *result, const struct route_end *end);
+
+#endif

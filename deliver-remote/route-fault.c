@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What went wrong on a route, in words: the latest host first, those before it in short.
+ */
+#include "deliver-remote/route-internal.h"
+
+#include <stdio.h>
+
+/* The latest comes first, those before it are told in short. */
+void route_push(struct route *r)
+{
+	if (r->last.n == 0)
+		return;
+	text_add(&r->others, r->others.n == 0 ? STR("; before that ") : STR(", "));
+	text_add(&r->others, text_str(&r->last_short));
+	text_clear(&r->last);
+	text_clear(&r->last_short);
+}
+
+static void note(struct route *r, enum link_fault fault, struct str status)
+{
+	r->fault = fault;
+	r->destination_at_fault = r->destination_at_fault || !fault_is_ours(fault);
+	snprintf(r->end.status, sizeof(r->end.status), "%.*s", STR_ARG(status));
+	r->end.mta[0] = '\0';
+	text_clear(&r->end.reply);
+}
+
+void route_note_connect(struct route *r, const struct place *place, enum link_fault fault)
+{
+	char address[PLACE_TEXT_MAX];
+	const char *host = r->host != NULL ? r->host : "";
+	route_push(r);
+	place_format(place, address);
+	text_printf(
+	    &r->last, "connect to %s[%s]:%u: %s", host, address, place->port, fault_words(fault));
+	text_printf(&r->last_short, "%s[%s]: %s", host, address, fault_words(fault));
+	note(r, fault, fault_status(fault));
+}
+
+void route_note_host(struct route *r, enum link_fault fault, struct str status, struct str text)
+{
+	route_push(r);
+	text_add(&r->last, text);
+	text_add(&r->last_short, text);
+	note(r, fault, status);
+}
+
+void route_note_session(struct route *r, const struct session *s)
+{
+	const struct client_result *failure = client_failure(&s->client);
+	route_push(r);
+	text_printf(&r->last, s->said ? "host %s said: " : "%s: ", s->label);
+	text_add(&r->last, text_str(&s->reason));
+	text_printf(&r->last_short, "%s: ", s->label);
+	text_add(&r->last_short, text_str(&s->reason));
+	bool own = failure->status.n == 0 || failure->status.p[0] != '4';
+	note(r, s->fault, own ? fault_status(s->fault) : failure->status);
+	if (!s->said)
+		return;
+	snprintf(r->end.mta, sizeof(r->end.mta), "%.*s", STR_ARG(session_mta(s)));
+	text_add(&r->end.reply, failure->reply);
+}
+
+void route_note(struct route *r, const struct session *s, struct str what)
+{
+	route_push(r);
+	text_printf(&r->last_short, "%s: %.*s", s->label, STR_ARG(what));
+	text_add(&r->last, text_str(&r->last_short));
+	note(r, LINK_GREETING, STR("4.4.2"));
+}
+
+struct str route_others(const struct route *r)
+{
+	return text_str(&r->others);
+}

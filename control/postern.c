@@ -41,14 +41,23 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* What a long synopsis leaves no room for goes into a line of its own. */
+static void print_row(FILE *out, const char *name, const char *synopsis, const char *text)
+{
+	enum { SYNOPSIS = 44 };
+	if (strlen(synopsis) > SYNOPSIS)
+		fprintf(
+		    out, "  %-7s %s\n  %-7s %-*s  %s\n", name, synopsis, "", SYNOPSIS, "", text);
+	else
+		fprintf(out, "  %-7s %-*s  %s\n", name, SYNOPSIS, synopsis, text);
+}
+
 static void print_usage(FILE *out)
 {
 	fprintf(out, "usage: postern [-c FILE] [--libexec DIR] [--json] COMMAND ...\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-7s %-45s %s\n", commands[i].name, commands[i].synopsis,
-		    commands[i].help);
-	fprintf(
-	    out, "  %-7s %-45s %s\n", "help", "[COMMAND]", "this list, or what one command takes");
+		print_row(out, commands[i].name, commands[i].synopsis, commands[i].help);
+	print_row(out, "help", "[COMMAND]", "this list, or what one command takes");
 	fprintf(out,
 	    "\nThe configuration is " POSTERN_SYSCONFDIR "/postern.conf unless -c names another;\n"
 	    "see postern(8) and postern.conf(5).\n");

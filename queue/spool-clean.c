@@ -181,12 +181,15 @@ static bool move(struct spool *spool, const struct spool_place *place, uint64_t 
 
 /* A live message whose record does not check any more is left to its owner, who will find that
  * it cannot be read. */
-static void lose(struct spool *spool, const struct spool_place *place, const struct buf *record)
+void spool_report_damage(
+    struct spool *spool, const struct spool_place *place, const struct buf *record)
 {
+	const struct spool_segment *s = spool_table_find(&spool->table, place->segment);
 	struct spool_faults faults = {
 	    .io = spool->io, .set_aside = true, .on_fault = on_fault, .ctx = spool};
-	spool_faults_bytes(&faults, place->segment, spool->clean.sequence, place->offset,
-	    buf_data(record), buf_len(record), "a live message's record does not check");
+	if (s != NULL && buf_len(record) > 0)
+		spool_faults_bytes(&faults, place->segment, s->sequence, place->offset,
+		    buf_data(record), buf_len(record), "a live message's record does not check");
 }
 
 /* False: something is in the way, try later. */
@@ -203,7 +206,7 @@ static bool clean_message(struct spool *spool, const struct spool_index_item *it
 		return move(spool, &place, item->record.id, record);
 	if (errno != EBADMSG)
 		return false;
-	lose(spool, &place, &c->record);
+	spool_report_damage(spool, &place, &c->record);
 	return true;
 }
 

@@ -79,6 +79,10 @@ void spool_large_less(struct spool *spool, uint64_t octets);
 const uint8_t *spool_read_record(struct spool *spool, uint64_t id, const struct spool_place *place,
     struct buf *buf, struct spool_record *record);
 
+/* Sets the octets of a record that does not check aside, and tells. */
+void spool_report_damage(
+    struct spool *spool, const struct spool_place *place, const struct buf *record);
+
 int spool_verify_on(struct spool_io *io, FILE *out);
 
 /* spool-loop.c */

@@ -43,13 +43,17 @@ bool spool_read(struct spool *spool, uint64_t id, const struct spool_place *plac
 	struct spool_record r;
 	struct spool_payload_message m;
 	const uint8_t *p = spool_read_record(spool, id, place, buf, &r);
-	if (p == NULL)
+	bool damaged = p == NULL && errno == EBADMSG;
+	if (p != NULL && !spool_payload_get_message(p + SPOOL_RECORD_SIZE, r.head, pool, &m))
+		damaged = true;
+	if (damaged) {
+		/* Its owner gives the message up, so this is the last that is seen of it. */
+		spool_report_damage(spool, place, buf);
+		errno = EBADMSG;
+	}
+	if (damaged || p == NULL)
 		return false;
 	p += SPOOL_RECORD_SIZE;
-	if (!spool_payload_get_message(p, r.head, pool, &m)) {
-		errno = EBADMSG;
-		return false;
-	}
 	*envelope = m.envelope;
 	*recipients = m.recipients;
 	*count = m.count;

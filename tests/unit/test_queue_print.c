@@ -183,7 +183,7 @@ static const struct msg_queue_destination all = {.messages = 5,
 
 static const struct msg_queue_destination dead = {.name = {"ex\x1b"
 							   "ample.net",
-						      11},
+						      12},
     .transport = TRANSPORT_REMOTE,
     .state = DESTINATION_DEAD,
     .messages = 4,

@@ -5,6 +5,8 @@ import os
 import pathlib
 import re
 import shutil
+import signal
+import subprocess
 
 import pytest
 
@@ -200,6 +202,63 @@ def test_queue_show(holding):
 def test_queue_stats(holding):
     stats = json.loads(holding.postern("queue", "stats", "--json", check=True).out)
     assert stats["messages"] == 2 and stats["recipients"] == 3
+
+
+def ids(one, *filters):
+    return [row["id"] for row in json.loads(one.postern("queue", "list", *filters, "--json", check=True).out)]
+
+
+def test_queue_list_filters(holding):
+    first, second = ids(holding)
+    assert ids(holding, "--sender", "ONE@client.example") == [first]
+    assert ids(holding, "--sender", "@client.example") == [first, second]
+    assert ids(holding, "--recipient", "bob@example.test") == [second]
+    assert ids(holding, "--domain", "example.test", "--state", "active") == [first, second]
+    assert ids(holding, "--state", "deferred") == []
+    assert ids(holding, "--older", "1h") == []
+    for wrong in (["--older", "soon"], ["--state", "lost"], ["--sender", ""], ["--yes"], [first]):
+        assert holding.postern("queue", "list", *wrong).returncode == EX_USAGE, wrong
+
+
+def test_queue_stats_by_destination(holding):
+    stats = json.loads(holding.postern("queue", "stats", "--json", check=True).out)
+    row, = stats["destinations"]
+    assert (row["destination"], row["transport"]) == ("example.test", "local")
+    assert row["recipients"] == 3 and sum(stats["ages"].values()) == 3
+    assert "example.test" in holding.postern("queue", "stats", "--top", "3", check=True).out
+    assert holding.postern("queue", "stats", "--top", "0").returncode == EX_USAGE
+
+
+def test_queue_watch_without_a_terminal(holding):
+    argv = [holding.prefix / "sbin" / "postern", "-c", holding.conf, "queue", "watch"]
+    with subprocess.Popen(list(map(str, argv)), stdout=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert all("messages=2 recipients=3" in line for line in lines)
+
+
+def test_hold_release_delete(make):
+    one = make(conf={"queue": {"hold-local": True}})
+    for n in range(3):
+        one.send(b"Subject: x\r\n\r\nx\r\n", sender=f"s{n}@client.example")
+    first, second, third = ids(one)
+    assert "held 1 message\n" == one.postern("queue", "hold", first, check=True).out
+    assert ids(one, "--state", "held") == [first]
+    assert "held 3 messages\n" == one.postern("queue", "hold", "--all", check=True).out
+    out = one.postern("queue", "release", "--sender", "s1@client.example", "--json", check=True).out
+    assert json.loads(out) == {"released": 1}
+    assert ids(one, "--state", "held") == [first, third]
+    refused = one.postern("queue", "delete", second)
+    assert refused.returncode != 0 and "--yes" in refused.err and len(ids(one)) == 3
+    assert "deleted 1 message\n" == one.postern("queue", "delete", "--yes", second, check=True).out
+    assert ids(one) == [first, third]
+    assert one.postern("queue", "delete", "--yes", second).returncode == EX_UNAVAILABLE
+    for wrong in ([], [first, "--all"], ["nonsense"]):
+        assert one.postern("queue", "delete", "--yes", *wrong).returncode == EX_USAGE, wrong
+    one.stop()
+    one.start()
+    assert ids(one, "--state", "held") == [first, third]
 
 
 def test_empty_mailq_when_nothing_runs(make):

@@ -63,7 +63,6 @@ def test_sendmail_sender_and_name(mailbox):
     ("-FCronDaemon", "-i", "-B8BITMIME", "-oem"),  # Debian's cron
     ("-t", "-i"),  # PHP's default
     ("-bm", "-oi", "-oeq", "-O", "DeliveryMode=b"),
-    ("-i", "-N", "success,failure", "-R", "hdrs", "-V", "id7"),
     ("-G", "-i", "-v"), ("-U", "-i"), ("-n", "-i"), ("-h", "5", "-i"),
 ], ids=" ".join)
 def test_sendmail_flags_of_scripts(mailbox, flags):
@@ -71,6 +70,15 @@ def test_sendmail_flags_of_scripts(mailbox, flags):
     done = mailbox.sendmail(*flags, *to, input=LETTER)
     assert done.returncode == 0, done.err
     assert b"all is well" in mailbox.wait_for_mail("ann", 1)[0]
+
+
+def test_sendmail_asks_for_a_notice(mailbox):
+    done = mailbox.sendmail("-i", "-f", "bob@example.test", "-N", "success,failure", "-R", "hdrs", "-V", "id7",
+                            "ann@example.test", input=LETTER)
+    assert done.returncode == 0, done.err
+    mailbox.wait_for_mail("ann", 1)
+    notice = mailbox.wait_for_mail("bob", 1)[0]
+    assert b"\r\nOriginal-Envelope-Id: id7\r\n" in notice and b"\r\nAction: delivered\r\n" in notice
 
 
 def test_sendmail_adds_what_is_missing(mailbox):

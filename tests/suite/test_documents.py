@@ -105,15 +105,16 @@ REPLIES = {
 }
 UNITS = {"OCTETS": (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)),
          "SIZE": (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)),
-         "SECONDS": (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)), "COUNT": ()}
+         "SECONDS": (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)), "COUNT": (), "RATE": ()}
 NAMES = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
+NO_NUMBERS = {"TEXT", "PATH", "WORD", "FLAG", "POLICY", "NAMES", "LIST", "OTHER"}
 
 
 def in_words(number, kind):
     for unit, factor in UNITS[kind]:
         if number and number % factor == 0:
             return f"{number // factor} {unit}"
-    return str(number)
+    return f"{number}/h" if kind == "RATE" else str(number)
 
 
 def numbers():
@@ -121,8 +122,12 @@ def numbers():
     limits = (TOP / "common" / "limits.h").read_text()
     names = {**NAMES, "RECIPIENTS_MAX": int(re.search(r"\bRECIPIENTS_MAX = (\d+)", limits).group(1))}
     text = (TOP / "common" / "conf-options.def").read_text()
-    for section, name, kind, least, most in re.findall(
-            r'(?m)^OPTION\((\w+), "([\w-]+)", (OCTETS|SIZE|SECONDS|COUNT), [\w.]+, (?:"[^"]*"|\w+), ([^,]+), ([^,]+),', text):
+    rows = re.findall(r'(?m)^OPTION\((\w+), "([\w-]+)", (\w+), [\w.]+, (?:"[^"]*"|\w+), ([^,]+), ([^,]+),', text)
+    assert len(rows) == len(re.findall(r"(?m)^OPTION\(", text))
+    for section, name, kind, least, most in rows:
+        if kind in NO_NUMBERS:
+            assert (least, most) == ("0", "0"), (section, name)
+            continue
         values = [eval(v, {"__builtins__": {}}, names) for v in (least, most)]
         yield f"{section} {name}".removeprefix("top "), *(in_words(v, kind) for v in values)
 

@@ -7,7 +7,10 @@ import struct
 
 import pytest
 
+from instance import wait_for
+
 BATCH, MESSAGE, RESULTS, FINISH, CLOSED = range(1, 6)
+DEFERRED, HELD = 3, 5
 MOVED, LARGE = 1, 2
 BLOCK = 4096
 
@@ -144,9 +147,24 @@ def read_message(record):
     return message
 
 
+Result = collections.namedtuple("Result", "number outcome next_try attempts told")
+
+
 def read_result(f):
-    number, outcome, next_try, attempts = f.take("HBQI")
-    return number, outcome, next_try, attempts, f.string()
+    *fields, told = f.take("HBQIB")
+    assert told in (0, 1)
+    return Result(*fields, {name: f.string() for name in ("status", "mta", "reply", "text")} if told else {})
+
+
+def read_results(records):
+    """(id, result) of all of them, in order."""
+    results = []
+    for _, record in records:
+        if record.type == RESULTS:
+            f = Fields(record.head)
+            results += [(record.id, result) for result in f.items(read_result)]
+            f.end()
+    return results
 
 
 def read_log(spool):
@@ -164,6 +182,7 @@ def read_log(spool):
     return [(s, r) for s, r in records if s.sequence >= tail], [s for s in used if s.sequence >= tail]
 
 
+NOBODY = "far.example smtp:[127.0.0.1]:1\n"  # where nobody listens
 # More than one segment.
 CONTENTS = [b"Subject: %d\r\n\r\n" % n + b"line\r\n" * (n * 230) for n in range(45)]
 BIG = b"Subject: big\r\n\r\n" + b"x" * 70 + b"\r\n" + b"0123456789\r\n" * 8000
@@ -171,8 +190,8 @@ BIG = b"Subject: big\r\n\r\n" + b"x" * 70 + b"\r\n" + b"0123456789\r\n" * 8000
 
 @pytest.fixture
 def stopped(make):
-    """A spool in which mail waits, some was finished, and one segment is sealed."""
-    one = make(conf={"queue": {"hold-local": True, "segment-size": "1 MiB"}})
+    """A spool in which mail waits, is held or was deferred, some was finished, and one segment is sealed."""
+    one = make(conf={"queue": {"hold-local": True, "segment-size": "1 MiB"}}, tables={"routes": NOBODY})
     one.send(b"Subject: finished\r\n\r\nx\r\n")
     one.configure(queue={"hold-local": False, "segment-size": "1 MiB"})
     one.postern("reload", check=True)
@@ -182,6 +201,9 @@ def stopped(make):
     for content in CONTENTS:
         one.send(content, to=["ann", "bob"])
     one.send(BIG)
+    one.postern("queue", "hold", "--recipient", "bob@example.test", check=True)
+    one.send(b"Subject: far\r\n\r\nx\r\n", to=["bob@far.example"])
+    wait_for("a deferral", 20, lambda: "status=deferred" in one.log())
     one.stop()
     return one
 
@@ -191,6 +213,9 @@ def test_the_document_is_enough_to_read_a_spool(stopped):
     assert len(segments) > 1
     finished = {r.id for _, r in records if r.type == FINISH}
     waiting = {r.id: (r, read_message(r)) for _, r in records if r.type == MESSAGE and r.id not in finished}
+    far, = (ident for ident, (_, m) in waiting.items() if m["recipients"][0][0] == b"bob@far.example")
+    address, original, _, nexthop, transport, _ = waiting.pop(far)[1]["recipients"][0]
+    assert (original, nexthop, transport) == (address, b"smtp:[127.0.0.1]:1", 2)
     small = [r for r, _ in waiting.values() if not r.flags & LARGE]
     assert len(waiting) == len(CONTENTS) + 1
     for record, content in zip(small, CONTENTS):
@@ -206,12 +231,16 @@ def test_the_document_is_enough_to_read_a_spool(stopped):
     [big] = (stopped.spool / "large").iterdir()
     [(_, message)] = [pair for pair in waiting.values() if pair[0].flags & LARGE]
     assert message["size"] == big.stat().st_size and big.read_bytes().endswith(BIG)
+    results = read_results(records)
+    assert all(1 <= r.outcome <= 7 for _, r in results)
+    held = {(ident, r.number) for ident, r in results if r.outcome == HELD}
+    assert held == {(r.id, n) for r in small for n in (0, 1)}
+    deferred, = (r for ident, r in results if r.outcome == DEFERRED and ident == far)
+    assert (deferred.number, deferred.attempts) == (0, 1) and deferred.next_try > message["arrival"]
+    assert deferred.told["status"] == b"4.4.1" and b"refused" in deferred.told["text"]
+    assert deferred.told["reply"] == b""
     for _, record in records:
-        if record.type == RESULTS:
-            f = Fields(record.head)
-            assert all(1 <= outcome <= 6 for _, outcome, *_ in f.items(read_result))
-            f.end()
-        elif record.type == FINISH:
+        if record.type == FINISH:
             assert struct.unpack(">QIQ", record.head)[0] <= segments[-1].sequence
     assert len(finished) == 1
     assert records[-1][1].type == CLOSED and records[-1][1].head == b""

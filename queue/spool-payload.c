@@ -180,6 +180,8 @@ static void get_result(struct wire_reader *r, struct spool_result *v)
 	v->mta = wire_get_str(r, DOMAIN_MAX);
 	v->reply = wire_get_str(r, REMOTE_TEXT_MAX);
 	v->text = wire_get_str(r, REASON_MAX);
+	if (v->status.n + v->mta.n + v->reply.n + v->text.n == 0)
+		r->failed = true; /* there is one way to write a result */
 }
 
 bool spool_payload_get_results(const uint8_t *head, size_t n, struct pool *pool,

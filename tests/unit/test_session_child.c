@@ -257,7 +257,9 @@ START_TEST(descriptors)
 		while (readdir(dir) != NULL)
 			n++;
 		closedir(dir);
-		ck_assert_uint_le(n, 2 + 3 + 5);
+		/* Valgrind has some of its own. */
+		if (getenv("POSTERN_VALGRIND") == NULL)
+			ck_assert_uint_le(n, 2 + 3 + 5);
 	}
 	close(stray);
 	say(&c, "QUIT\r\n");

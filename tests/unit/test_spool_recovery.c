@@ -125,7 +125,7 @@ START_TEST(what_was_told_is_owed_to_the_disk)
 END_TEST
 
 /* A header that only the kernel has voids a batch that is whole: a message that was not told
- * stays untold. */
+ * stays untold, since that header is written again before anything else is. */
 START_TEST(what_was_voided_stays_void)
 {
 	for (uint64_t seed = 1; seed <= COINS; seed++) {
@@ -139,8 +139,9 @@ START_TEST(what_was_voided_stays_void)
 		model_open(&model);
 		ck_assert_int_eq(model.messages[1].state, MODEL_GONE);
 		stop_failing();
+		sim.cut_in = 3; /* the header, its sync; what came next would void that batch, too */
 		model_turn(&model, true);
-		ck_assert_int_eq(model.space_error, 0);
+		ck_assert(sim.dead);
 		model_crash(&model, true);
 		model_open(&model);
 		ck_assert_int_eq(model.messages[1].state, MODEL_GONE);
@@ -179,7 +180,8 @@ START_TEST(a_refused_content_goes_when_it_is_void)
 }
 END_TEST
 
-/* The power goes between a header and its first batch; later that segment is the log's first. */
+/* The power goes between a header and its first batch, and the next opening cannot give that
+ * segment an index; later it is the log's first. */
 START_TEST(a_segment_without_batches_is_not_missing)
 {
 	begin(1);
@@ -191,7 +193,9 @@ START_TEST(a_segment_without_batches_is_not_missing)
 	model_turn(&model, false);
 	ck_assert(sim.dead);
 	model_crash(&model, true);
+	fail_from(1, false);
 	model_open(&model);
+	stop_failing();
 	model_finish(&model, &model.messages[0]);
 	model_turn(&model, true);
 	ck_assert_int_eq(model.messages[0].state, MODEL_GONE);

@@ -74,13 +74,13 @@ static void check_mailboxes(struct checker *r)
 	if (r->conf->mailboxes == NULL) {
 		if (top_line(r, "mailboxes") == 0)
 			conf_fault(r->faults, 0,
-			    "mailboxes is missing; write mailboxes = \"/var/mail/%%d/%%n\"");
+			    "mailboxes is missing; write mailboxes = \"/var/mail/virtual/%%d/%%n\"");
 		return;
 	}
 	const char *fault = mailbox_template_fault(r->conf->mailboxes);
 	if (fault != NULL)
 		conf_fault(r->faults, top_line(r, "mailboxes"),
-		    "mailboxes = \"%.200s\" %s; write one such as \"/var/mail/%%d/%%n\"",
+		    "mailboxes = \"%.200s\" %s; write one such as \"/var/mail/virtual/%%d/%%n\"",
 		    r->conf->mailboxes, fault);
 }
 

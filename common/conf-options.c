@@ -5,6 +5,7 @@
 #include "common/conf-internal.h"
 #include "common/buf.h"
 #include "common/limits.h"
+#include "common/paths.h"
 
 /* conf_base_ID is the struct that the section's fields are of. */
 #define SECTION(id, name, base) typedef base conf_base_##id;

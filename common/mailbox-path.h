@@ -17,7 +17,7 @@
 /* What is wrong with a template, to follow its name in a sentence; NULL when nothing is. */
 const char *mailbox_template_fault(const char *template);
 /* The fixed leading directories of the template, without a trailing "/": what programs open and
- * confine themselves to. "/var/mail/%d/%n" -> "/var/mail". */
+ * confine themselves to. "/var/mail/virtual/%d/%n" -> "/var/mail/virtual". */
 bool mailbox_root(const char *template, struct buf *out);
 /* The rest for this (canonical) address, relative to the root: "example.org/ann". False when
  * there can be no such mailbox. Appends no NUL. */

@@ -20,7 +20,7 @@ char *mailbox_root_path(const struct conf *conf)
 	if (!mailbox_root(conf->mailboxes, &root) || buf_len(&root) == 0)
 		log_fatal(EX_CONFIG,
 		    "\"mailboxes\" has no fixed directory in front: write, for example, "
-		    "mailboxes = \"/var/mail/%%d/%%n\"");
+		    "mailboxes = \"/var/mail/virtual/%%d/%%n\"");
 	char *path = str_dup(buf_str(&root));
 	buf_release(&root);
 	return path;

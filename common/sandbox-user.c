@@ -3,6 +3,7 @@
  * Own user and empty root. Only what was started as root can change either.
  */
 #include "common/log.h"
+#include "common/paths.h"
 #include "common/sandbox-internal.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 #include "common/service.h"
 #include "common/mem.h"
 #include "common/msg-supervision.h"
+#include "common/paths.h"
 
 #include <errno.h>
 #include <signal.h>

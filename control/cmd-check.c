@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * `postern check`: every fault of the configuration, then of the tables; `postern check
- * network` is in cmd-check-network.c.
+ * `postern check`: every fault of the configuration, then of the tables and of what must be there
+ * for mail to be put away; `postern check network` is in cmd-check-network.c.
  */
+#include "common/mailbox-root.h"
+#include "control/check-mailboxes.h"
 #include "control/cmd-check-network.h"
 #include "control/conf-file.h"
 
@@ -10,8 +12,12 @@
 #include "queue/templates.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+/* deliver-local's, when the suite is started as root. */
+#define MAIL_USER "postern-mail"
 
 static int check_tables(const struct conf *conf)
 {
@@ -40,6 +46,9 @@ static int check_files(const struct command_context *ctx)
 {
 	int tables = check_tables(ctx->conf), templates = check_templates(ctx->conf);
 	int status = tables != EX_OK ? tables : templates;
+	char *mailboxes = mailbox_root_path(ctx->conf);
+	check_mailboxes(mailboxes, MAIL_USER, ctx->conf_path, stderr);
+	free(mailboxes);
 	if (status == EX_OK)
 		printf("%s: ok\n", ctx->conf_path);
 	return status;

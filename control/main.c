@@ -18,6 +18,7 @@
 
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/paths.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,6 +5,7 @@
  */
 #include "control/command.h"
 #include "control/conf-file.h"
+#include "common/paths.h"
 #include "config.h"
 
 #include <errno.h>

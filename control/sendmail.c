@@ -10,6 +10,7 @@
 #include "control/smtp-relay.h"
 
 #include "common/mem.h"
+#include "common/paths.h"
 
 #include <errno.h>
 #include <signal.h>

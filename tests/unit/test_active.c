@@ -6,6 +6,7 @@
 #include "queue/active.h"
 #include "tests/unit/fake-spool.h"
 #include "common/log.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <malloc.h>
@@ -603,7 +604,8 @@ START_TEST(a_million_waiting_recipients)
 	enum { COUNT = 1000000 };
 	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd, octets = 0;
 	const struct spool_place place = {.segment = 1, .length = 4000};
-	for (uint64_t i = 0; i < COUNT; i++) {
+	const size_t count = unit_times(COUNT);
+	for (uint64_t i = 0; i < count; i++) {
 		char sender[40], address[40];
 		snprintf(sender, sizeof(sender), "sender-%06u@example.org", (unsigned)(i % 10000));
 		snprintf(address, sizeof(address), "user%05u@d%03u.example.de",
@@ -624,12 +626,12 @@ START_TEST(a_million_waiting_recipients)
 	}
 	active_begin(&active);
 	size_t total = mallinfo2().uordblks + mallinfo2().hblkhd - before;
-	ck_assert_uint_eq(active.recipients, COUNT);
-	ck_assert_uint_le(octets, (size_t)COUNT * 170);
-	ck_assert_uint_le(active.messages.leaf_count * 4096, (size_t)COUNT * 9);
+	ck_assert_uint_eq(active.recipients, count);
+	ck_assert_uint_le(octets, count * 170);
+	ck_assert_uint_le(active.messages.leaf_count * 4096, count * 9);
 #ifndef SANITIZED
-	printf("a million waiting recipients: %zu octets each\n", total / COUNT);
-	ck_assert_uint_le(total, (size_t)COUNT * 200);
+	printf("a million waiting recipients: %zu octets each\n", total / count);
+	ck_assert_uint_le(total, (size_t)COUNT * 200); /* fewer share their strings less */
 	ck_assert_uint_le(total, (size_t)256 * 1024 * 1024);
 #endif
 	(void)total;

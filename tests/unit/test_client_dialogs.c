@@ -6,6 +6,7 @@
  */
 #include "common/buf.h"
 #include "tests/unit/client-dialog.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <glob.h>
@@ -49,11 +50,11 @@ START_TEST(dialog)
 	run(path, text, (struct dialog_mode){0}, &octets, &longest);
 	/* What came too early is not told from what came in time when the input is cut. */
 	if (strstr(path, "/early-") == NULL) {
-		for (size_t cut = 1; cut < longest; cut += longest / CUTS_MAX + 1)
+		for (size_t cut = 1; cut < longest; cut += longest / unit_times(CUTS_MAX) + 1)
 			run(path, text, (struct dialog_mode){.cut = cut}, NULL, NULL);
 		run(path, text, (struct dialog_mode){.octets = true}, NULL, NULL);
 	}
-	for (size_t lost = 1; lost <= octets; lost += octets / CUTS_MAX + 1)
+	for (size_t lost = 1; lost <= octets; lost += octets / unit_times(CUTS_MAX) + 1)
 		run(path, text, (struct dialog_mode){.lost = lost}, NULL, NULL);
 	buf_release(&memory);
 }

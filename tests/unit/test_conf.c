@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/conf.h"
 #include "common/conf-internal.h"
+#include "common/paths.h"
 #include "common/sandbox-internal.h"
 #include "tests/unit/unit.h"
 

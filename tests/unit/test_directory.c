@@ -14,6 +14,7 @@
 #include "directory/map.h"
 #include "directory/server.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -791,7 +792,7 @@ START_TEST(packets_of_junk)
 	start();
 	struct channel *good = as_smtpd(0);
 	unsigned seed = 1;
-	for (unsigned round = 0; round < 600; round++) {
+	for (unsigned round = 0; round < unit_times(600); round++) {
 		int fd = half(edges[round % 5], 5);
 		for (unsigned k = 0; k < 4; k++) {
 			uint8_t packet[64];

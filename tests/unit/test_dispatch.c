@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/msg-queue-local.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <errno.h>
@@ -997,7 +998,7 @@ int main(void)
 	tcase_add_test(tc, everything_recovered_is_a_repeat);
 	tcase_add_test(tc, nothing_is_sent_without_a_channel);
 	tcase_add_test(tc, a_stopped_dispatch_begins_nothing);
-	tcase_add_loop_test(tc, no_death_loses_or_doubles_anything, 0, 20);
+	tcase_add_loop_test(tc, no_death_loses_or_doubles_anything, 0, (int)unit_times(20));
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

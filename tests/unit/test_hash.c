@@ -58,9 +58,10 @@ START_TEST(it_is_a_map)
 	size_t count = 0;
 	for (size_t i = 0; i < ENTRIES; i++)
 		all[i].id = i * 0x100000001;
-	for (size_t step = 0; step < STEPS; step++) {
+	const size_t steps = unit_times(STEPS);
+	for (size_t step = 0; step < steps; step++) {
 		struct entry *e = &all[next_random() % ENTRIES];
-		bool fills = step / 20000 % 2 == 0; /* by turns it grows and shrinks */
+		bool fills = step / (steps / 10) % 2 == 0; /* by turns it grows and shrinks */
 		ck_assert_ptr_eq(hash_find(h, key(&e->id)), e->present ? e : NULL);
 		if (next_random() % 10 < (fills ? 8 : 2)) {
 			ck_assert_ptr_eq(hash_put(h, e), e->present ? e : NULL);

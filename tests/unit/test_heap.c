@@ -4,6 +4,7 @@
  * smallest, and every node knows its place.
  */
 #include "queue/heap.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -47,13 +48,14 @@ END_TEST
 START_TEST(array_shrinks_again)
 {
 	static struct heap_node nodes[100000];
+	const uint32_t count = unit_times(100000);
 	struct heap h = {0};
-	for (uint32_t i = 0; i < 100000; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		nodes[i].when = i;
 		heap_add(&h, &nodes[i]);
 	}
-	ck_assert_uint_le(h.cap, 100000 * 3 / 2);
-	for (uint32_t i = 0; i < 100000; i++) {
+	ck_assert_uint_le(h.cap, count * 3 / 2);
+	for (uint32_t i = 0; i < count; i++) {
 		ck_assert_ptr_eq(heap_first(&h), &nodes[i]);
 		heap_remove(&h, &nodes[i]);
 	}

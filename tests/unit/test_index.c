@@ -5,6 +5,7 @@
  */
 #include "queue/index.h"
 #include "queue/message.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ START_TEST(comings_and_goings)
 	static bool in[IDS];
 	size_t count = 0;
 	srand(2);
-	for (int step = 0; step < 100000; step++) {
+	for (int step = 0; step < (int)unit_times(100000); step++) {
 		size_t i = (size_t)rand() % IDS;
 		if (in[i])
 			index_remove(&idx, messages[i]->id);

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/msg-smtpd-queue.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <errno.h>
@@ -824,7 +825,8 @@ int main(void)
 	tcase_add_test(tc, control_characters_cost_the_message_only);
 	tcase_add_test(tc, arrivals_in_the_future_are_now);
 	tcase_add_loop_test(tc, a_bad_worker_loses_its_channel_only, 0, ATTACKS);
-	tcase_add_loop_test(tc, random_sequences_never_deliver_what_was_not_answered, 0, 10);
+	tcase_add_loop_test(tc, random_sequences_never_deliver_what_was_not_answered, 0,
+	    (int)unit_times(10));
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "deliver-local/lf-lines.h"
+#include "tests/unit/unit.h"
 
 #include "common/str.h"
 
@@ -74,7 +75,7 @@ START_TEST(comes_back)
 	static const char octets[] = {'\r', '\n', 'a', '.'};
 	char in[N], file[2 * N + 4], back[4 * N + 8];
 	srandom((unsigned)_i);
-	for (int round = 0; round < 2000; round++) {
+	for (int round = 0; round < (int)unit_times(2000); round++) {
 		size_t len = (size_t)random() % N, n;
 		for (size_t i = 0; i < len; i++) {
 			in[i] = octets[random() % 4];

@@ -6,6 +6,7 @@
 #include "pop3d/pop3-text.h"
 #include "common/str.h"
 #include "deliver-local/lf-lines.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ START_TEST(what_went_in_comes_out)
 	char smtp[N], file[2 * N], wire[4 * N + 8], got[4 * N + 8];
 	struct lf_lines l;
 	srandom((unsigned)_i);
-	for (int round = 0; round < 5000; round++) {
+	for (int round = 0; round < (int)unit_times(5000); round++) {
 		size_t n = make_content(smtp);
 		size_t stored = store(smtp, n, file, &l);
 		size_t split = stored == 0 ? 0 : (size_t)random() % stored;
@@ -88,7 +89,7 @@ START_TEST(measures_what_it_sends)
 	static const char octets[] = {'\r', '\n', '.', 'a'};
 	char file[N], wire[2 * N + 8], got[2 * N + 8];
 	srandom((unsigned)_i);
-	for (int round = 0; round < 5000; round++) {
+	for (int round = 0; round < (int)unit_times(5000); round++) {
 		size_t n = (size_t)random() % N;
 		for (size_t i = 0; i < n; i++)
 			file[i] = octets[random() % 4];

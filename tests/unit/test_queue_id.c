@@ -34,7 +34,8 @@ START_TEST(text_sorts_as_numbers_do_and_comes_back)
 {
 	uint64_t id = 12345;
 	char before[QUEUE_ID_SIZE] = "";
-	for (int i = 0; i < 100000 && id < limit; i++, id += id / 3000 + 1) {
+	const unsigned step = unit_times(3000); /* larger ones there */
+	for (int i = 0; i < 100000 && id < limit; i++, id += id / step + 1) {
 		char text[QUEUE_ID_SIZE];
 		uint64_t back;
 		queue_id_format(id, text);

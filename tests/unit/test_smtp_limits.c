@@ -4,6 +4,7 @@
  * that is not. And what many small things cost.
  */
 #include "tests/unit/smtp-harness.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -264,7 +265,7 @@ START_TEST(small_chunks)
 	envelope();
 	size_t pool = pool_used(h.server.txn.pool);
 	unsigned rate = h.server.rate_count;
-	for (int i = 0; i < CHUNKS; i++) {
+	for (int i = 0; i < (int)unit_times(CHUNKS); i++) {
 		say(i % 64 == 62 ? "BDAT 1\r\n\r" : i % 64 == 63 ? "BDAT 1\r\n\n" : "BDAT 1\r\nx");
 		expect("250 ");
 	}
@@ -301,7 +302,7 @@ START_TEST(refused_parameters)
 	h.policy.commands_per_minute = 1000000;
 	h.server.own_network = true;
 	say("MAIL FROM:<a@client.example>\r\n");
-	for (int i = 0; i < 20000; i++)
+	for (int i = 0; i < (int)unit_times(20000); i++)
 		say("RCPT TO:<xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx@example.org> "
 		    "ORCPT=rfc822;"
 		    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n");

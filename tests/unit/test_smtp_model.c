@@ -5,6 +5,7 @@
  * transaction nothing of it left. POSTERN_MODEL_DEPTH sets another length.
  */
 #include "tests/unit/smtp-harness.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -249,7 +250,7 @@ END_TEST
 START_TEST(long_sequences)
 {
 	uint64_t random = 88172645463325252U;
-	for (int i = 0; i < 30000; i++) {
+	for (int i = 0; i < (int)unit_times(30000); i++) {
 		unsigned char sequence[LENGTH_MAX];
 		for (size_t k = 0; k < LENGTH_MAX; k++) {
 			random ^= random << 13;

@@ -210,6 +210,10 @@ static const struct {
     {"user remove bob@example.org", "", EX_DATAERR, "aliases:1: bob@example.org does not exist"},
     {"user list eve@example.org", "", EX_NOUSER, "no such mailbox"},
     {"domain add example.org", "", EX_CANTCREAT, "there already"},
+    {"domain add example.org relay", "", EX_CANTCREAT, "there already"},
+    {"domain add example.net relayed", "", EX_USAGE, "usage: postern domain"},
+    {"domain add example.net relay relay", "", EX_USAGE, "usage: postern domain"},
+    {"domain remove example.org relay", "", EX_USAGE, "usage: postern domain"},
     {"domain add -x-", "", EX_DATAERR, "is no domain"},
     {"domain add a@b", "", EX_DATAERR, "only what follows the @"},
     {"domain remove example.org", "", EX_DATAERR, "users:1: example.org is not in domains"},
@@ -275,12 +279,36 @@ START_TEST(lists)
 	ck_assert_str_eq(said, "example.net\nexample.org\n");
 	ctx.json = true;
 	MUST("", "domain list");
-	ck_assert_str_eq(said, "[\n  \"example.net\",\n  \"example.org\"\n]\n");
+	ck_assert_str_eq(said,
+	    "[\n  {\n    \"domain\": \"example.net\",\n    \"relay\": false\n  },\n"
+	    "  {\n    \"domain\": \"example.org\",\n    \"relay\": false\n  }\n]\n");
+	ctx.json = false;
 	MUST("", "table show aliases");
 	ck_assert_str_eq(said, "team@example.org: ann, BOB@example.org\nx: discard:\n");
 	MUST("", "table show users");
 	ck_assert_str_eq(said, "ann@example.org:*\nbob@example.org:(hash)\n");
 	free(hash);
+}
+END_TEST
+
+START_TEST(adds_a_domain_that_is_passed_on)
+{
+	size_t n;
+	set_example();
+	MUST("", "table build");
+	MUST("", "domain add Example.net relay");
+	char *text = fixture_read(dir, "domains", &n);
+	ck_assert_str_eq(text, "example.org\nExample.net relay\n");
+	free(text);
+	MUST("", "domain list");
+	ck_assert_str_eq(said, "example.net relay\nexample.org\n");
+	MUST("", "domain list --json");
+	ck_assert_ptr_nonnull(strstr(said, "\"example.net\",\n    \"relay\": true"));
+	MUST("", "table show domains");
+	ck_assert_str_eq(said, "example.net relay\nexample.org\n");
+	MUST("", "domain remove example.net");
+	MUST("", "domain list");
+	ck_assert_str_eq(said, "example.org\n");
 }
 END_TEST
 
@@ -430,7 +458,7 @@ START_TEST(the_way_out_is_shown)
 	    "* verify .example.org mx.example.org\na.example fingerprint "
 	    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
 	MUST("", "domain list");
-	ck_assert_str_eq(said, "backup.example\nexample.org\n");
+	ck_assert_str_eq(said, "backup.example relay\nexample.org\n");
 	MUST("", "domain remove backup.example");
 	ck_assert_str_eq(text_of("domains"), "example.org\n");
 }
@@ -560,6 +588,7 @@ int main(void)
 	tcase_add_test(c, comments_order_mode_and_owner_stay);
 	tcase_add_loop_test(c, refused_commands_change_nothing, 0, COUNT(refusals));
 	tcase_add_test(c, lists);
+	tcase_add_test(c, adds_a_domain_that_is_passed_on);
 	tcase_add_test(c, faults_keep_the_old_set);
 	tcase_add_test(c, check_sees_what_is_wrong_with_compiled_tables);
 	tcase_add_test(c, directories_that_others_write_to);

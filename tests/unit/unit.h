@@ -8,6 +8,7 @@
 #include "common/str.h"
 
 #include <check.h>
+#include <stdlib.h>
 
 /* Runs the tests, each in a process of its own; main returns what it returns. */
 int unit_run(const char *name, const TTest *const tests[], size_t count);
@@ -17,6 +18,19 @@ int unit_run(const char *name, const TTest *const tests[], size_t count);
 		const TTest *const tests[] = {__VA_ARGS__};                                        \
 		return unit_run(name, tests, sizeof(tests) / sizeof(tests[0]));                    \
 	}
+
+/* Where the same was done before with all its repetitions: under valgrind, which is fifty times as slow
+ * and sees in one round what it sees in twenty, and in make distcheck. */
+static inline bool unit_wants_few_rounds(void)
+{
+	return getenv("POSTERN_FEW_ROUNDS") != NULL;
+}
+
+/* How often to do what differs by number or by chance alone: n times, or a twentieth of that. */
+static inline unsigned unit_times(unsigned n)
+{
+	return unit_wants_few_rounds() ? (n + 19) / 20 : n;
+}
 
 /* A copy with nothing after its last octet, so that a sanitizer sees a read past the end. The
  * caller frees .p (cast away the const). */

@@ -84,3 +84,8 @@ tests_unit_test_spool_space_SOURCES = tests/unit/test_spool_space.c \
 	tests/unit/spool-model.c tests/unit/spool-model.h \
 	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
 tests_unit_test_spool_space_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/test_spool_thread
+tests_unit_test_spool_thread_SOURCES = tests/unit/test_spool_thread.c \
+	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
+tests_unit_test_spool_thread_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread

@@ -494,8 +494,11 @@ START_TEST(the_log_is_opened_anew)
 	start();
 	ck_assert_int_eq(rename(in_dir("log"), in_dir("log.1")), 0);
 	ck_assert_int_eq(kill(control, SIGUSR1), 0);
-	/* an answer to a question comes after the signal was handled */
+	/* An answer to a question comes after the signal was handled; what a program hears of a peer comes
+	 * another way than the new log does, but the configuration comes after it. */
 	before = row_of("queue", 0);
+	reload_with("");
+	await_log(": reload: two.example.test", ROWS);
 	ck_assert_int_eq(kill(before.pid, SIGKILL), 0);
 	ck_assert(eventually(is_another));
 	ck_assert_msg(eventually(log_is_there), "the programs write to the old log");

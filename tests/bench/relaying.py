@@ -128,3 +128,27 @@ def backlog_once(kind, where, messages):
     finally:
         server.stop()
         shutil.rmtree(where / "server")
+
+
+# --- A start ----------------------------------------------------------------
+
+def start_once(where, messages, killed):
+    """Seconds from the start with so many waiting messages until a new one is accepted, KiB of queue,
+    MiB that it read, and MiB of the spool. `killed`: nothing was closed before."""
+    server = servers.Postern(where / "server", hold=True, routes=dead_routes())
+    server.start()
+    try:
+        fill(server.port, messages)
+        if killed:
+            server.kill()
+        else:
+            server.stop()
+        begin = time.monotonic()
+        server.start_again()
+        submit(server.port, ["user0@d0.dead.example"])
+        seconds = time.monotonic() - begin
+        spool = sum(p.stat().st_size for p in (server.directory / "spool").rglob("*") if p.is_file())
+        return seconds, server.queue_kib(), server.queue_read_mib(), spool / (1 << 20)
+    finally:
+        server.stop()
+        shutil.rmtree(where / "server")

@@ -119,6 +119,12 @@ class Server:
         """Of the process that knows what waits."""
         return sum(own_pss_kib(pid) for pid in tree(self.pid) if command_name(pid) == self.queue_name)
 
+    def queue_read_mib(self):
+        """What that process has read so far."""
+        pid = next(pid for pid in tree(self.pid) if command_name(pid) == self.queue_name)
+        text = pathlib.Path(f"/proc/{pid}/io").read_text()
+        return int(text.split("rchar: ")[1].split()[0]) / (1 << 20)
+
     def mailbox(self, user):
         raise NotImplementedError
 
@@ -176,9 +182,11 @@ queue {{ hold-local = {"true" if self.hold else "false"} }}
         if self.as_root:
             for path in [self.directory, *self.directory.glob("[!i]*"), *self.directory.glob("tables/*")]:
                 os.chown(path, self.user.pw_uid, self.user.pw_gid)
-        quiet = {"stdout": subprocess.DEVNULL}
-        self.command("table", "build", **quiet)
-        self.command("start", "--detach", **quiet)
+        self.command("table", "build", stdout=subprocess.DEVNULL)
+        self.start_again()
+
+    def start_again(self):
+        self.command("start", "--detach", stdout=subprocess.DEVNULL)
         self.pid = int((self.directory / "run" / "postern.pid").read_text())
         wait_for_port(self.port)
 
@@ -187,6 +195,14 @@ queue {{ hold-local = {"true" if self.hold else "false"} }}
 
     def stop(self):
         self.command("stop", stdout=subprocess.DEVNULL)
+
+    def kill(self):
+        """All at once, as far as that can be."""
+        pids = tree(self.pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        while any(stat_fields(pid) and stat_fields(pid)[0] != "Z" for pid in pids):
+            time.sleep(0.02)
 
 
 class Postfix(Server):

@@ -494,8 +494,8 @@ START_TEST(the_log_is_opened_anew)
 	start();
 	ck_assert_int_eq(rename(in_dir("log"), in_dir("log.1")), 0);
 	ck_assert_int_eq(kill(control, SIGUSR1), 0);
-	/* An answer to a question comes after the signal was handled; what a program hears of a peer comes
-	 * another way than the new log does, but the configuration comes after it. */
+	/* An answer to a question comes after the signal was handled; what a program hears of a
+	 * peer comes another way than the new log does, but the configuration comes after it. */
 	before = row_of("queue", 0);
 	reload_with("");
 	await_log(": reload: two.example.test", ROWS);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
  * The two bounds of cleaning (doc/architecture.md): what the segments take for what is
- * live, and what cleaning writes for what is written otherwise.
+ * live, and what cleaning writes for what is written otherwise; and that of what it moved
+ * nothing is lost.
  */
 #include "spool-model.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-enum { SEGMENT = 256 * 1024, ROUNDS = 750, A_ROUND = 8, SOME_SEGMENTS = 8 };
+enum { SEGMENT = 256 * 1024, ROUNDS = 750, A_ROUND = 8, SOME_SEGMENTS = 8, STAYS = 50 };
 
 static struct sim sim;
 static struct model model;
@@ -58,12 +59,14 @@ static void check_space(void)
 	/* And the free ones: two and a tenth of what was in use when they became free. */
 	most_segments = f.segments > most_segments ? f.segments : most_segments;
 	ck_assert_uint_le(f.free_segments, 2 + most_segments / 10 + 1);
+	ck_assert_uint_eq(f.octets, (uint64_t)(f.segments + f.free_segments) * SEGMENT);
 }
 
-static void a_round(order_fn *next, size_t keep, uint32_t size)
+static void a_round(order_fn *next, size_t keep, uint32_t size, bool some_stay)
 {
 	for (int i = 0; i < A_ROUND; i++) {
-		live.list[live.count++] = model.count;
+		if (!some_stay || model.count % STAYS != 0)
+			live.list[live.count++] = model.count;
 		model_submit(&model, size, 1, false);
 	}
 	model_turn(&model, false);
@@ -72,7 +75,7 @@ static void a_round(order_fn *next, size_t keep, uint32_t size)
 	check_space();
 }
 
-static void life(order_fn *next, size_t keep, uint32_t size)
+static void life(order_fn *next, size_t keep, uint32_t size, bool some_stay)
 {
 	struct spool_figures f;
 	live.count = most_segments = 0;
@@ -80,13 +83,19 @@ static void life(order_fn *next, size_t keep, uint32_t size)
 	model_init(&model, &sim, SEGMENT);
 	model_open(&model);
 	for (int i = 0; i < ROUNDS; i++) {
-		a_round(next, keep, size);
+		a_round(next, keep, size, some_stay);
 		if (i % 8 == 7)
 			model_turn(&model, true);
 	}
 	spool_get_figures(model.spool, &f);
 	ck_assert_uint_gt(f.moved, 0);
 	ck_assert_uint_le(f.moved, model.spool->taken + (uint64_t)SOME_SEGMENTS * SEGMENT);
+	/* And all that was moved is still there. */
+	model_check_all(&model);
+	model_crash(&model, true);
+	model_open(&model);
+	model_check_all(&model);
+	ck_assert_uint_eq(model.damages, 0);
 	model_reset(&model);
 	sim_reset(&sim);
 }
@@ -95,6 +104,7 @@ static const struct {
 	order_fn *next;
 	size_t keep;
 	uint32_t size;
+	bool some_stay; /* one in fifty for good */
 } lives[] = {
     {oldest_first, 10, 1000},
     {oldest_first, 1500, 1000},
@@ -105,11 +115,13 @@ static const struct {
     {youngest_first, 200, 5000},
     {youngest_first, 1500, 1000},
     {youngest_first, 1500, 5000},
+    {any, 2, 2000, .some_stay = true},
+    {oldest_first, 20, 2000, .some_stay = true},
 };
 
 START_TEST(cleaning_keeps_its_bounds)
 {
-	life(lives[_i].next, lives[_i].keep, lives[_i].size);
+	life(lives[_i].next, lives[_i].keep, lives[_i].size, lives[_i].some_stay);
 }
 END_TEST
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
- * The bounds that spool-clean.h and spool-stock.h state: what the spool takes beside what is live,
- * what cleaning writes beside what came in, and what happens when the disk is full.
+ * What happens when there is no room: the spool's own limit, or the file system's. What it takes
+ * while there is, test_spool_bounds.c tells.
  */
 #include "spool-model.h"
 #include "unit.h"
 
 #include <errno.h>
 
-enum { SEGMENT = 64 * 1024, SIZE = 2000, ROUNDS = 1200, MAX = 12 * SEGMENT };
+enum { SEGMENT = 64 * 1024, SIZE = 2000, MAX = 12 * SEGMENT };
 
 static struct sim sim;
 static struct model model;
@@ -38,81 +38,6 @@ static struct spool_figures figures(void)
 	spool_get_figures(model.spool, &f);
 	return f;
 }
-
-/* The segment under cleaning and the one that its survivors go to come on top. */
-static void check_bounds(void)
-{
-	const struct spool_figures f = figures();
-	ck_assert_uint_le((uint64_t)f.segments * SEGMENT, 2 * f.live + 6 * SEGMENT);
-	ck_assert_uint_le(f.free_segments, 3 + f.segments / 10);
-	ck_assert_uint_eq(f.octets, (uint64_t)(f.segments + f.free_segments) * SEGMENT);
-}
-
-/* Which message is finished next, of `count`. */
-static size_t the_oldest(size_t count)
-{
-	(void)count;
-	return 0;
-}
-
-static size_t the_newest(size_t count)
-{
-	return count - 1;
-}
-
-static size_t any_one(size_t count)
-{
-	return sim_below(&sim, count);
-}
-
-static const struct {
-	const char *what;
-	size_t (*next)(size_t count);
-	size_t live; /* messages, once it is so many */
-	bool slow;   /* one in fifty stays for ever */
-} loads[] = {
-    {"a queue that drains in order", the_oldest, 50, false},
-    {"a stack", the_newest, 200, false},
-    {"any order", any_one, 200, false},
-    {"few that stay", the_oldest, 20, true},
-    {"hardly any", any_one, 2, false},
-};
-
-static struct model_message *pick_live(size_t load)
-{
-	struct model_message *live[ROUNDS];
-	size_t n = 0;
-	for (size_t i = 0; i < model.count; i++)
-		if (model_is_live(&model.messages[i]) && !(loads[load].slow && i % 50 == 0))
-			live[n++] = &model.messages[i];
-	return n < loads[load].live ? NULL : live[loads[load].next(n)];
-}
-
-START_TEST(space_and_writes_are_bounded)
-{
-	bool any_moved = false;
-	for (size_t load = 0; load < sizeof(loads) / sizeof(loads[0]); load++) {
-		begin(0);
-		for (int round = 0; round < ROUNDS; round++) {
-			model_submit(&model, SIZE, 1, false);
-			model_turn(&model, false);
-			struct model_message *m = pick_live(load);
-			if (m != NULL)
-				model_finish(&model, m);
-			model_turn(&model, round % 4 == 0);
-			check_bounds();
-		}
-		const struct spool_figures f = figures();
-		/* It is at work only while less than half of what is taken is live. */
-		uint64_t came_in = f.written - f.moved;
-		ck_assert_msg(f.moved <= came_in, "%s: %llu moved, %llu came in", loads[load].what,
-		    (unsigned long long)f.moved, (unsigned long long)came_in);
-		any_moved = any_moved || f.moved > 0;
-		end();
-	}
-	ck_assert(any_moved);
-}
-END_TEST
 
 static void finish_all(void)
 {
@@ -177,4 +102,4 @@ START_TEST(full_disk)
 }
 END_TEST
 
-UNIT_MAIN("spool space", space_and_writes_are_bounded, full_by_its_own_limit, full_disk)
+UNIT_MAIN("spool space", full_by_its_own_limit, full_disk)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * `postern check`: every fault of the configuration, then of the tables and of what must be there
- * for mail to be put away; `postern check network` is in cmd-check-network.c.
+ * `postern check`: every fault of the configuration, then of the tables, texts, certificates and
+ * of what must be there for mail to be put away; `postern check network` is in
+ * cmd-check-network.c.
  */
 #include "common/mailbox-root.h"
+#include "control/check-certificates.h"
 #include "control/check-mailboxes.h"
 #include "control/cmd-check-network.h"
 #include "control/conf-file.h"
@@ -45,7 +47,8 @@ static int check_templates(const struct conf *conf)
 static int check_files(const struct command_context *ctx)
 {
 	int tables = check_tables(ctx->conf), templates = check_templates(ctx->conf);
-	int status = tables != EX_OK ? tables : templates;
+	int certificates = check_certificates(ctx->conf, ctx->conf_path, stderr);
+	int status = tables != EX_OK ? tables : templates != EX_OK ? templates : certificates;
 	char *mailboxes = mailbox_root_path(ctx->conf);
 	check_mailboxes(mailboxes, MAIL_USER, ctx->conf_path, stderr);
 	free(mailboxes);

@@ -10,6 +10,14 @@ void login_init(struct login *l, bool passwords, unsigned failures_max)
 	*l = (struct login){.passwords = passwords, .failures_max = (uint16_t)failures_max};
 }
 
+void login_on_tls(struct login *l, const struct tls_facts *facts)
+{
+	login_release(l);
+	l->passwords = true;
+	l->stls = false;
+	l->tls = facts;
+}
+
 void login_release(struct login *l)
 {
 	free(l->user);
@@ -62,7 +70,17 @@ static enum login_next on_pass(struct login *l, const struct request *r)
 
 static enum login_next on_capa(struct login *l, const struct request *r)
 {
-	pop3_capabilities(r->out, POP3_AUTHORIZATION, l->passwords);
+	unsigned conditions =
+	    (l->passwords ? POP3_IF_PASSWORDS : 0U) | (l->stls ? POP3_IF_STLS : 0U);
+	pop3_capabilities(r->out, POP3_AUTHORIZATION, conditions);
+	return LOGIN_READ;
+}
+
+static enum login_next on_stls(struct login *l, const struct request *r)
+{
+	if (l->stls)
+		return LOGIN_STLS;
+	pop3_err(r->out, NULL, l->tls != NULL ? "TLS is active already" : "there is no TLS here");
 	return LOGIN_READ;
 }
 
@@ -76,6 +94,7 @@ static enum login_next on_quit(struct login *l, const struct request *r)
 static enum login_next (*const handlers[POP3_VERBS])(struct login *, const struct request *) = {
     [POP3_USER] = on_user,
     [POP3_PASS] = on_pass,
+    [POP3_STLS] = on_stls,
     [POP3_CAPA] = on_capa,
     [POP3_QUIT] = on_quit,
 };
@@ -102,6 +121,18 @@ static enum login_next on_line(
 	return handlers[command.verb](l, &(struct request){&command, out, password});
 }
 
+/* What came in clear behind STLS must not be taken for something that was said in TLS: such a
+ * client is not listened to any more. */
+static enum login_next begin_tls(const struct buf *in, struct buf *out)
+{
+	if (buf_len(in) > 0) {
+		pop3_err(out, NULL, "nothing may follow STLS before TLS");
+		return LOGIN_CLOSE;
+	}
+	pop3_ok(out, "begin TLS");
+	return LOGIN_STLS;
+}
+
 enum login_next login_input(struct login *l, struct buf *in, struct buf *out, struct str *password)
 {
 	enum login_next next = LOGIN_READ;
@@ -117,6 +148,8 @@ enum login_next login_input(struct login *l, struct buf *in, struct buf *out, st
 			next = on_line(l, line, out, password);
 		}
 	}
+	if (next == LOGIN_STLS)
+		next = begin_tls(in, out);
 	return next;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/answers.h"
 #include "common/buf.h"
+#include "common/tls-facts.h"
 
 enum {
 	LOGIN_BAD_COMMANDS_MAX = 3,
@@ -18,6 +19,8 @@ enum {
 
 struct login {
 	bool passwords; /* USER and PASS may be used on this connection */
+	bool stls;	/* TLS may be begun (RFC 2595 §4) */
+	const struct tls_facts *tls; /* NULL: in clear */
 	uint8_t bad;
 	uint8_t commands;
 	uint16_t failures;
@@ -28,11 +31,14 @@ struct login {
 enum login_next {
 	LOGIN_READ,  /* go on when there is more input */
 	LOGIN_CHECK, /* ask directory about user and *password, then call login_answer */
+	LOGIN_STLS,  /* the reply says that TLS begins; when it has, call login_on_tls */
 	LOGIN_CLOSE, /* close when the replies are sent */
 	LOGIN_DROP,  /* close at once */
 };
 
 void login_init(struct login *l, bool passwords, unsigned failures_max);
+/* What was said in clear is forgotten; passwords may be used. `facts` live as long as the login. */
+void login_on_tls(struct login *l, const struct tls_facts *facts);
 void login_release(struct login *l);
 void login_greet(struct buf *out, const char *hostname);
 /* Works through the lines in `in`. LOGIN_CHECK: *password lives until `in` grows; what is left in

@@ -4,8 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum pop3_condition { POP3_ALWAYS, POP3_IF_PASSWORDS };
-
 #define CAPABILITY(text, states, condition)
 #define VERB(id, keyword, states, argument) [POP3_##id] = {STR(keyword), states, argument},
 static const struct {
@@ -162,12 +160,12 @@ void pop3_refuse(struct buf *out, enum pop3_fault fault)
 	pop3_err(out, NULL, refusals[fault]);
 }
 
-void pop3_capabilities(struct buf *out, enum pop3_state state, bool passwords)
+void pop3_capabilities(struct buf *out, enum pop3_state state, unsigned conditions)
 {
 	pop3_ok(out, "capabilities follow");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		if ((capabilities[i].states & state) &&
-		    (capabilities[i].condition == POP3_ALWAYS || passwords))
+		    (capabilities[i].condition & ~conditions) == 0)
 			buf_printf(out, "%s\r\n", capabilities[i].text);
 	buf_printf(out, ".\r\n");
 }

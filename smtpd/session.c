@@ -23,11 +23,13 @@ static void free_session(struct session *s)
 	session_log_disconnect(s);
 	smtp_server_free(&s->smtp);
 	deadline_clear(&s->deadline);
+	session_tls_end(s);
 	session_io_end(s);
 	if (!s->local)
 		crowd_dismiss(&s->address.any);
 	policy_release(s->policy);
 	crowd_leave(s);
+	free(s->facts);
 	free(s);
 }
 
@@ -111,22 +113,43 @@ static struct session *session_new(int fd, struct policy *policy)
 	return s;
 }
 
-void session_start(int fd, const union client_address *address, uint32_t uid, bool own_network,
-    struct policy *policy)
+static enum smtp_tls offer_of(const struct session_way *way)
+{
+	if (way->service == NULL)
+		return SMTP_TLS_NO;
+	return tls_service_is_ready(way->service) ? SMTP_TLS_OFFERED : SMTP_TLS_AWAY;
+}
+
+static void begin(struct session *s)
+{
+	if (s->way.tls == CONF_TLS_IMPLICIT)
+		smtp_server_expect_tls(&s->smtp);
+	else
+		smtp_server_greet(&s->smtp);
+	session_io_flush(s);
+	if (s->way.tls == CONF_TLS_IMPLICIT)
+		session_tls_begin(s);
+	session_settle(s);
+}
+
+void session_start(int fd, const union client_address *address, const struct session_way *way,
+    bool own_network, struct policy *policy)
 {
 	struct session *s = session_new(fd, policy);
+	s->way = *way;
 	s->local = address == NULL;
 	if (address != NULL)
 		s->address = *address;
-	session_client_format(address, uid, s->client);
+	session_client_format(address, way->uid, s->client);
 	new_id(s->id);
 	smtp_server_init(&s->smtp, &policy->smtp, &session_effects, s, session_io_replies());
 	s->smtp.client = str_from_cstr(s->client);
 	s->smtp.id = str_from_cstr(s->id);
 	s->smtp.own_network = own_network;
+	s->smtp.submission = way->protocol == CONF_SUBMISSION;
+	s->smtp.tls_offer = offer_of(way);
+	s->smtp.tls_required = way->tls == CONF_TLS_REQUIRED;
 	crowd_enter(s);
 	session_log_connect(s);
-	smtp_server_greet(&s->smtp);
-	session_io_flush(s);
-	session_settle(s);
+	begin(s);
 }

@@ -34,6 +34,6 @@ bool smtp_put_received(const struct smtp_server *s, struct buf *out, uint64_t wa
 
 /* The handlers of verb.c's rows. */
 verb_fn verb_ehlo, verb_helo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset, verb_noop,
-    verb_vrfy, verb_help, verb_quit;
+    verb_vrfy, verb_help, verb_quit, verb_starttls;
 
 #endif

@@ -12,6 +12,7 @@ struct extension {
 	const char *keyword;
 	/* Writes what follows the keyword, as snprintf does; NULL: nothing. */
 	int (*argument)(const struct smtp_server *s, char *out, size_t size);
+	bool (*is_offered)(const struct smtp_server *s); /* NULL: always */
 };
 
 static int size_argument(const struct smtp_server *s, char *out, size_t size)
@@ -29,16 +30,29 @@ static int limits_argument(const struct smtp_server *s, char *out, size_t size)
 	    out, size, " MAILMAX=%u RCPTMAX=%u", s->policy->messages_per_session, rcpts);
 }
 
+static bool offers_starttls(const struct smtp_server *s)
+{
+	return s->tls == NULL && s->tls_offer == SMTP_TLS_OFFERED;
+}
+
+static bool has_tls(const struct smtp_server *s)
+{
+	return s->tls != NULL;
+}
+
+/* The last one is for everybody. */
 static const struct extension extensions[] = {
-    {"PIPELINING", NULL},	   /* RFC 2920 */
-    {"SIZE", size_argument},	   /* RFC 1870 */
-    {"8BITMIME", NULL},		   /* RFC 6152 */
-    {"CHUNKING", NULL},		   /* RFC 3030 */
-    {"ENHANCEDSTATUSCODES", NULL}, /* RFC 2034 */
-    {"SMTPUTF8", NULL},		   /* RFC 6531 */
-    {"DSN", NULL},		   /* RFC 3461 */
-    {"LIMITS", limits_argument},   /* RFC 9422 */
-    {"HELP", NULL},		   /* RFC 5321 §4.1.1.8 */
+    {"PIPELINING", NULL, NULL},		 /* RFC 2920 */
+    {"SIZE", size_argument, NULL},	 /* RFC 1870 */
+    {"8BITMIME", NULL, NULL},		 /* RFC 6152 */
+    {"CHUNKING", NULL, NULL},		 /* RFC 3030 */
+    {"ENHANCEDSTATUSCODES", NULL, NULL}, /* RFC 2034 */
+    {"SMTPUTF8", NULL, NULL},		 /* RFC 6531 */
+    {"DSN", NULL, NULL},		 /* RFC 3461 */
+    {"STARTTLS", NULL, offers_starttls}, /* RFC 3207 */
+    {"REQUIRETLS", NULL, has_tls},	 /* RFC 8689 §2 */
+    {"LIMITS", limits_argument, NULL},	 /* RFC 9422 */
+    {"HELP", NULL, NULL},		 /* RFC 5321 §4.1.1.8 */
 };
 enum { EXTENSIONS = sizeof(extensions) / sizeof(extensions[0]) };
 
@@ -46,6 +60,8 @@ static void reply_extension(struct smtp_server *s, size_t i)
 {
 	char text[64];
 	char argument[48] = "";
+	if (extensions[i].is_offered != NULL && !extensions[i].is_offered(s))
+		return;
 	if (extensions[i].argument != NULL)
 		extensions[i].argument(s, argument, sizeof(argument));
 	int n = snprintf(text, sizeof(text), "%s%s", extensions[i].keyword, argument);

@@ -24,11 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS = 2, ROWS = 5 + 3 * WORKERS, PATIENCE_MS = 20 * 1000, TIMEOUT_S = 60 };
-/* 7 edges with the workers at one end, 3 without; each pair is seen at both ends. */
-enum { PAIRS = 7 * WORKERS + 3 };
+enum { WORKERS = 2, ROWS = 6 + 3 * WORKERS, PATIENCE_MS = 20 * 1000, TIMEOUT_S = 60 };
+/* 9 edges with the workers at one end, 3 without; each pair is seen at both ends. */
+enum { PAIRS = 9 * WORKERS + 3 };
 
-static const char *const programs[] = {"directory", "resolver", "deliver-local", "deliver-remote",
+static const char *const programs[] = {"keys", "directory", "resolver", "deliver-local", "deliver-remote",
     "queue", "pop3d-session", "pop3d", "smtpd"};
 
 static char dir[64];

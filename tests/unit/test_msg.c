@@ -71,6 +71,7 @@ static size_t next_count(size_t max)
 #define END_MESSAGE(name) }
 #include "common/envelope.def"
 #include "common/msg-directory-session.def"
+#include "common/msg-keys.def"
 #include "common/msg-operator-control.def"
 #include "common/msg-operator-queue.def"
 #include "common/msg-pop3d-directory.def"
@@ -101,6 +102,7 @@ static const struct {
 	void (*fill)(void *v);
 } fills[] = {
 #include "common/msg-directory-session.def"
+#include "common/msg-keys.def"
 #include "common/msg-operator-control.def"
 #include "common/msg-operator-queue.def"
 #include "common/msg-pop3d-directory.def"

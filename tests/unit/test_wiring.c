@@ -33,7 +33,7 @@ static void note(void *ctx, const struct wiring_pair *pair)
 
 START_TEST(programs_are_in_order_of_starting)
 {
-	static const char *const files[] = {"directory", "resolver", "deliver-local",
+	static const char *const files[] = {"keys", "directory", "resolver", "deliver-local",
 	    "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd"};
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
 		ck_assert_str_eq(wiring_program(id)->file, files[id - 1]);

@@ -9,8 +9,8 @@
 #include <openssl/sha.h>
 
 /* "n,,": no channel binding, nobody else's mailbox. Its base64 is "biws". */
-#define GS2_HEADER   STR("n,,")
-#define GS2_ENCODED  "biws"
+#define GS2_HEADER  STR("n,,")
+#define GS2_ENCODED "biws"
 
 bool scram_hmac(const uint8_t key[SCRAM_KEY_SIZE], struct str text, uint8_t out[SCRAM_KEY_SIZE])
 {
@@ -163,7 +163,8 @@ bool scram_client_final(
 	struct str nonce;
 	uint8_t proof[SCRAM_KEY_SIZE];
 	size_t start = buf_len(out);
-	if (server_first.n > SCRAM_MESSAGE_MAX || !read_server_first(c, server_first, &nonce, &keys))
+	if (server_first.n > SCRAM_MESSAGE_MAX ||
+	    !read_server_first(c, server_first, &nonce, &keys))
 		return false;
 	bool ok = buf_append_str(out, STR("c=" GS2_ENCODED ",r=")) && buf_append_str(out, nonce) &&
 		  buf_append_u8(&c->auth_message, ',') &&

@@ -16,8 +16,8 @@ enum {
 	SCRAM_NONCE_SIZE = 24,	  /* characters, of those that we make */
 	SCRAM_NONCE_MAX = 256,	  /* client's and server's together */
 	SCRAM_MESSAGE_MAX = 2048, /* of one message */
-	/* RFC 7677 §4 wants 4096 at least; who asks a client of ours for more than the second is out
-	 * to keep it busy. */
+	/* RFC 7677 §4 wants 4096 at least; who asks a client of ours for more than the second is
+	 * out to keep it busy. */
 	SCRAM_ITERATIONS_MIN = 4096,
 	SCRAM_ITERATIONS_MAX = 10 * 1000 * 1000,
 };
@@ -50,7 +50,7 @@ bool scram_verify(const struct scram_keys *keys, struct str auth_message,
 
 struct scram_client {
 	char nonce[SCRAM_NONCE_SIZE + 1];
-	struct buf auth_message; /* as far as it is known */
+	struct buf auth_message;	   /* as far as it is known */
 	uint8_t signature[SCRAM_KEY_SIZE]; /* that the server must show */
 };
 

@@ -74,8 +74,8 @@ static const char *take_header(struct sasl *s, struct str *rest)
 	if (as.n == rest->n)
 		return "malformed message";
 	*rest = str_skip(*rest, as.n + 1);
-	if (as.n > 0 && (!str_has_prefix(as, STR("a=")) ||
-			    !put_name(str_skip(as, 2), s->as, &s->as_size)))
+	if (as.n > 0 &&
+	    (!str_has_prefix(as, STR("a=")) || !put_name(str_skip(as, 2), s->as, &s->as_size)))
 		return "malformed name";
 	const char *why = take_flag(s, flag, &binding);
 	buf_append_str(&s->channel, str_head(all, all.n - rest->n));

@@ -9,8 +9,7 @@
 
 #include <openssl/crypto.h>
 
-void sasl_init(
-    struct sasl *s, unsigned mechanism, const struct sasl_binding *b, const char *nonce)
+void sasl_init(struct sasl *s, unsigned mechanism, const struct sasl_binding *b, const char *nonce)
 {
 	*s = (struct sasl){.mechanism = mechanism,
 	    .plus_offered = b->plus_offered,

@@ -32,12 +32,12 @@ struct sasl_binding {
 struct sasl {
 	unsigned mechanism;
 	enum sasl_step step;
-	const char *why;     /* SASL_REFUSED: for the log */
-	size_t user_size;    /* octets as the client sent them */
-	size_t as_size;	     /* 0: as oneself */
+	const char *why;  /* SASL_REFUSED: for the log */
+	size_t user_size; /* octets as the client sent them */
+	size_t as_size;	  /* 0: as oneself */
 	size_t password_size;
 	char user[LOGIN_MAX];
-	char as[LOGIN_MAX];  /* who the client wants to be taken for */
+	char as[LOGIN_MAX]; /* who the client wants to be taken for */
 	char password[PASSWORD_MAX];
 	struct buf out;
 	/* SCRAM */

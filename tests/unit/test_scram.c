@@ -14,8 +14,7 @@
 #define SALT	     "W22ZaJ0SNY7soEsUEjb6gQ=="
 #define FIRST	     "n,,n=user,r=" CLIENT_NONCE
 #define SERVER_FIRST "r=" CLIENT_NONCE OUR_NONCE ",s=" SALT ",i=4096"
-#define FINAL                                                                                      \
-	"c=biws,r=" CLIENT_NONCE OUR_NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+#define FINAL	     "c=biws,r=" CLIENT_NONCE OUR_NONCE ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
 #define SERVER_FINAL "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 static struct scram_keys keys_of(const char *password)
@@ -61,8 +60,8 @@ START_TEST(client_trusts_no_server_first)
 		struct scram_client c;
 		scram_client_init(&c);
 		ck_assert(scram_client_first(&c, STR(USER), CLIENT_NONCE, &out));
-		ck_assert_msg(
-		    !scram_client_final(&c, str_from_cstr(wrong[i]), STR(PASSWORD), &out), "%s", wrong[i]);
+		ck_assert_msg(!scram_client_final(&c, str_from_cstr(wrong[i]), STR(PASSWORD), &out),
+		    "%s", wrong[i]);
 		scram_client_reset(&c);
 		buf_reset(&out);
 	}
@@ -128,7 +127,8 @@ static enum sasl_next talk(const struct talk *t)
 	enum sasl_next next = sasl_begin(&s, &(struct str){(char *)first.p, first.end});
 	if (next == SASL_KEYS) {
 		ck_assert_int_eq(sasl_keys(&s, &k, !t->unknown), SASL_CHALLENGE);
-		ck_assert(scram_client_final(&c, buf_str(&s.out), str_from_cstr(t->password), &out));
+		ck_assert(
+		    scram_client_final(&c, buf_str(&s.out), str_from_cstr(t->password), &out));
 		next = sasl_response(&s, buf_str(&out));
 		ck_assert(next != SASL_PROVED || scram_client_verify(&c, buf_str(&s.out)));
 	}
@@ -156,8 +156,7 @@ START_TEST(who_is_let_in)
 	    {{AUTH_SCRAM_SHA_256_PLUS, &bound, NULL, PASSWORD, false}, SASL_REFUSED},
 	    {{AUTH_SCRAM_SHA_256_PLUS, &bound, "p=tls-unique,,", PASSWORD, false}, SASL_REFUSED},
 	    /* "c=" is not that of the header. */
-	    {{AUTH_SCRAM_SHA_256_PLUS, &bound, "p=tls-exporter,,", PASSWORD, false},
-		SASL_REFUSED},
+	    {{AUTH_SCRAM_SHA_256_PLUS, &bound, "p=tls-exporter,,", PASSWORD, false}, SASL_REFUSED},
 	    {{AUTH_SCRAM_SHA_256, &unbound, "y,,", PASSWORD, false}, SASL_REFUSED},
 	    {{AUTH_SCRAM_SHA_256, &unbound, "n,a=,", PASSWORD, false}, SASL_REFUSED},
 	    {{AUTH_SCRAM_SHA_256, &unbound, "x,,", PASSWORD, false}, SASL_REFUSED},
@@ -193,8 +192,7 @@ static enum sasl_next bind(const char *type, struct str data, const struct sasl_
 	buf_append_str(&message, buf_str(&s.auth_message));
 	buf_append_str(&message, buf_str(&final));
 	scram_hmac(k.stored, buf_str(&message), stored_sig);
-	PKCS5_PBKDF2_HMAC(
-	    PASSWORD, 6, k.salt, (int)k.salt_size, 4096, EVP_sha256(), 32, salted);
+	PKCS5_PBKDF2_HMAC(PASSWORD, 6, k.salt, (int)k.salt_size, 4096, EVP_sha256(), 32, salted);
 	scram_hmac(salted, STR("Client Key"), key);
 	for (size_t i = 0; i < 32; i++)
 		proof[i] = key[i] ^ stored_sig[i];
@@ -254,8 +252,8 @@ static enum sasl_next plain(struct sasl *s, struct str message)
 
 START_TEST(plain_messages)
 {
-	static const struct str wrong[] = {STR(""), STR("ann"), STR("\0"), STR("\0ann"), STR("\0ann\0"),
-	    STR("\0\0secret"), STR("\0ann\0sec\0ret")};
+	static const struct str wrong[] = {STR(""), STR("ann"), STR("\0"), STR("\0ann"),
+	    STR("\0ann\0"), STR("\0\0secret"), STR("\0ann\0sec\0ret")};
 	struct sasl s;
 	ck_assert_int_eq(plain(&s, STR("\0ann\0secret")), SASL_PASSWORD);
 	ck_assert(str_eq(sasl_user(&s), STR("ann")) && s.as_size == 0);
@@ -335,8 +333,9 @@ END_TEST
 
 START_TEST(base64_is_strict)
 {
-	static const char *const wrong[] = {"A", "AB", "ABC", "QQ=", "QR==", "QQ==QQ==", " QQ==",
-	    "QQ== ", "QQ==\n", "Q===", "====", "QUI=QUI=", "QU-_", "QUJ=", "=QQ="};
+	static const char *const wrong[] = {"A", "AB", "ABC",
+	    "QQ=", "QR==", "QQ==QQ==", " QQ==", "QQ== ", "QQ==\n",
+	    "Q===", "====", "QUI=QUI=", "QU-_", "QUJ=", "=QQ="};
 	uint8_t out[16];
 	size_t n;
 	ck_assert(base64_decode(STR("QQ=="), out, sizeof(out), &n) && n == 1 && out[0] == 'A');

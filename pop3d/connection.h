@@ -17,7 +17,6 @@
 
 enum {
 	CONNECTION_INPUT_MAX = 8192, /* what msg session_open can carry */
-	CONNECTION_WRONG_MS = 2000,  /* how long a wrong password waits for its answer */
 	CONNECTION_CHECK_MS = 30000, /* how long directory may take */
 	CONNECTION_HAND_MS = 5000,   /* how long pop3d-session may be away */
 };
@@ -25,7 +24,7 @@ enum {
 enum connection_state {
 	CONNECTION_READING = 1,
 	CONNECTION_CHECKING = 2, /* directory is asked */
-	CONNECTION_WRONG = 4,	 /* the answer to a wrong password is held back */
+	CONNECTION_WRONG = 4,	 /* the answer to a failed login is held back */
 	CONNECTION_HANDING = 8,	 /* waits for a channel to pop3d-session */
 	CONNECTION_HANDED = 16,	 /* the session has it */
 	CONNECTION_CLOSING = 32, /* the last reply is on its way */
@@ -51,9 +50,10 @@ struct connection {
 	struct buf in;
 	struct buf out;
 	struct event *readable;
-	struct event *writable; /* NULL until it is needed */
-	uint64_t deadline;	/* of the login as a whole */
-	uint64_t wake;		/* of the state; 0: none */
+	struct event *writable;	    /* NULL until it is needed */
+	uint64_t deadline;	    /* of the login as a whole */
+	uint64_t wake;		    /* of the state; 0: none */
+	enum login_verdict verdict; /* CONNECTION_WRONG */
 	char ticket[TICKET_SIZE];
 	char session[SESSION_ID_MAX];
 };
@@ -64,6 +64,7 @@ typedef void connection_changed_fn(struct connection *c, enum connection_state b
 struct connection_settings {
 	const char *hostname;
 	bool passwords;
+	unsigned mechanisms; /* mask of what directory lets us offer */
 	unsigned failures_max;
 	uint64_t now;
 	uint64_t timeout_ms;
@@ -79,7 +80,8 @@ void connection_free(struct connection *c);
 void connection_tick(struct connection *c, uint64_t now);
 /* A last word, and it is closed. */
 void connection_refuse(struct connection *c, const char *code, const char *text);
-void connection_on_answer(struct connection *c, const struct msg_login_answer *m);
+void connection_on_challenge(struct connection *c, struct str message);
+void connection_on_outcome(struct connection *c, const struct auth_result *result);
 /* The channel to directory is gone, with the question. */
 void connection_on_directory_lost(struct connection *c);
 /* There is a channel to pop3d-session (again). */

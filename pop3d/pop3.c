@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "pop3d/pop3.h"
+#include "common/auth.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-enum pop3_condition { POP3_ALWAYS, POP3_IF_PASSWORDS };
+enum pop3_condition { POP3_ALWAYS, POP3_IF_PASSWORDS, POP3_IF_MECHANISMS };
 
 #define CAPABILITY(text, states, condition)
 #define VERB(id, keyword, states, argument) [POP3_##id] = {STR(keyword), states, argument},
@@ -85,6 +86,11 @@ static bool parse_text(struct str rest, struct pop3_command *out)
 	return rest.n > 0 && memchr(rest.p, '\0', rest.n) == NULL;
 }
 
+static bool parse_optional(struct str rest, struct pop3_command *out)
+{
+	return rest.n == 0 || parse_text(rest, out);
+}
+
 static bool parse_message(struct str rest, struct pop3_command *out)
 {
 	out->has_message = true;
@@ -105,6 +111,7 @@ static bool parse_message_lines(struct str rest, struct pop3_command *out)
 static bool (*const argument_parsers[])(struct str, struct pop3_command *) = {
     [POP3_ARG_NONE] = parse_none,
     [POP3_ARG_TEXT] = parse_text,
+    [POP3_ARG_OPTIONAL] = parse_optional,
     [POP3_ARG_MESSAGE] = parse_message,
     [POP3_ARG_MESSAGE_OPTIONAL] = parse_message_optional,
     [POP3_ARG_MESSAGE_LINES] = parse_message_lines,
@@ -162,12 +169,22 @@ void pop3_refuse(struct buf *out, enum pop3_fault fault)
 	pop3_err(out, NULL, refusals[fault]);
 }
 
-void pop3_capabilities(struct buf *out, enum pop3_state state, bool passwords)
+/* RFC 2449 §6: CAPA tells what may be used after a login, too; who has one needs no other. */
+static bool holds(enum pop3_condition condition, bool passwords, unsigned mechanisms)
 {
+	return condition == POP3_ALWAYS ||
+	       (passwords && (condition == POP3_IF_PASSWORDS || mechanisms != 0));
+}
+
+void pop3_capabilities(struct buf *out, enum pop3_state state, bool passwords, unsigned mechanisms)
+{
+	char names[AUTH_NAMES_SIZE];
+	auth_mechanisms_list(mechanisms, names);
 	pop3_ok(out, "capabilities follow");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		if ((capabilities[i].states & state) &&
-		    (capabilities[i].condition == POP3_ALWAYS || passwords))
-			buf_printf(out, "%s\r\n", capabilities[i].text);
+		    holds(capabilities[i].condition, passwords, mechanisms))
+			buf_printf(out, "%s%s\r\n", capabilities[i].text,
+			    capabilities[i].condition == POP3_IF_MECHANISMS ? names : "");
 	buf_printf(out, ".\r\n");
 }

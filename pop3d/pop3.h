@@ -12,7 +12,8 @@ enum pop3_state { POP3_AUTHORIZATION = 1, POP3_TRANSACTION = 2 };
 
 enum pop3_argument {
 	POP3_ARG_NONE,
-	POP3_ARG_TEXT, /* the rest of the line as it is, blanks included; not empty */
+	POP3_ARG_TEXT,	   /* the rest of the line as it is, blanks included; not empty */
+	POP3_ARG_OPTIONAL, /* the same, or nothing */
 	POP3_ARG_MESSAGE,
 	POP3_ARG_MESSAGE_OPTIONAL,
 	POP3_ARG_MESSAGE_LINES,
@@ -45,8 +46,9 @@ enum pop3_fault {
 	POP3_FAULTS,
 };
 
-/* Octets of a command line with its line ending. RFC 2449 §4 has 255; passwords may be longer. */
-#define POP3_LINE_MAX 1100
+/* Octets of a command line with its line ending. RFC 2449 §4 has 255; passwords may be longer, and
+ * the responses of AUTH. */
+#define POP3_LINE_MAX 2800
 
 enum pop3_line { POP3_LINE, POP3_LINE_INCOMPLETE, POP3_LINE_TOO_LONG };
 
@@ -60,7 +62,8 @@ enum pop3_fault pop3_parse(struct str line, enum pop3_state state, struct pop3_c
 void pop3_ok(struct buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pop3_err(struct buf *out, const char *code, const char *text);
 void pop3_refuse(struct buf *out, enum pop3_fault fault);
-/* The reply to CAPA; `passwords`: USER and PASS may be used here. */
-void pop3_capabilities(struct buf *out, enum pop3_state state, bool passwords);
+/* The reply to CAPA; `passwords`: USER and PASS, and AUTH with the mechanisms of the mask, may be
+ * used here. */
+void pop3_capabilities(struct buf *out, enum pop3_state state, bool passwords, unsigned mechanisms);
 
 #endif

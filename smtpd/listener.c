@@ -17,6 +17,7 @@ enum { UNSENT_TIMEOUT_MS = 120 * 1000, REPLY_ROOM = 1024 };
 struct listener {
 	SLIST_ENTRY(listener) link;
 	enum listener_kind kind;
+	enum conf_auth auth;
 	int fd;
 	struct event *readable;
 };
@@ -67,7 +68,7 @@ static bool has_room(void)
 	return crowd_count() < connections_max || crowd_give_way();
 }
 
-static void take_client(int fd, union client_address *address)
+static void take_client(int fd, union client_address *address, enum conf_auth auth)
 {
 	unmap(address);
 	bool own = conf_is_own_network(service_conf(), &address->any);
@@ -77,7 +78,7 @@ static void take_client(int fd, union client_address *address)
 		crowd_dismiss(&address->any);
 		turn_away(fd, address, STATUS_NO_SLOTS);
 	} else {
-		session_start(fd, address, 0, own, policy);
+		session_start(fd, address, 0, own, policy, auth);
 	}
 }
 
@@ -89,7 +90,7 @@ static void take_local_program(int fd)
 		close(fd);
 		return;
 	}
-	session_start(fd, NULL, who.uid, true, policy);
+	session_start(fd, NULL, who.uid, true, policy, CONF_AUTH_NO);
 }
 
 static void on_resume(void *ctx)
@@ -128,7 +129,7 @@ static bool accept_one(struct listener *l)
 	if (l->kind == LISTENER_SENDMAIL)
 		take_local_program(fd);
 	else
-		take_client(fd, &address);
+		take_client(fd, &address, l->auth);
 	return true;
 }
 
@@ -152,12 +153,13 @@ static void set_options(const struct listener *l)
 		log_message(LOG_WARNING, "options of a listener cannot be set: %m");
 }
 
-void listener_open(enum listener_kind kind, int fd)
+void listener_open(enum listener_kind kind, enum conf_auth auth, int fd)
 {
 	struct listener *l = xcalloc(1, sizeof(*l));
 	if (resume_timer == NULL)
 		resume_timer = loop_timer(on_resume, NULL);
 	l->kind = kind;
+	l->auth = auth;
 	l->fd = fd;
 	set_options(l);
 	l->readable = loop_watch(fd, EV_READ, on_connection, l);

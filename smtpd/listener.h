@@ -17,7 +17,7 @@ enum {
  * process may have suffice for. */
 void listener_set_policy(struct policy *policy, unsigned connections_limit);
 /* Takes fd. */
-void listener_open(enum listener_kind kind, int fd);
+void listener_open(enum listener_kind kind, enum conf_auth auth, int fd);
 void listener_close_all(void);
 
 #endif

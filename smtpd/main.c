@@ -10,6 +10,7 @@
  */
 #include "common/loop.h"
 #include "common/service.h"
+#include "smtpd/auth-client.h"
 #include "smtpd/crowd.h"
 #include "smtpd/listener.h"
 
@@ -43,6 +44,7 @@ static void on_tick(void *ctx)
 	(void)ctx;
 	uint64_t now_ms = loop_now_ms();
 	directory_client_tick(now_ms);
+	auth_client_tick(now_ms);
 	queue_client_tick(now_ms);
 	session_tick(now_ms);
 	loop_timer_start(ticker, TICK_MS);
@@ -69,11 +71,11 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 
 static void on_listener(const struct conf_listener *listener, enum listener_kind kind, int fd)
 {
-	(void)listener;
+	enum conf_auth auth = listener == NULL ? CONF_AUTH_NO : listener->auth;
 	if (crowd_is_stopping())
 		close(fd);
 	else
-		listener_open(kind, fd);
+		listener_open(kind, auth, fd);
 }
 
 static void on_admission(int fd, unsigned worker, unsigned workers)

@@ -111,8 +111,17 @@ static struct session *session_new(int fd, struct policy *policy)
 	return s;
 }
 
+static bool is_loopback(const union client_address *a)
+{
+	if (a == NULL)
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
+}
+
 void session_start(int fd, const union client_address *address, uint32_t uid, bool own_network,
-    struct policy *policy)
+    struct policy *policy, enum conf_auth auth)
 {
 	struct session *s = session_new(fd, policy);
 	s->local = address == NULL;
@@ -124,6 +133,9 @@ void session_start(int fd, const union client_address *address, uint32_t uid, bo
 	s->smtp.client = str_from_cstr(s->client);
 	s->smtp.id = str_from_cstr(s->id);
 	s->smtp.own_network = own_network;
+	s->smtp.auth.offered = auth != CONF_AUTH_NO;
+	s->smtp.auth.required = auth == CONF_AUTH_REQUIRED;
+	s->smtp.auth.in_clear = policy->plaintext_login || is_loopback(address);
 	crowd_enter(s);
 	session_log_connect(s);
 	smtp_server_greet(&s->smtp);

@@ -9,6 +9,7 @@
 #define POSTERN_SMTPD_SESSION_H
 
 #include "common/admission.h"
+#include "smtpd/auth-client.h"
 #include "smtpd/deadline.h"
 #include "smtpd/directory-client.h"
 #include "smtpd/policy.h"
@@ -60,6 +61,7 @@ struct session {
 	uint64_t content_ms; /* when the first did; 0: none */
 	uint64_t lingered;   /* octets */
 	struct directory_query query;
+	struct auth_query auth;
 	struct submission submission;
 	TAILQ_ENTRY(session) all;
 	TAILQ_ENTRY(session) turn;
@@ -75,7 +77,7 @@ void session_set_worker(unsigned worker);
 /* A client that was let in (crowd_admit); takes fd. `address` is NULL for a local program, which is
  * known by its uid. */
 void session_start(int fd, const union client_address *address, uint32_t uid, bool own_network,
-    struct policy *policy);
+    struct policy *policy, enum conf_auth auth);
 /* Tells the client why, and ends it. */
 void session_end(struct session *s, enum smtp_status status);
 /* To be called about once a second. */

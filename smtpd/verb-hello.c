@@ -10,7 +10,8 @@
 
 struct extension {
 	const char *keyword;
-	/* Writes what follows the keyword, as snprintf does; NULL: nothing. */
+	/* Writes what follows the keyword, as snprintf does, or is negative: it is not offered here.
+	 * NULL: nothing. The last row is always offered. */
 	int (*argument)(const struct smtp_server *s, char *out, size_t size);
 };
 
@@ -29,6 +30,15 @@ static int limits_argument(const struct smtp_server *s, char *out, size_t size)
 	    out, size, " MAILMAX=%u RCPTMAX=%u", s->policy->messages_per_session, rcpts);
 }
 
+/* What the client may log in with. */
+static int auth_argument(const struct smtp_server *s, char *out, size_t size)
+{
+	char names[AUTH_NAMES_SIZE];
+	unsigned mechanisms = smtp_auth_mechanisms(s);
+	auth_mechanisms_list(mechanisms, names);
+	return mechanisms == 0 ? -1 : snprintf(out, size, "%s", names);
+}
+
 static const struct extension extensions[] = {
     {"PIPELINING", NULL},	   /* RFC 2920 */
     {"SIZE", size_argument},	   /* RFC 1870 */
@@ -38,16 +48,18 @@ static const struct extension extensions[] = {
     {"SMTPUTF8", NULL},		   /* RFC 6531 */
     {"DSN", NULL},		   /* RFC 3461 */
     {"LIMITS", limits_argument},   /* RFC 9422 */
+    {"AUTH", auth_argument},	   /* RFC 4954 */
     {"HELP", NULL},		   /* RFC 5321 §4.1.1.8 */
 };
 enum { EXTENSIONS = sizeof(extensions) / sizeof(extensions[0]) };
 
 static void reply_extension(struct smtp_server *s, size_t i)
 {
-	char text[64];
-	char argument[48] = "";
-	if (extensions[i].argument != NULL)
-		extensions[i].argument(s, argument, sizeof(argument));
+	char text[128];
+	char argument[AUTH_NAMES_SIZE] = "";
+	if (extensions[i].argument != NULL &&
+	    extensions[i].argument(s, argument, sizeof(argument)) < 0)
+		return;
 	int n = snprintf(text, sizeof(text), "%s%s", extensions[i].keyword, argument);
 	struct reply reply = {.code = 250, .text = str_from(text, (size_t)n)};
 	if (i + 1 < EXTENSIONS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * MAIL: RFC 5321 §4.1.1.2 with the parameters of SIZE (RFC 1870), 8BITMIME (RFC
- * 6152), SMTPUTF8 (RFC 6531) and DSN (RFC 3461). It makes the transaction, or
+ * 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461) and AUTH (RFC 4954). It makes the transaction, or
  * leaves none.
  */
 #include "smtpd/parameter.h"
@@ -56,12 +56,25 @@ static enum smtp_status take_envid(struct smtp_server *s, struct str value)
 	return STATUS_NONE;
 }
 
+/* RFC 4954 §5: who a client that relays for others says the author is, or <>. Nobody here asks. */
+static enum smtp_status take_auth(struct smtp_server *s, struct str value)
+{
+	struct str mailbox;
+	if (smtp_auth_mechanisms(s) == 0)
+		return STATUS_UNKNOWN_PARAMETER;
+	if (str_eq(value, STR("<>")) ||
+	    (value.n <= ORCPT_MAX && xtext_decode(value, s->txn.pool, &mailbox)))
+		return STATUS_NONE;
+	return STATUS_BAD_PARAMETER;
+}
+
 static const struct parameter parameters[] = {
     {{"SIZE", 4}, true, take_size},
     {{"BODY", 4}, true, take_body},
     {{"SMTPUTF8", 8}, false, take_smtputf8},
     {{"RET", 3}, true, take_ret},
     {{"ENVID", 5}, true, take_envid},
+    {{"AUTH", 4}, true, take_auth},
 };
 
 static bool fill_envelope(struct smtp_server *s, const struct address *sender)
@@ -69,6 +82,7 @@ static bool fill_envelope(struct smtp_server *s, const struct address *sender)
 	struct transaction *t = &s->txn;
 	t->envelope.client = s->client;
 	t->envelope.session = s->id;
+	t->envelope.login = str_from_cstr(s->login);
 	return pool_copy(t->pool, str_from_cstr(s->helo), &t->envelope.helo) &&
 	       address_canonical(sender, t->pool, &t->envelope.reverse_path);
 }
@@ -88,6 +102,8 @@ static enum smtp_status begin(struct smtp_server *s, const struct argument *a)
 
 enum smtp_status verb_mail(struct smtp_server *s, const struct argument *a)
 {
+	if (s->auth.required && s->login == NULL)
+		return STATUS_AUTH_REQUIRED;
 	if (!s->own_network && s->mails >= s->policy->messages_per_session)
 		return STATUS_TOO_MANY_MAILS;
 	s->mails++;

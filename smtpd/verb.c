@@ -28,11 +28,12 @@ const struct verb verbs[] = {
     ROW("BDAT", verb_bdat, SMTP_ANY,                ARGUMENT_CHUNK, CARRIES, BAD_BDAT,    NONE),
     ROW("RSET", verb_rset, SMTP_ANY,                ARGUMENT_NONE,  LISTED,  NO_ARGUMENT, NONE),
     ROW("NOOP", verb_noop, SMTP_ANY,                ARGUMENT_TEXT,  LISTED,  NONE,        NONE),
+    ROW("AUTH", verb_auth, SMTP_READY,              ARGUMENT_TEXT,  LISTED,  BAD_AUTH,    AUTH_IN_MAIL),
     ROW("VRFY", verb_vrfy, GREETED,                 ARGUMENT_TEXT,  LISTED,  BAD_VRFY,    NONE),
     ROW("HELP", verb_help, SMTP_ANY,                ARGUMENT_TEXT,  LISTED,  NONE,        NONE),
     ROW("QUIT", verb_quit, SMTP_ANY,                ARGUMENT_NONE,  LISTED,  NO_ARGUMENT, NONE),
     NEVER("EXPN"), NEVER("SEND"), NEVER("SOML"), NEVER("SAML"), NEVER("TURN"), NEVER("ETRN"),
-    NEVER("ATRN"), NEVER("AUTH"), NEVER("STARTTLS"), NEVER("BURL"), NEVER("LHLO"),
+    NEVER("ATRN"), NEVER("STARTTLS"), NEVER("BURL"), NEVER("LHLO"),
     FOREIGN("GET"), FOREIGN("POST"), FOREIGN("HEAD"), FOREIGN("PUT"), FOREIGN("OPTIONS"),
     FOREIGN("DELETE"), FOREIGN("PATCH"), FOREIGN("TRACE"), FOREIGN("CONNECT"), FOREIGN("PRI"),
 };

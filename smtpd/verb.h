@@ -45,7 +45,7 @@ struct verb {
 	enum smtp_status refusal; /* in a state in which it is not legal */
 };
 
-enum { VERB_NAME_MAX = 8, VERBS_LISTED_MAX = 12 };
+enum { VERB_NAME_MAX = 8, VERBS_LISTED_MAX = 14 };
 
 extern const struct verb verbs[];
 extern const size_t verb_count;

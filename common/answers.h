@@ -18,6 +18,7 @@ enum login_verdict {
 	LOGIN_OK = 1,
 	LOGIN_BAD = 2,	     /* unknown user or wrong password; never say which */
 	LOGIN_TEMPORARY = 3, /* the tables cannot be read now */
+	LOGIN_LIMITED = 4,   /* too many failures: not now, whatever the password */
 };
 
 enum delivery_outcome {

@@ -3,9 +3,11 @@
  * What must hold of the values that have no bounds of their own, and between values.
  */
 #include "common/address.h"
+#include "common/auth.h"
 #include "common/conf-internal.h"
 #include "common/mailbox-path.h"
 #include "common/mem.h"
+#include "common/paths.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -178,6 +180,33 @@ static void check_resolver(struct checker *r)
 			    forwarders->list[i]);
 }
 
+/* Where the suite has its spool, other files of its own are. */
+static char *state_beside(const char *spool)
+{
+	size_t n = str_rfind(str_from_cstr(spool), '/');
+	if (strcmp(spool, POSTERN_SPOOLDIR) == 0)
+		return xstrdup(POSTERN_STATEDIR "/auth");
+	return xasprintf("%.*s/auth", (int)n, spool);
+}
+
+static void check_auth(struct checker *r)
+{
+	struct conf_sasl *c = &r->conf->auth;
+	for (size_t i = 0; i < c->mechanisms.count; i++) {
+		unsigned m = auth_mechanism_find(str_from_cstr(c->mechanisms.list[i]));
+		if (m == 0 || m == AUTH_SCRAM_SHA_256_PLUS)
+			conf_fault(r->faults, conf_line(r->scan, CONF_IN_auth, "mechanisms", untitled),
+			    m == 0 ? "mechanisms: \"%.60s\" is not known; known are SCRAM-SHA-256, "
+				     "PLAIN and LOGIN"
+				   : "mechanisms: \"%.60s\" needs no mention; SCRAM-SHA-256 brings it "
+				     "along where there is TLS",
+			    c->mechanisms.list[i]);
+		c->offer |= m;
+	}
+	if (c->state == NULL)
+		c->state = state_beside(r->conf->spool);
+}
+
 void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hostname,
     struct conf_faults *faults)
 {
@@ -196,5 +225,6 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 	check_hostname(r);
 	check_remote(r);
 	check_resolver(r);
+	check_auth(r);
 	conf_check_titled(conf, scan, faults);
 }

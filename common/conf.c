@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WORKERS_DEFAULT_MAX = 8, HOSTNAME_SIZE = 256 };
+enum { WORKERS_DEFAULT_MAX = 8, HASH_THREADS_MAX = 4, HOSTNAME_SIZE = 256 };
 
 /* --- Faults --- */
 
@@ -194,6 +194,8 @@ static void set_values(struct reader *r)
 		if (!conf_is_titled((enum conf_section)i))
 			set_defaults(r, r->conf, (enum conf_section)i);
 	r->conf->workers = machine.processors;
+	r->conf->auth.threads =
+	    machine.processors < HASH_THREADS_MAX ? machine.processors : HASH_THREADS_MAX;
 	for (size_t i = 0; i < r->scan->setting_count; i++) {
 		const struct conf_setting *s = &r->scan->settings[i];
 		enum conf_section section = s->option->section;

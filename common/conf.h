@@ -57,6 +57,8 @@ struct conf_smtp {
 	unsigned command_timeout;	  /* seconds for one command; default 300 */
 	unsigned data_timeout;		  /* seconds without any content; default 180 */
 	unsigned session_timeout;	  /* seconds, a whole session; default 3600 */
+	unsigned login_failures_max;	  /* of one session; default 3 */
+	bool plaintext_login;		  /* AUTH without TLS; default: loopback only */
 	unsigned data_rate_min;		  /* octets per second over a whole content; default 100 */
 	bool
 	    bare_newline_refuse; /* default true; false: bare LF is made CRLF for "networks" only */
@@ -70,6 +72,26 @@ struct conf_pop3 {
 	unsigned idle_timeout;		  /* seconds; default 600 (RFC 1939 §3) */
 	unsigned login_failures_max;	  /* per connection; default 3 */
 	bool plaintext_login;		  /* USER/PASS without TLS; default: loopback only */
+};
+
+struct conf_name_list {
+	char **list;
+	size_t count;
+};
+
+/* Logins of SMTP and POP3. */
+struct conf_sasl {
+	struct conf_name_list mechanisms; /* as written; see `offer` */
+	unsigned offer;		 /* mask of enum auth_mechanism; 0: what the users' passwords allow */
+	unsigned threads;	 /* that hash passwords; default: processors, at most 4 */
+	char *state;		 /* directory for what is known of failures; default: STATEDIR/auth, or
+				    beside a spool that is elsewhere */
+	unsigned failures;	 /* of one address before it is refused; default 10 */
+	unsigned login_failures; /* of one login; default 30 */
+	unsigned refuse;	 /* seconds; default 15 min */
+	unsigned forget;	 /* seconds without a failure; default 1 h */
+	unsigned cache_size;	 /* logins; default 10000 */
+	unsigned cache_time;	 /* seconds; default 1 h */
 };
 
 struct conf_queue {
@@ -86,11 +108,6 @@ struct conf_queue {
 	unsigned bounce_size; /* octets; a larger message comes back as its header only; default 50
 				 KiB */
 	char *templates;      /* directory with texts for bounces; NULL: the built-in ones */
-};
-
-struct conf_name_list {
-	char **list;
-	size_t count;
 };
 
 /* certificate "mx.example.org" { chain = "mx.pem" key = "mx.key" }: what we are by TLS. The first
@@ -193,6 +210,7 @@ struct conf {
 	bool log_verbose;
 	struct conf_smtp smtp;
 	struct conf_pop3 pop3;
+	struct conf_sasl auth;
 	struct conf_queue queue;
 	struct conf_resolver resolver;
 	struct conf_remote remote;

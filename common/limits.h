@@ -20,6 +20,7 @@ enum {
 	SESSION_ID_MAX = 24,
 	LOGIN_MAX = 320,
 	PASSWORD_MAX = 1024,
+	AUTH_MESSAGE_MAX = 2048, /* one message of a SASL mechanism, decoded */
 	TICKET_SIZE = 16,
 	REMOTE_TEXT_MAX = 512,	  /* what another server said, sanitised to printable */
 	ENHANCED_CODE_MAX = 12,	  /* "5.999.999" */

@@ -6,6 +6,7 @@
 #ifndef POSTERN_MSG_POP3D_DIRECTORY_H
 #define POSTERN_MSG_POP3D_DIRECTORY_H
 
+#include "common/auth.h"
 #include "common/channel.h"
 #include "common/envelope.h"
 

@@ -2,6 +2,7 @@
  *
  * Every table of messages and records, compiled once.
  */
+#include "common/auth.h"
 #include "common/envelope.h"
 #include "common/msg-supervision.h"
 #include "common/msg-smtpd-directory.h"
@@ -19,6 +20,10 @@
 #include "common/msg-operator-control.h"
 
 #define TABLE "common/envelope.def"
+#include "common/msg-define.h"
+#undef TABLE
+
+#define TABLE "common/auth.def"
 #include "common/msg-define.h"
 #undef TABLE
 

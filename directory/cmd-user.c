@@ -5,10 +5,12 @@
  * Passwords never stand in arguments, where every local user could read them; a
  * ready hash may.
  */
+#include "common/utf8.h"
 #include "directory/cmd-edit.h"
 #include "directory/key.h"
 #include "directory/password-read.h"
 #include "directory/password.h"
+#include "directory/user-record.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -16,28 +18,43 @@
 #include <sysexits.h>
 
 #define SYNOPSIS                                                                                   \
-	"user add ADDRESS [--hash HASH] | passwd ADDRESS [--hash HASH] | remove ADDRESS | "        \
+	"user add ADDRESS [--hash HASH | --no-scram] | passwd ADDRESS [--hash HASH | --no-scram] " \
+	"| "                                                                                       \
+	"remove ADDRESS | "                                                                        \
 	"list [ADDRESS] [--json]"
 
 enum { CMD_POOL_MAX = 16 * 1024 };
 
-static int make_hash(char out[HASH_MAX + 1])
+/* The value of a line of the table. A password that is not ASCII gets no SCRAM keys: a client would
+ * have to send it in exactly this form (RFC 4013), which cannot be relied on. */
+static int make_value(bool scram, struct buf *out)
 {
-	char password[PASSWORD_MAX + 1];
+	char password[PASSWORD_MAX + 1], hash[HASH_MAX + 1];
+	struct scram_keys keys;
 	size_t n;
 	int status = EX_NOINPUT;
 	if (password_read(password, &n)) {
-		status = password_hash(str_from(password, n), out) ? EX_OK : EX_OSERR;
+		struct str p = str_from(password, n);
+		bool ok = password_hash(p, hash) && buf_append_str(out, str_from_cstr(hash));
+		if (ok && scram && utf8_is_ascii(p))
+			ok = password_keys(p, &keys) && buf_append_u8(out, ':') &&
+			     user_record_put_keys(out, &keys);
+		else if (ok && scram)
+			fprintf(stderr, "warning: no SCRAM keys are made for a password that is "
+					"not ASCII\n");
+		status = ok ? EX_OK : EX_OSERR;
 		if (status != EX_OK)
 			fprintf(stderr, "the password cannot be hashed: %s\n",
 			    errno == ERANGE ? "libcrypt takes at most 511 octets"
 					    : strerror(errno));
 	}
 	password_wipe(password, sizeof(password));
+	password_wipe(hash, sizeof(hash));
+	password_wipe(&keys, sizeof(keys));
 	return status;
 }
 
-static int take_hash(const char *given, char out[HASH_MAX + 1])
+static int take_hash(const char *given, struct buf *out)
 {
 	const char *why;
 	struct str hash = str_from_cstr(given);
@@ -51,9 +68,7 @@ static int take_hash(const char *given, char out[HASH_MAX + 1])
 	case HASH_OK:
 		break;
 	}
-	memcpy(out, hash.p, hash.n);
-	out[hash.n] = '\0';
-	return EX_OK;
+	return buf_append_str(out, hash) ? EX_OK : EX_DATAERR;
 }
 
 static int read_address(const char *text, struct pool *pool, struct str *key)
@@ -67,12 +82,12 @@ static int read_address(const char *text, struct pool *pool, struct str *key)
 	return EX_DATAERR;
 }
 
-static int put_line(const struct command_context *ctx, struct edit *e, const char *hash)
+static int put_line(const struct command_context *ctx, struct edit *e, struct str value)
 {
-	struct buf line = BUF_INIT(ADDRESS_MAX + 1 + HASH_MAX);
+	struct buf line = BUF_INIT(ADDRESS_MAX + 1 + USER_VALUE_MAX);
 	int status = EX_DATAERR;
 	if (buf_append_str(&line, e->key) && buf_append_u8(&line, ':') &&
-	    buf_append_str(&line, str_from_cstr(hash))) {
+	    buf_append_str(&line, value)) {
 		e->line = buf_str(&line);
 		status = edit_run(ctx, e);
 	}
@@ -84,18 +99,21 @@ static int put_line(const struct command_context *ctx, struct edit *e, const cha
 static int set(const struct command_context *ctx, enum edit_kind kind, int argc, char **argv)
 {
 	struct edit e = {.table = TABLE_USERS, .kind = kind};
-	char hash[HASH_MAX + 1];
+	struct buf value = BUF_INIT(USER_VALUE_MAX);
 	bool missing;
 	const char *given = take_value(&argc, argv, "--hash", &missing);
+	bool scram = !take_flag(&argc, argv, "--no-scram");
 	if (argc != 2 || missing)
 		return EX_USAGE;
 	struct pool *pool = pool_new(CMD_POOL_MAX);
 	int status = read_address(argv[1], pool, &e.key);
 	if (status == EX_OK)
-		status = given != NULL ? take_hash(given, hash) : make_hash(hash);
+		status = given != NULL ? take_hash(given, &value) : make_value(scram, &value);
 	if (status == EX_OK)
-		status = put_line(ctx, &e, hash);
-	password_wipe(hash, sizeof(hash));
+		status = put_line(ctx, &e, buf_str(&value));
+	if (value.p != NULL)
+		password_wipe(value.p, value.cap);
+	buf_release(&value);
 	pool_free(pool);
 	return status;
 }
@@ -153,8 +171,11 @@ static void print_user(void *arg, const struct table_entry *e)
 		printf("%.*s\n", STR_ARG(e->key));
 		return;
 	}
-	json_t *user = json_pack("{s:s%,s:b,s:s}", "address", e->key.p, e->key.n, "login",
-	    !hash_is_locked(e->value), "method", method_name(e->value));
+	struct user_record record;
+	user_record_parse(e->value, &record);
+	json_t *user = json_pack("{s:s%,s:b,s:s,s:b}", "address", e->key.p, e->key.n, "login",
+	    !hash_is_locked(record.hash), "method", method_name(record.hash), "scram",
+	    record.has_keys);
 	fputs(l->count > 1 ? ",\n  " : "\n  ", stdout);
 	json_dumpf(user, stdout, 0);
 	json_decref(user);

@@ -213,3 +213,14 @@ const char *live_stand_in(const struct live *l)
 {
 	return l->set != NULL && l->set->stand_in[0] != '\0' ? l->set->stand_in : l->stand_in;
 }
+
+bool live_all_have_keys(const struct live *l)
+{
+	return l->set != NULL && l->set->all_have_keys;
+}
+
+uint32_t live_iterations(const struct live *l)
+{
+	return l->set != NULL && l->set->iterations != 0 ? l->set->iterations
+							 : PASSWORD_SCRAM_ITERATIONS;
+}

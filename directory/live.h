@@ -24,6 +24,10 @@ struct lookup live_lookup(struct live *l);
 bool live_is_usable(const struct live *l);
 /* A hash whose check takes as long as that of most users' passwords, for those who are no users. */
 const char *live_stand_in(const struct live *l);
+/* Every user who has a password has SCRAM keys, too. */
+bool live_all_have_keys(const struct live *l);
+/* Of SCRAM, as most users have them. */
+uint32_t live_iterations(const struct live *l);
 /* Looks at the files now instead of within a second (for tests; the timer goes on). */
 void live_look(struct live *l);
 

@@ -5,7 +5,7 @@
  * just read.
  *
  *   domains   key: domain                           value: empty, or DOMAIN_RELAY (records.h)
- *   users     key: address                          value: crypt hash, or "*"
+ *   users     key: address                          value: user-record.h
  *   aliases   key: address, local part or "@domain" value: targets (alias.h)
  *   routes    key: domain, ".domain" or "*"         value: records.h
  *   tls       key: the same, or a nexthop           value: records.h

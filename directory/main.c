@@ -2,20 +2,37 @@
  *
  * directory: who is this address, where does it go, is this password right.
  *
- * Runs as:    postern-dir, in an empty root.
+ * Runs as:    postern-dir, in its state directory as the root, or an empty one.
  * Reads:      the compiled tables (*.db in "tables"), through one descriptor.
- * Writes:     nothing.
+ * Writes:     what it knows of failed logins, in the state directory.
  * Talks to:   smtpd, pop3d and deliver-remote, which it does not trust; queue, pop3d-session.
  * May never:  show a password hash, or a password but for a relay; open a socket, follow a path it
  * was sent.
  */
+#include "common/home.h"
 #include "common/service.h"
+#include "common/mem.h"
 #include "directory/server.h"
 
 #include <fcntl.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static int tables_fd = -1;
+
+/* Logins go on without it. */
+static void open_state(struct service *self, const struct conf *conf)
+{
+	static char *root;
+	int fd = home_open(conf->auth.state, self->user, "state", false);
+	if (fd < 0)
+		return;
+	close(fd);
+	root = xstrdup(conf->auth.state);
+	self->sandbox.root = root;
+	sandbox_allow(&self->sandbox, root, SANDBOX_WRITE);
+	auth_verify_set_store(true);
+}
 
 static void before_jail(struct service *self, const struct conf *conf)
 {
@@ -24,6 +41,7 @@ static void before_jail(struct service *self, const struct conf *conf)
 	if (tables_fd < 0)
 		log_fatal(
 		    EX_NOINPUT, "%s: %m: make the directory, or set \"tables\"", conf->tables);
+	open_state(self, conf);
 }
 
 static void in_jail(const struct conf *conf)
@@ -31,16 +49,24 @@ static void in_jail(const struct conf *conf)
 	server_start(conf, tables_fd);
 }
 
+static void on_stop(void)
+{
+	server_end();
+	loop_exit();
+}
+
 static struct service directory = {
     .name = "directory",
     .user = "postern-dir",
-    .sandbox = {.calls = SANDBOX_FILES_READ | SANDBOX_THREADS,
+    .sandbox = {.calls =
+		    SANDBOX_ACCEPT | SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_THREADS,
 	.files_max = 512,
-	.processes_max = 8},
+	.processes_max = 72},
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = server_peer,
     .on_reload = server_reload,
+    .on_stop = on_stop,
 };
 
 int main(int argc, char **argv)

@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 #define MAP_IMAGE_MAX ((off_t)64 * 1024 * 1024)
-#define MAP_FORMAT    2 /* of keys and values (lookup.h, alias.h, records.h); another is refused */
+#define MAP_FORMAT    3 /* of keys and values (lookup.h, alias.h, records.h); another is refused */
 #define MAP_VALUE_MAX ((size_t)1024 * 1024)
 
 /* What the map says of itself, under a key that no table has, written last. */

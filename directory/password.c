@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/password.h"
 #include "common/mem.h"
+#include "common/scram.h"
 
 #include <crypt.h>
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 #define METHOD "$y$"
@@ -61,4 +63,12 @@ bool password_hash(struct str password, char out[HASH_MAX + 1])
 	if (crypt_gensalt_rn(METHOD, 0, NULL, 0, setting, sizeof(setting)) == NULL)
 		return false;
 	return run_crypt(password, setting, out);
+}
+
+bool password_keys(struct str password, struct scram_keys *out)
+{
+	*out = (struct scram_keys){
+	    .iterations = PASSWORD_SCRAM_ITERATIONS, .salt_size = SCRAM_SALT_SIZE};
+	return can_be_hashed(password) && RAND_bytes(out->salt, SCRAM_SALT_SIZE) == 1 &&
+	       scram_derive(password, out);
 }

@@ -14,6 +14,13 @@
 bool password_check(struct str password, const char *hash);
 /* A hash by the default method (yescrypt) and cost, with a fresh salt; false with errno. */
 bool password_hash(struct str password, char out[HASH_MAX + 1]);
+/* SCRAM keys of a password, with a fresh salt; false without random numbers. */
+struct scram_keys;
+bool password_keys(struct str password, struct scram_keys *out);
+/* RFC 7677 asks for 4096 at least. The server pays nothing for more, who stole its table pays at
+ * every guess, and so does an honest client, at every login: some hundredths of a second on a
+ * computer, two tenths on a telephone. */
+#define PASSWORD_SCRAM_ITERATIONS 100000
 /* Overwrites memory that held a secret. */
 void password_wipe(void *p, size_t n);
 

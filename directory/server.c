@@ -15,8 +15,6 @@
 
 #include <stdlib.h>
 
-enum { PASSWORD_THREADS_MAX = 4 };
-
 static struct live *live;
 static struct peer *peers;
 static uint64_t last_serial;
@@ -75,11 +73,13 @@ static void send_generation(struct peer *p)
 		msg_routes_changed_send(p->channel, &routes, NULL);
 	else if (p->edge == EDGE_remote_directory)
 		msg_hops_changed_send(p->channel, &hops, NULL);
+	answer_auth_send_offer(p);
 }
 
 static void new_generation(void)
 {
 	generation++;
+	auth_verify_on_tables();
 	for (struct peer *p = peers; p != NULL; p = p->next)
 		send_generation(p);
 }
@@ -96,6 +96,7 @@ static void remove_peer(struct peer *gone)
 	while (*at != gone)
 		at = &(*at)->next;
 	*at = gone->next;
+	answer_auth_forget(gone);
 	channel_free(gone->channel);
 	free(gone);
 }
@@ -110,6 +111,9 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 
 static const struct smtpd_directory_server_handlers smtpd_handlers = {
     .rcpt_query = answer_rcpt_query,
+    .auth_begin = answer_auth_begin,
+    .auth_response = answer_auth_response,
+    .auth_abort = answer_auth_abort,
 };
 static const struct queue_directory_server_handlers queue_handlers = {
     .address_query = answer_address_query,
@@ -118,7 +122,9 @@ static const struct remote_directory_server_handlers remote_handlers = {
     .hop_query = answer_hop_query,
 };
 static const struct pop3d_directory_server_handlers pop3d_handlers = {
-    .login_query = answer_login_query,
+    .login_begin = answer_login_begin,
+    .login_response = answer_login_response,
+    .login_abort = answer_login_abort,
 };
 static const struct directory_session_client_handlers session_handlers;
 
@@ -179,8 +185,7 @@ void server_start(const struct conf *conf, int dirfd)
 	take_rules(conf);
 	tables_path = xstrdup(conf->tables);
 	live = live_new(dirfd, on_tables_changed, NULL);
-	answer_login_start(
-	    conf->workers < PASSWORD_THREADS_MAX ? conf->workers : PASSWORD_THREADS_MAX);
+	answer_auth_start(conf);
 }
 
 void server_reload(const struct conf *conf)
@@ -189,6 +194,7 @@ void server_reload(const struct conf *conf)
 		log_message(LOG_WARNING,
 		    "\"tables\" changed, which takes a restart: `postern stop`, `postern start`");
 	take_rules(conf);
+	answer_auth_reload(conf);
 	new_generation();
 }
 
@@ -196,7 +202,7 @@ void server_end(void)
 {
 	while (peers != NULL)
 		remove_peer(peers);
-	answer_login_end();
+	answer_auth_end();
 	answer_rcpt_end();
 	answer_hop_end();
 	live_free(live);

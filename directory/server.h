@@ -27,7 +27,8 @@ struct peer {
 	unsigned instance;
 	uint64_t serial; /* never used twice; what outlives a peer keeps this, no pointer */
 	struct channel *channel;
-	size_t logins; /* being checked for it */
+	size_t exchanges; /* logins under way */
+	size_t logins;	  /* of these, passwords that wait or are being hashed */
 };
 
 /* For answer-*.c. */
@@ -48,12 +49,34 @@ void answer_rcpt_end(void);
 struct msg_hop_query;
 bool answer_hop_query(void *peer, const struct msg_hop_query *m, int *fds);
 void answer_hop_end(void);
-/* answer-login.c */
-struct msg_login_query;
-void answer_login_start(unsigned threads);
+/* answer-auth.c */
+struct msg_auth_begin;
+struct msg_auth_response;
+struct msg_auth_abort;
+struct msg_login_begin;
+struct msg_login_response;
+struct msg_login_abort;
+void answer_auth_start(const struct conf *conf);
+void answer_auth_reload(const struct conf *conf);
+void answer_auth_end(void);
+/* What the peer may offer its clients. */
+void answer_auth_send_offer(struct peer *peer);
+/* The peer is going: nobody waits for its answers. */
+void answer_auth_forget(const struct peer *peer);
+bool answer_auth_begin(void *peer, const struct msg_auth_begin *m, int *fds);
+bool answer_auth_response(void *peer, const struct msg_auth_response *m, int *fds);
+bool answer_auth_abort(void *peer, const struct msg_auth_abort *m, int *fds);
+bool answer_login_begin(void *peer, const struct msg_login_begin *m, int *fds);
+bool answer_login_response(void *peer, const struct msg_login_response *m, int *fds);
+bool answer_login_abort(void *peer, const struct msg_login_abort *m, int *fds);
+/* auth-verify.c */
+struct guesses;
+struct guesses *auth_verify_guesses(void);
+/* Before answer_auth_start: the jail's root is a directory to keep failures in. */
+void auth_verify_set_store(bool there_is_one);
 /* Another bound of the queue from the next start on, for the tests. */
-void answer_login_set_queue(size_t max);
-bool answer_login_query(void *peer, const struct msg_login_query *m, int *fds);
-void answer_login_end(void);
+void auth_verify_set_queue(size_t max);
+/* The tables changed: nothing is remembered. */
+void auth_verify_on_tables(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "directory/table-set.h"
 #include "common/mem.h"
 #include "directory/password.h"
+#include "directory/user-record.h"
 
 #include <stdlib.h>
 
@@ -23,49 +24,81 @@ bool table_files_eq(const struct table_files *a, const struct table_files *b)
 	return true;
 }
 
-/* How many users have hashes of which setting. Those beyond the first few settings are not
- * counted: an operator has one or two. */
-struct census {
+/* How many users have what, of a few kinds. Those beyond the first few kinds are not counted: an
+ * operator has one or two. */
+struct tally {
 	struct {
+		uint64_t kind, users;
 		char hash[HASH_MAX + 1]; /* the first one seen */
-		size_t setting_length;
-		uint64_t users;
+		struct str setting;
 	} rows[SETTINGS_MAX];
 	size_t count;
 };
 
+struct census {
+	struct tally settings, iterations;
+	uint64_t without_keys;
+};
+
+/* Kinds are told apart by number and text. */
+static size_t find_kind(struct tally *t, uint64_t kind, struct str setting)
+{
+	size_t i = 0;
+	while (i < t->count && (t->rows[i].kind != kind || !str_eq(t->rows[i].setting, setting)))
+		i++;
+	return i;
+}
+
+static void count_one(struct tally *t, uint64_t kind, struct str hash, size_t setting_length)
+{
+	size_t i = find_kind(t, kind, str_head(hash, setting_length));
+	if (i == SETTINGS_MAX)
+		return;
+	if (i == t->count) {
+		t->rows[i].kind = kind;
+		if (hash.n > 0)
+			memcpy(t->rows[i].hash, hash.p, hash.n);
+		t->rows[i].setting = str_from(t->rows[i].hash, setting_length);
+		t->count++;
+	}
+	t->rows[i].users++;
+}
+
+static size_t most(const struct tally *t)
+{
+	size_t best = 0;
+	for (size_t i = 1; i < t->count; i++)
+		if (t->rows[i].users > t->rows[best].users)
+			best = i;
+	return best;
+}
+
 static bool count_user(void *ctx, struct str key, struct str value)
 {
 	struct census *c = ctx;
-	struct str setting = hash_setting(value);
+	struct user_record user;
 	(void)key;
-	if (setting.n == 0 || value.n > HASH_MAX)
-		return true;
-	size_t i = 0;
-	while (
-	    i < c->count && !str_eq(str_from(c->rows[i].hash, c->rows[i].setting_length), setting))
-		i++;
-	if (i == SETTINGS_MAX)
-		return true;
-	if (i == c->count) {
-		memcpy(c->rows[i].hash, value.p, value.n);
-		c->rows[i].setting_length = setting.n;
-		c->count++;
-	}
-	c->rows[i].users++;
+	bool sound = user_record_parse(value, &user) == NULL;
+	struct str setting = hash_setting(user.hash);
+	if (setting.n > 0 && user.hash.n <= HASH_MAX)
+		count_one(&c->settings, 0, user.hash, setting.n);
+	if (sound && user.has_keys)
+		count_one(&c->iterations, user.keys.iterations, (struct str){NULL, 0}, 0);
+	else if (!hash_is_locked(user.hash))
+		c->without_keys++;
+	password_wipe(&user, sizeof(user));
 	return true;
 }
 
-static bool choose_stand_in(struct table_set *set)
+/* What those who are no users are taken for. */
+static bool choose_stand_ins(struct table_set *set)
 {
 	struct census *c = xcalloc(1, sizeof(*c));
 	bool ok = map_each(set->maps[TABLE_USERS], count_user, c);
-	size_t best = 0;
-	for (size_t i = 1; i < c->count; i++)
-		if (c->rows[i].users > c->rows[best].users)
-			best = i;
-	if (c->count > 0)
-		memcpy(set->stand_in, c->rows[best].hash, sizeof(set->stand_in));
+	memcpy(set->stand_in, c->settings.rows[most(&c->settings)].hash, sizeof(set->stand_in));
+	set->iterations = (uint32_t)c->iterations.rows[most(&c->iterations)].kind;
+	set->all_have_keys = c->without_keys == 0 && c->iterations.count > 0;
+	password_wipe(c, sizeof(*c));
 	free(c);
 	return ok;
 }
@@ -89,7 +122,7 @@ static bool open_maps(
 	for (size_t i = 1; i < TABLE_COUNT; i++)
 		if (map_get_facts(set->maps[i])->set != number)
 			return fail(fault, TABLE_COUNT, "are not of one set");
-	return choose_stand_in(set) || fail(fault, TABLE_USERS, "is damaged");
+	return choose_stand_ins(set) || fail(fault, TABLE_USERS, "is damaged");
 }
 
 struct table_set *table_set_open(

@@ -11,6 +11,8 @@
 struct table_set {
 	struct map *maps[TABLE_COUNT];
 	char stand_in[HASH_MAX + 1]; /* a hash like most users'; empty: there is none */
+	bool all_have_keys;	     /* SCRAM, whoever has a password */
+	uint32_t iterations;	     /* of most of these; 0: there are none */
 };
 
 /* What stood in the way; `why` is static text that follows the file's name. */

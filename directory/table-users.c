@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
- * users: ADDRESS:HASH, one a line. HASH is what crypt(3) makes, or "*" for a
- * mailbox that nobody logs in to.
+ * users: ADDRESS:HASH or ADDRESS:HASH:KEYS, one a line. HASH is what crypt(3) makes, or "*" for a
+ * mailbox that nobody logs in to; KEYS are those of SCRAM.
  */
 #include "directory/hash-format.h"
 #include "directory/key.h"
 #include "directory/lines.h"
 #include "directory/table.h"
+#include "directory/user-record.h"
 
 /* Where the address ends: the first ":" that is not inside quotes. */
 static size_t find_colon(struct str s)
@@ -40,6 +41,17 @@ static bool read_hash(struct table *t, const struct line *line, struct str hash,
 	return false;
 }
 
+static bool read_secrets(
+    struct table *t, const struct line *line, struct str value, struct faults *f)
+{
+	struct user_record user;
+	const char *why = user_record_parse(value, &user);
+	bool ok = read_hash(t, line, user.hash, f);
+	if (why != NULL)
+		faults_add(f, t->file, line->number, "the SCRAM keys %s", why);
+	return ok && why == NULL;
+}
+
 static void read_user(
     struct table *t, const struct line *line, struct pool *scratch, struct faults *f)
 {
@@ -58,7 +70,7 @@ static void read_user(
 		return;
 	}
 	e.value = str_trim(str_skip(line->text, colon + 1));
-	if (!read_hash(t, line, e.value, f))
+	if (!read_secrets(t, line, e.value, f))
 		return;
 	if (key_address(canonical, t->pool, &e.key))
 		table_add(t, e);

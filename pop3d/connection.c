@@ -94,6 +94,19 @@ static void release(struct connection *c)
 	login_release(&c->login);
 }
 
+/* directory need not keep what nobody goes on with. */
+static void cancel(struct connection *c)
+{
+	const struct msg_login_abort m = {.cancel = {.cookie = c->cookie}};
+	if (c->worker->directory != NULL)
+		msg_login_abort_send(c->worker->directory, &m, NULL);
+}
+
+static bool is_in_exchange(const struct connection *c, enum connection_state state)
+{
+	return state == CONNECTION_CHECKING || c->login.step == LOGIN_CHALLENGED;
+}
+
 static void enter(struct connection *c, enum connection_state state)
 {
 	enum connection_state before = c->state;
@@ -105,6 +118,8 @@ static void enter(struct connection *c, enum connection_state state)
 		event_add(c->readable, NULL);
 	else if (c->readable != NULL)
 		event_del(c->readable);
+	if (state == CONNECTION_CLOSED && is_in_exchange(c, before))
+		cancel(c);
 	if (state == CONNECTION_HANDED || state == CONNECTION_CLOSED)
 		release(c);
 	on_changed(c, before);
@@ -177,38 +192,57 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		flush(c);
 }
 
-static void ask(struct connection *c, struct str password)
+/* False: the question cannot be asked. */
+static bool send_begin(struct connection *c)
 {
 	char client[CLIENT_ADDRESS_MAX];
-	const struct msg_login_query query = {.cookie = c->cookie,
-	    .user = str_from_cstr(c->login.user),
-	    .password = password,
-	    .client = client_format(&c->client, client),
-	    .session = str_from_cstr(c->session)};
-	enter(c, CONNECTION_CHECKING);
-	if (c->worker->directory != NULL &&
-	    msg_login_query_send(c->worker->directory, &query, NULL))
-		c->wake = loop_now_ms() + CONNECTION_CHECK_MS;
-	else
-		c->wake = loop_now_ms();
+	struct msg_login_begin m = {.start = {.cookie = c->cookie,
+					.session = str_from_cstr(c->session),
+					.client = client_format(&c->client, client),
+					.mechanism = (uint8_t)c->login.mechanism,
+					.has_initial = c->login.has_initial,
+					.initial = buf_str(&c->login.message)}};
+	auth_start_bind(&m.start, c->login.tls);
+	return msg_login_begin_send(c->worker->directory, &m, NULL);
 }
+
+static bool send_response(struct connection *c)
+{
+	const struct msg_login_response m = {
+	    .message = {.cookie = c->cookie, .octets = buf_str(&c->login.message)}};
+	return msg_login_response_send(c->worker->directory, &m, NULL);
+}
+
+static void ask(struct connection *c, enum login_next what)
+{
+	bool asked = c->worker->directory != NULL &&
+		     (what == LOGIN_BEGIN ? send_begin(c) : send_response(c));
+	login_wipe(&c->login);
+	enter(c, CONNECTION_CHECKING);
+	c->wake = loop_now_ms() + (asked ? CONNECTION_CHECK_MS : 0);
+}
+
+static void let_in(struct connection *c);
 
 /* Works through what was read, as far as the dialogue goes by itself. */
 static void work(struct connection *c)
 {
-	struct str password = {NULL, 0};
-	enum login_next next = login_input(&c->login, &c->in, &c->out, &password);
-	if (next == LOGIN_CHECK)
-		ask(c, password);
+	enum login_next next = login_input(&c->login, &c->in, &c->out);
+	while (next == LOGIN_CANCEL) {
+		cancel(c);
+		next = login_input(&c->login, &c->in, &c->out);
+	}
+	if (next == LOGIN_BEGIN || next == LOGIN_RESPOND)
+		ask(c, next);
+	else if (next == LOGIN_LET_IN)
+		let_in(c);
 	else if (next == LOGIN_STLS)
 		enter(c, CONNECTION_TLS);
 	else if (next == LOGIN_CLOSE)
 		enter(c, CONNECTION_CLOSING);
 	else if (next == LOGIN_DROP)
 		enter(c, CONNECTION_CLOSED);
-	if (password.n > 0 && c->in.p != NULL)
-		explicit_bzero((char *)(uintptr_t)password.p, password.n);
-	if (c->state == CONNECTION_CLOSED)
+	if (c->state == CONNECTION_CLOSED || c->state == CONNECTION_HANDED)
 		return;
 	if (buf_len(&c->in) == 0)
 		buf_release(&c->in);
@@ -226,7 +260,7 @@ static void look_ahead(struct connection *c)
 
 static void enter_tls(struct connection *c)
 {
-	login_on_tls(&c->login, c->facts);
+	login_on_tls(&c->login, c->facts, auth_mechanisms_here(c->mechanisms, c->facts));
 	log_tls(c);
 	c->wake = 0;
 	enter(c, CONNECTION_READING);
@@ -336,7 +370,9 @@ static void expect_tls(struct connection *c, const struct conf_listener *listene
 
 void connection_start(struct connection *c, const struct connection_settings *s)
 {
-	login_init(&c->login, s->passwords, s->failures_max);
+	login_init(
+	    &c->login, s->passwords, auth_mechanisms_here(s->mechanisms, NULL), s->failures_max);
+	c->mechanisms = s->mechanisms;
 	c->deadline = s->now + s->timeout_ms;
 	c->readable = loop_watch(c->fd, EV_READ, on_readable, c);
 	if (s->listener != NULL)
@@ -370,10 +406,14 @@ void connection_refuse(struct connection *c, const char *code, const char *text)
 	enter(c, CONNECTION_CLOSED);
 }
 
-/* The reply to a PASS that was not right, or could not be checked. */
-static void answer(struct connection *c, enum login_verdict verdict)
+/* What directory said of the login, when it is the client's turn to hear it. */
+static void answer(struct connection *c, enum login_verdict verdict, struct str last)
 {
-	enum login_next next = login_answer(&c->login, verdict, &c->out);
+	enum login_next next = login_answer(&c->login, verdict, last, &c->out);
+	if (next == LOGIN_LET_IN) {
+		let_in(c);
+		return;
+	}
 	enter(c, next == LOGIN_CLOSE ? CONNECTION_CLOSING : CONNECTION_READING);
 	if (c->state == CONNECTION_READING)
 		work(c);
@@ -417,6 +457,11 @@ bool connection_on_pipe(struct connection *c, int pipe)
 	return true;
 }
 
+static void give_up(struct connection *c)
+{
+	answer(c, LOGIN_TEMPORARY, (struct str){NULL, 0});
+}
+
 static void hand_over(struct connection *c)
 {
 	char client[CLIENT_ADDRESS_MAX];
@@ -440,23 +485,46 @@ static void hand_over(struct connection *c)
 	enter(c, CONNECTION_HANDED);
 }
 
-void connection_on_answer(struct connection *c, const struct msg_login_answer *m)
+static void let_in(struct connection *c)
+{
+	enter(c, CONNECTION_HANDING);
+	c->wake = loop_now_ms() + CONNECTION_HAND_MS;
+	hand_over(c);
+}
+
+void connection_on_challenge(struct connection *c, struct str message)
 {
 	if (c->state != CONNECTION_CHECKING)
 		return;
-	if (m->verdict == LOGIN_OK && m->ticket.n == TICKET_SIZE) {
-		memcpy(c->ticket, m->ticket.p, TICKET_SIZE);
-		enter(c, CONNECTION_HANDING);
-		c->wake = loop_now_ms() + CONNECTION_HAND_MS;
-		hand_over(c);
-	} else if (m->verdict == LOGIN_BAD) {
-		log_failure(c, STR("login failed: wrong user name or password"));
-		enter(c, CONNECTION_WRONG);
-		c->wake = loop_now_ms() + CONNECTION_WRONG_MS;
-	} else {
-		log_failure(c, STR("login failed: the password could not be checked"));
-		answer(c, LOGIN_TEMPORARY);
+	login_challenge(&c->login, message, &c->out);
+	enter(c, CONNECTION_READING);
+	work(c);
+}
+
+static const char *const failures[] = {
+    [LOGIN_BAD] = "login failed: wrong user name or password",
+    [LOGIN_TEMPORARY] = "login failed: the password could not be checked",
+    [LOGIN_LIMITED] = "login refused: too many failures",
+};
+
+void connection_on_outcome(struct connection *c, const struct auth_result *r)
+{
+	if (c->state != CONNECTION_CHECKING)
+		return;
+	if (r->verdict == LOGIN_OK && r->ticket.n == TICKET_SIZE) {
+		memcpy(c->ticket, r->ticket.p, TICKET_SIZE);
+		answer(c, LOGIN_OK, r->last);
+		return;
 	}
+	bool wrong = r->verdict == LOGIN_BAD || r->verdict == LOGIN_LIMITED;
+	c->verdict = wrong ? (enum login_verdict)r->verdict : LOGIN_TEMPORARY;
+	log_failure(c, str_from_cstr(failures[c->verdict]));
+	if (!wrong) {
+		give_up(c);
+		return;
+	}
+	enter(c, CONNECTION_WRONG);
+	c->wake = loop_now_ms() + r->delay;
 }
 
 void connection_on_directory_lost(struct connection *c)
@@ -464,7 +532,7 @@ void connection_on_directory_lost(struct connection *c)
 	if (c->state != CONNECTION_CHECKING)
 		return;
 	log_failure(c, STR("login failed: directory does not answer"));
-	answer(c, LOGIN_TEMPORARY);
+	give_up(c);
 }
 
 void connection_on_session_channel(struct connection *c)
@@ -485,10 +553,11 @@ void connection_on_ended(struct connection *c)
 static void on_wake(struct connection *c)
 {
 	c->wake = 0;
-	if (c->state == CONNECTION_CHECKING)
+	if (c->state == CONNECTION_CHECKING) {
+		cancel(c);
 		connection_on_directory_lost(c);
-	else if (c->state == CONNECTION_WRONG)
-		answer(c, LOGIN_BAD);
+	} else if (c->state == CONNECTION_WRONG)
+		answer(c, c->verdict, (struct str){NULL, 0});
 	else if (c->state == CONNECTION_HANDING)
 		connection_refuse(
 		    c, "[SYS/TEMP]", "mailboxes cannot be opened now, try again later");

@@ -20,7 +20,6 @@
 
 enum {
 	CONNECTION_INPUT_MAX = 8192, /* what msg session_open can carry */
-	CONNECTION_WRONG_MS = 2000,  /* how long a wrong password waits for its answer */
 	CONNECTION_CHECK_MS = 30000, /* how long directory may take */
 	CONNECTION_HAND_MS = 5000,   /* how long pop3d-session may be away */
 	CONNECTION_LAST_MS = 30000,  /* how long a client may take for its last replies */
@@ -29,7 +28,7 @@ enum {
 enum connection_state {
 	CONNECTION_READING = 1,
 	CONNECTION_CHECKING = 2, /* directory is asked */
-	CONNECTION_WRONG = 4,	 /* the answer to a wrong password is held back */
+	CONNECTION_WRONG = 4,	 /* the answer to a failed login is held back */
 	CONNECTION_HANDING = 8,	 /* waits for a channel to pop3d-session */
 	CONNECTION_HANDED = 16,	 /* the session has it */
 	CONNECTION_CLOSING = 32, /* the last reply is on its way */
@@ -62,11 +61,13 @@ struct connection {
 	struct tls_stream *tls;	     /* NULL: in clear */
 	struct tls_facts *facts;     /* of `tls`, on the heap */
 	bool implicit;		     /* TLS from the first octet */
+	unsigned mechanisms;	     /* that directory lets us offer */
 	bool opened;		     /* in CONNECTION_HANDING: pop3d-session is asked for a pipe */
 	struct tls_pump *pump;
-	const char *hostname; /* for the greeting behind implicit TLS; on the heap */
-	uint64_t deadline;    /* of the login as a whole */
-	uint64_t wake;	      /* of the state; 0: none */
+	const char *hostname;	    /* for the greeting behind implicit TLS; on the heap */
+	uint64_t deadline;	    /* of the login as a whole */
+	uint64_t wake;		    /* of the state; 0: none */
+	enum login_verdict verdict; /* CONNECTION_WRONG */
 	char ticket[TICKET_SIZE];
 	char session[SESSION_ID_MAX];
 };
@@ -78,6 +79,7 @@ struct connection_settings {
 	const char *hostname;
 	const struct conf_listener *listener;
 	bool passwords;
+	unsigned mechanisms; /* mask of what directory lets us offer */
 	unsigned failures_max;
 	uint64_t now;
 	uint64_t timeout_ms;
@@ -93,7 +95,8 @@ void connection_free(struct connection *c);
 void connection_tick(struct connection *c, uint64_t now);
 /* A last word, and it is closed. */
 void connection_refuse(struct connection *c, const char *code, const char *text);
-void connection_on_answer(struct connection *c, const struct msg_login_answer *m);
+void connection_on_challenge(struct connection *c, struct str message);
+void connection_on_outcome(struct connection *c, const struct auth_result *result);
 /* The channel to directory is gone, with the question. */
 void connection_on_directory_lost(struct connection *c);
 /* There is a channel to pop3d-session (again). */

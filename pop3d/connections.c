@@ -178,6 +178,7 @@ void connections_accept(int fd, const union client *client, const struct conf_li
 	    &(struct connection_settings){.hostname = conf->hostname,
 		.listener = listener,
 		.passwords = conf->pop3.plaintext_login || client_is_loopback(client),
+		.mechanisms = worker->mechanisms,
 		.failures_max = conf->pop3.login_failures_max,
 		.now = loop_now_ms(),
 		.timeout_ms = conf->pop3.login_timeout * (uint64_t)1000});

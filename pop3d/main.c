@@ -107,13 +107,32 @@ static void close_listeners(void)
 	}
 }
 
-static bool on_login_answer(void *ctx, const struct msg_login_answer *m, int *fds)
+static bool on_challenge(void *ctx, const struct msg_login_challenge *m, int *fds)
 {
-	struct connection *c = connections_find(m->cookie);
+	struct connection *c = connections_find(m->message.cookie);
 	(void)ctx;
 	(void)fds;
 	if (c != NULL)
-		connection_on_answer(c, m);
+		connection_on_challenge(c, m->message.octets);
+	return true;
+}
+
+static bool on_outcome(void *ctx, const struct msg_login_outcome *m, int *fds)
+{
+	struct connection *c = connections_find(m->result.cookie);
+	(void)ctx;
+	(void)fds;
+	if (c != NULL)
+		connection_on_outcome(c, &m->result);
+	return true;
+}
+
+/* For connections from now on. */
+static bool on_offer(void *ctx, const struct msg_login_offer *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	worker.mechanisms = m->mechanisms;
 	return true;
 }
 
@@ -137,7 +156,7 @@ static bool on_session_ended(void *ctx, const struct msg_session_ended *m, int *
 }
 
 static const struct pop3d_directory_client_handlers directory_handlers = {
-    .login_answer = on_login_answer};
+    .login_challenge = on_challenge, .login_outcome = on_outcome, .login_offer = on_offer};
 static const struct pop3d_session_client_handlers session_handlers = {
     .session_pipe = on_session_pipe, .session_ended = on_session_ended};
 

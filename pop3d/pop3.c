@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "pop3d/pop3.h"
+#include "common/auth.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +84,11 @@ static bool parse_text(struct str rest, struct pop3_command *out)
 	return rest.n > 0 && memchr(rest.p, '\0', rest.n) == NULL;
 }
 
+static bool parse_optional(struct str rest, struct pop3_command *out)
+{
+	return rest.n == 0 || parse_text(rest, out);
+}
+
 static bool parse_message(struct str rest, struct pop3_command *out)
 {
 	out->has_message = true;
@@ -103,6 +109,7 @@ static bool parse_message_lines(struct str rest, struct pop3_command *out)
 static bool (*const argument_parsers[])(struct str, struct pop3_command *) = {
     [POP3_ARG_NONE] = parse_none,
     [POP3_ARG_TEXT] = parse_text,
+    [POP3_ARG_OPTIONAL] = parse_optional,
     [POP3_ARG_MESSAGE] = parse_message,
     [POP3_ARG_MESSAGE_OPTIONAL] = parse_message_optional,
     [POP3_ARG_MESSAGE_LINES] = parse_message_lines,
@@ -160,12 +167,18 @@ void pop3_refuse(struct buf *out, enum pop3_fault fault)
 	pop3_err(out, NULL, refusals[fault]);
 }
 
-void pop3_capabilities(struct buf *out, enum pop3_state state, unsigned conditions)
+void pop3_capabilities(
+    struct buf *out, enum pop3_state state, unsigned conditions, unsigned mechanisms)
 {
+	char names[AUTH_NAMES_SIZE];
+	auth_mechanisms_list(mechanisms, names);
+	if ((conditions & POP3_IF_PASSWORDS) && mechanisms != 0)
+		conditions |= POP3_IF_MECHANISMS;
 	pop3_ok(out, "capabilities follow");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		if ((capabilities[i].states & state) &&
 		    (capabilities[i].condition & ~conditions) == 0)
-			buf_printf(out, "%s\r\n", capabilities[i].text);
+			buf_printf(out, "%s%s\r\n", capabilities[i].text,
+			    (capabilities[i].condition & POP3_IF_MECHANISMS) ? names : "");
 	buf_printf(out, ".\r\n");
 }

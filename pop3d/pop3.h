@@ -12,7 +12,8 @@ enum pop3_state { POP3_AUTHORIZATION = 1, POP3_TRANSACTION = 2 };
 
 enum pop3_argument {
 	POP3_ARG_NONE,
-	POP3_ARG_TEXT, /* the rest of the line as it is, blanks included; not empty */
+	POP3_ARG_TEXT,	   /* the rest of the line as it is, blanks included; not empty */
+	POP3_ARG_OPTIONAL, /* the same, or nothing */
 	POP3_ARG_MESSAGE,
 	POP3_ARG_MESSAGE_OPTIONAL,
 	POP3_ARG_MESSAGE_LINES,
@@ -45,8 +46,9 @@ enum pop3_fault {
 	POP3_FAULTS,
 };
 
-/* Octets of a command line with its line ending. RFC 2449 §4 has 255; passwords may be longer. */
-#define POP3_LINE_MAX 1100
+/* Octets of a command line with its line ending. RFC 2449 §4 has 255; passwords may be longer, and
+ * the responses of AUTH. */
+#define POP3_LINE_MAX 2800
 
 enum pop3_line { POP3_LINE, POP3_LINE_INCOMPLETE, POP3_LINE_TOO_LONG };
 
@@ -63,10 +65,12 @@ void pop3_refuse(struct buf *out, enum pop3_fault fault);
 /* What a connection has besides what all have; a mask. */
 enum pop3_condition {
 	POP3_ALWAYS = 0,
-	POP3_IF_PASSWORDS = 1, /* USER and PASS may be used */
-	POP3_IF_STLS = 2,      /* TLS may be begun (RFC 2595 §4) */
+	POP3_IF_PASSWORDS = 1,	/* USER and PASS may be used, and AUTH */
+	POP3_IF_STLS = 2,	/* TLS may be begun (RFC 2595 §4) */
+	POP3_IF_MECHANISMS = 4, /* there are some for AUTH; set by pop3_capabilities */
 };
-/* The reply to CAPA. */
-void pop3_capabilities(struct buf *out, enum pop3_state state, unsigned conditions);
+/* The reply to CAPA; `mechanisms`: those of AUTH, told where passwords may be used. */
+void pop3_capabilities(
+    struct buf *out, enum pop3_state state, unsigned conditions, unsigned mechanisms);
 
 #endif

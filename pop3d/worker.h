@@ -11,6 +11,7 @@
 struct worker {
 	struct channel *directory;   /* NULL while it is restarted */
 	struct channel *session;     /* likewise */
+	unsigned mechanisms;	     /* that directory lets us offer */
 	struct admission *admission; /* NULL: nobody counts */
 };
 

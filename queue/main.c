@@ -9,13 +9,13 @@
  *             where bounces go, and whether routes have changed), operators' commands
  * May never:  reach the network, or any file outside the spool
  */
+#include "common/home.h"
 #include "common/service.h"
 #include "queue/bounce.h"
 #include "queue/intake.h"
 #include "queue/operator.h"
 #include "queue/reroute.h"
 #include "queue/sweeper.h"
-#include "queue/home.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -188,7 +188,7 @@ static void before_jail(struct service *self, const struct conf *conf)
 		log_message(LOG_ERR, "the built-in texts stand in for templates with faults; "
 				     "\"postern check\" lists them");
 	q.spool_path = str_dup(str_from_cstr(conf->spool));
-	q.spool_dir = home_open(conf->spool, self->user);
+	q.spool_dir = home_open(conf->spool, self->user, "spool", true);
 	sandbox_allow(&self->sandbox, conf->spool, SANDBOX_WRITE);
 }
 

@@ -6,6 +6,7 @@
 #include "smtpd/directory-client.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "smtpd/auth-client.h"
 #include "smtpd/rcpt-cache.h"
 #include "common/slots.h"
 
@@ -113,6 +114,9 @@ static bool on_generation(void *ctx, const struct msg_directory_generation *m, i
 static const struct smtpd_directory_client_handlers handlers = {
     .rcpt_answer = on_rcpt_answer,
     .directory_generation = on_generation,
+    .auth_challenge = auth_client_on_challenge,
+    .auth_outcome = auth_client_on_outcome,
+    .auth_offer = auth_client_on_offer,
 };
 
 /* Another directory may number its generations anew. */
@@ -123,6 +127,7 @@ static void on_closed(void *ctx, struct channel *ch, const char *why)
 	rcpt_cache_clear(cache);
 	channel_free(ch);
 	channel = NULL;
+	auth_client_use(NULL);
 }
 
 void directory_client_connect(int fd)
@@ -131,6 +136,7 @@ void directory_client_connect(int fd)
 	channel_free(channel);
 	rcpt_cache_clear(cache);
 	channel = channel_new(fd, &smtpd_directory_client, &handlers, NULL, on_closed);
+	auth_client_use(channel);
 	TAILQ_FOREACH(q, &queries, link)
 	send_query(q);
 }

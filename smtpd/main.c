@@ -12,6 +12,7 @@
 #include "common/loop.h"
 #include "common/service.h"
 #include "common/tls-keys.h"
+#include "smtpd/auth-client.h"
 #include "smtpd/crowd.h"
 #include "smtpd/listener.h"
 
@@ -46,6 +47,7 @@ static void on_tick(void *ctx)
 	(void)ctx;
 	uint64_t now_ms = loop_now_ms();
 	directory_client_tick(now_ms);
+	auth_client_tick(now_ms);
 	queue_client_tick(now_ms);
 	session_tick(now_ms);
 	loop_timer_start(ticker, TICK_MS);

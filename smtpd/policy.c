@@ -17,6 +17,7 @@ static struct smtp_policy smtp_policy_of(const struct conf *conf)
 	    .messages_per_session = c->messages_per_session,
 	    .header_max = c->header_max,
 	    .hops_max = c->hops_max,
+	    .login_failures_max = c->login_failures_max,
 	    .bare_newline_refuse = c->bare_newline_refuse,
 	};
 }
@@ -33,6 +34,7 @@ struct policy *policy_new(const struct conf *conf)
 	p->data_timeout_ms = c->data_timeout * MS;
 	p->session_timeout_ms = c->session_timeout * MS;
 	p->data_rate_min = c->data_rate_min;
+	p->plaintext_login = c->plaintext_login;
 	p->references = 1;
 	p->hostname = xstrdup(conf->hostname == NULL ? "localhost" : conf->hostname);
 	p->postmaster = conf->postmaster == NULL ? NULL : xstrdup(conf->postmaster);

@@ -17,6 +17,7 @@ struct policy {
 	unsigned data_timeout_ms;
 	unsigned session_timeout_ms;
 	unsigned data_rate_min; /* octets per second */
+	bool plaintext_login;
 	unsigned references;
 	char *hostname;
 	char *postmaster;

@@ -45,9 +45,40 @@ static void submit(void *ctx)
 	queue_client_submit(&s->submission, &s->smtp.txn);
 }
 
+static unsigned mechanisms(void *ctx)
+{
+	(void)ctx;
+	return auth_client_mechanisms();
+}
+
+static void auth_begin(void *ctx, unsigned mechanism, const struct str *initial)
+{
+	struct session *s = ctx;
+	struct auth_start start = {.session = s->smtp.id,
+	    .client = s->smtp.client,
+	    .mechanism = (uint8_t)mechanism,
+	    .has_initial = initial != NULL,
+	    .initial = initial == NULL ? (struct str){NULL, 0} : *initial};
+	auth_start_bind(&start, s->smtp.tls);
+	auth_client_begin(&s->auth, &start);
+}
+
+static void auth_respond(void *ctx, struct str message)
+{
+	struct session *s = ctx;
+	auth_client_respond(&s->auth, message);
+}
+
+static void auth_abort(void *ctx)
+{
+	struct session *s = ctx;
+	auth_client_forget(&s->auth);
+}
+
 static void abandon(void *ctx)
 {
 	struct session *s = ctx;
+	auth_client_forget(&s->auth);
 	directory_client_forget(&s->query);
 	queue_client_abandon(&s->submission);
 }
@@ -63,6 +94,10 @@ const struct smtp_ops session_effects = {
     .large_open = large_open,
     .large_write = large_write,
     .submit = submit,
+    .mechanisms = mechanisms,
+    .auth_begin = auth_begin,
+    .auth_respond = auth_respond,
+    .auth_abort = auth_abort,
     .abandon = abandon,
     .on_refusal = on_refusal,
     .now_ms = loop_now_ms,
@@ -93,8 +128,27 @@ static void on_not_stored(struct submission *submission, const struct reply *rep
 	session_io_go_on(s);
 }
 
+static void on_challenge(struct auth_query *query, struct str message)
+{
+	struct session *s = SESSION_OF(query, auth);
+	smtp_server_on_auth_challenge(&s->smtp, message);
+	session_io_go_on(s);
+}
+
+static void on_auth_result(
+    struct auth_query *query, enum login_verdict verdict, struct str login, struct str last)
+{
+	struct session *s = SESSION_OF(query, auth);
+	smtp_server_on_auth_result(&s->smtp, verdict, login, last);
+	session_io_go_on(s);
+}
+
 void session_effects_setup(void)
 {
+	static const struct auth_client_events auth_events = {
+	    .on_challenge = on_challenge,
+	    .on_result = on_auth_result,
+	};
 	static const struct queue_client_events events = {
 	    .on_large_file = on_large_file,
 	    .on_stored = on_stored,
@@ -102,4 +156,5 @@ void session_effects_setup(void)
 	};
 	directory_client_init(on_rcpt_answer);
 	queue_client_init(&events);
+	auth_client_init(&auth_events);
 }

@@ -165,6 +165,11 @@ void session_log_stored(const struct session *s, struct str queue_id)
 	log_begin(&ev, LOG_INFO, queue_id);
 	log_str(&ev, "client", buf_str(b));
 	log_str(&ev, "session", s->smtp.id);
+	if (s->smtp.login != NULL) {
+		log_str(&ev, "sasl_method",
+		    str_from_cstr(auth_mechanism_name(s->smtp.auth.mechanism)));
+		log_str(&ev, "sasl_username", str_from_cstr(s->smtp.login));
+	}
 	log_end(&ev);
 }
 

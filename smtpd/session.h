@@ -10,6 +10,7 @@
 
 #include "common/admission.h"
 #include "common/tls-stream.h"
+#include "smtpd/auth-client.h"
 #include "smtpd/deadline.h"
 #include "smtpd/directory-client.h"
 #include "smtpd/policy.h"
@@ -76,6 +77,7 @@ struct session {
 	uint64_t content_ms; /* when the first did; 0: none */
 	uint64_t lingered;   /* octets */
 	struct directory_query query;
+	struct auth_query auth;
 	struct submission submission;
 	TAILQ_ENTRY(session) all;
 	TAILQ_ENTRY(session) turn;

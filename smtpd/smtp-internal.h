@@ -29,11 +29,17 @@ void smtp_chunk_done(struct smtp_server *s);
 /* verb-rcpt.c */
 enum smtp_status smtp_rcpt_decide(struct smtp_server *s, const struct smtp_rcpt_answer *answer);
 
+/* verb-auth.c */
+/* What may be offered here and now; 0: no AUTH. */
+unsigned smtp_auth_mechanisms(const struct smtp_server *s);
+void smtp_auth_take_line(struct smtp_server *s, struct str line);
+void smtp_auth_give_up(struct smtp_server *s, enum smtp_status status);
+
 /* received.c: the trace field in front of the content. False past the buffer's ceiling. */
 bool smtp_put_received(const struct smtp_server *s, struct buf *out, uint64_t wall_ms);
 
 /* The handlers of verb.c's rows. */
-verb_fn verb_ehlo, verb_helo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset, verb_noop,
-    verb_vrfy, verb_help, verb_quit, verb_starttls;
+verb_fn verb_auth, verb_ehlo, verb_helo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset,
+    verb_noop, verb_vrfy, verb_help, verb_quit, verb_starttls;
 
 #endif

@@ -24,13 +24,20 @@ void smtp_server_init(struct smtp_server *s, const struct smtp_policy *policy,
 	    .phase = PHASE_COMMAND};
 }
 
+static void close_session(struct smtp_server *s)
+{
+	if (s->phase == PHASE_AUTH && !s->auth.last)
+		s->ops->auth_abort(s->ctx);
+	smtp_transaction_over(s);
+	s->phase = PHASE_CLOSED;
+}
+
 void smtp_server_free(struct smtp_server *s)
 {
-	smtp_transaction_over(s);
+	close_session(s);
 	free(s->helo);
 	free(s->login);
 	s->helo = s->login = NULL;
-	s->phase = PHASE_CLOSED;
 }
 
 void smtp_server_greet(struct smtp_server *s)
@@ -91,12 +98,6 @@ void smtp_transaction_over(struct smtp_server *s)
 	transaction_reset(&s->txn);
 	if (s->state != SMTP_CONNECTED)
 		smtp_set_state(s, SMTP_READY);
-}
-
-static void close_session(struct smtp_server *s)
-{
-	smtp_transaction_over(s);
-	s->phase = PHASE_CLOSED;
 }
 
 void smtp_server_end(struct smtp_server *s, enum smtp_status status)
@@ -161,6 +162,8 @@ static void draw_conclusions(struct smtp_server *s, const struct reply *reply)
 		smtp_server_end(s, STATUS_TOO_MANY_ERRORS);
 	else if (s->refused_rcpts >= REFUSED_RCPTS_MAX)
 		smtp_server_end(s, STATUS_TOO_MANY_REFUSED);
+	else if (s->auth.failures >= s->policy->login_failures_max)
+		smtp_server_end(s, STATUS_TOO_MANY_LOGINS);
 	else if (is_too_fast(s, reply->code))
 		smtp_server_end(s, STATUS_TOO_FAST);
 }
@@ -219,18 +222,25 @@ static void run_line(struct smtp_server *s, struct str line)
 	smtp_conclude(s, run(s, str_trim(str_skip(line, name))));
 }
 
-/* `line` ends before its LF (RFC 5321 §2.3.8). */
+/* Takes the CR off a line that ends before its LF (RFC 5321 §2.3.8); STATUS_NONE, or what is wrong
+ * with it. */
+static enum smtp_status take_cr(const struct smtp_server *s, struct str *line)
+{
+	if (line->n > 0 && line->p[line->n - 1] == '\r')
+		line->n--;
+	else if (!repairs(s))
+		return STATUS_BARE_LF;
+	if (str_find(*line, '\r') == line->n)
+		return STATUS_NONE;
+	return repairs(s) ? STATUS_UNRECOGNIZED : STATUS_BARE_CR;
+}
+
 static void take_line(struct smtp_server *s, struct str line)
 {
 	s->verb = NULL;
-	if (line.n > 0 && line.p[line.n - 1] == '\r')
-		line.n--;
-	else if (!repairs(s)) {
-		smtp_conclude(s, STATUS_BARE_LF);
-		return;
-	}
-	if (str_find(line, '\r') < line.n) {
-		smtp_conclude(s, repairs(s) ? STATUS_UNRECOGNIZED : STATUS_BARE_CR);
+	enum smtp_status status = take_cr(s, &line);
+	if (status != STATUS_NONE) {
+		smtp_conclude(s, status);
 		return;
 	}
 	/* Trailing blanks are tolerated: RFC 5321 §4.1.1. */
@@ -245,9 +255,18 @@ static bool is_foreign(char first)
 	return first != '\r' && first != '\n' && first != '\t' && !ascii_is_print(first);
 }
 
+/* The rest of a line that is too long. */
+static void discard_line(struct smtp_server *s)
+{
+	s->phase = PHASE_OVERLONG;
+	s->left = COMMAND_DISCARD_MAX;
+}
+
 static size_t feed_command(struct smtp_server *s, struct str in)
 {
-	struct str line = str_head(in, COMMAND_LINE_MAX);
+	bool auth = str_has_caseprefix(in, STR("AUTH "));
+	size_t max = auth ? AUTH_LINE_MAX : COMMAND_LINE_MAX;
+	struct str line = str_head(in, max);
 	size_t n = str_find(line, '\n');
 	if (is_foreign(in.p[0])) {
 		s->verb = NULL;
@@ -259,12 +278,36 @@ static size_t feed_command(struct smtp_server *s, struct str in)
 		take_line(s, str_head(line, n));
 		return n + 1;
 	}
-	if (in.n < COMMAND_LINE_MAX)
+	if (in.n < max)
 		return 0;
 	s->verb = NULL;
-	s->phase = PHASE_OVERLONG;
-	s->left = COMMAND_DISCARD_MAX;
-	smtp_conclude(s, STATUS_LINE_TOO_LONG);
+	discard_line(s);
+	smtp_conclude(s, auth ? STATUS_AUTH_TOO_LONG : STATUS_LINE_TOO_LONG);
+	return line.n;
+}
+
+static void take_response(struct smtp_server *s, struct str line)
+{
+	enum smtp_status status = take_cr(s, &line);
+	if (status == STATUS_NONE)
+		smtp_auth_take_line(s, line);
+	else
+		smtp_auth_give_up(s, status);
+}
+
+static size_t feed_auth(struct smtp_server *s, struct str in)
+{
+	struct str line = str_head(in, AUTH_LINE_MAX);
+	size_t n = str_find(line, '\n');
+	if (n < line.n) {
+		take_response(s, str_head(line, n));
+		return n + 1;
+	}
+	if (in.n < AUTH_LINE_MAX)
+		return 0;
+	smtp_auth_give_up(s, STATUS_AUTH_TOO_LONG);
+	if (s->phase != PHASE_CLOSED)
+		discard_line(s);
 	return line.n;
 }
 
@@ -297,6 +340,7 @@ static size_t feed_closed(struct smtp_server *s, struct str in)
 
 static size_t (*const feeders[])(struct smtp_server *s, struct str in) = {
     [PHASE_COMMAND] = feed_command,
+    [PHASE_AUTH] = feed_auth,
     [PHASE_OVERLONG] = feed_overlong,
     [PHASE_DATA] = smtp_feed_data,
     [PHASE_CHUNK] = smtp_feed_chunk,

@@ -14,6 +14,7 @@
 #define POSTERN_SMTPD_SMTP_SERVER_H
 
 #include "common/answers.h"
+#include "common/auth.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/tls-facts.h"
 #include "smtpd/transaction.h"
@@ -23,6 +24,8 @@ enum {
 	/* RFC 5321 §4.5.3.1.4 has 512; MAIL and RCPT with every extension's parameters need more.
 	 */
 	COMMAND_LINE_MAX = 2048,
+	/* RFC 4954 §4: AUTH with its initial response, and the other responses. */
+	AUTH_LINE_MAX = 12288,
 	/* Of a line without end this much is thrown away, then the session ends. */
 	COMMAND_DISCARD_MAX = 64 * 1024,
 	/* Refused content is read to its end up to this much past the limit on messages. */
@@ -44,6 +47,7 @@ struct smtp_policy {
 	unsigned messages_per_session;
 	unsigned header_max;
 	unsigned hops_max;
+	unsigned login_failures_max;
 	bool bare_newline_refuse;
 };
 
@@ -75,6 +79,13 @@ struct smtp_ops {
 	/* The complete message is s->txn; it stays as it is until smtp_server_on_stored or
 	 * _refused. */
 	void (*submit)(void *ctx);
+	/* Mask of enum auth_mechanism that directory lets us offer. */
+	unsigned (*mechanisms)(void *ctx);
+	/* Each is followed by smtp_server_on_auth_challenge or _result. `initial` NULL: none. */
+	void (*auth_begin)(void *ctx, unsigned mechanism, const struct str *initial);
+	void (*auth_respond)(void *ctx, struct str message);
+	/* The client gave up when it was its turn. */
+	void (*auth_abort)(void *ctx);
 	/* What was asked for, opened or submitted is not wanted any more. */
 	void (*abandon)(void *ctx);
 	void (*on_refusal)(void *ctx, const struct smtp_refusal *refusal);
@@ -94,6 +105,7 @@ enum smtp_state {
 /* What the next octets of input are. */
 enum smtp_phase {
 	PHASE_COMMAND,
+	PHASE_AUTH, /* a response to a challenge */
 	PHASE_OVERLONG, /* the rest of a command line that is too long */
 	PHASE_DATA,
 	PHASE_CHUNK,
@@ -110,7 +122,20 @@ enum smtp_tls {
 	SMTP_TLS_OFFERED,
 };
 
-enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_LARGE_FILE, WAIT_STORED };
+enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_LARGE_FILE, WAIT_STORED, WAIT_AUTH };
+
+/* Logins of a session. */
+struct smtp_auth {
+	/* Set by the caller, after smtp_server_init. */
+	bool offered;
+	bool required; /* for MAIL */
+	bool in_clear; /* without TLS, too */
+
+	bool begun; /* directory has the exchange */
+	bool last;  /* the client is to acknowledge the mechanism's last word */
+	unsigned mechanism; /* under way, or the one that `login` came by */
+	unsigned failures;
+};
 
 struct smtp_counts {
 	uint16_t ok;
@@ -143,6 +168,7 @@ struct smtp_server {
 	const struct verb *verb;       /* the command under way or the last one; may be NULL */
 	char *helo;		       /* on the heap, NULL before EHLO or HELO */
 	char *login;		       /* on the heap: who logged in, canonical; NULL: nobody */
+	struct smtp_auth auth;
 	uint64_t left;		       /* of the chunk, or of what may be discarded */
 	uint64_t rate_start;
 	unsigned rate_count;
@@ -174,6 +200,11 @@ size_t smtp_server_feed(struct smtp_server *s, struct str in);
 void smtp_server_end(struct smtp_server *s, enum smtp_status status);
 
 void smtp_server_on_rcpt(struct smtp_server *s, const struct smtp_rcpt_answer *answer);
+/* The next line is the client's response. */
+void smtp_server_on_auth_challenge(struct smtp_server *s, struct str message);
+/* `login` and the mechanism's `last` word (may be empty): of LOGIN_OK. */
+void smtp_server_on_auth_result(
+    struct smtp_server *s, enum login_verdict verdict, struct str login, struct str last);
 /* STATUS_NONE, or why there is none. */
 void smtp_server_on_large_file(struct smtp_server *s, enum smtp_status status);
 /* `id` is the queue id in text. */
@@ -194,7 +225,8 @@ static inline bool smtp_server_in_content(const struct smtp_server *s)
 {
 	return s->phase == PHASE_DATA || s->phase == PHASE_CHUNK;
 }
-/* "SMTP", "ESMTP" or "UTF8SMTP": RFC 5321 §4.4, RFC 6531 §4.3. */
+/* "SMTP", "ESMTP" or "UTF8SMTP", the latter with "S" for TLS, "A" for a login: RFC 5321 §4.4, RFC
+ * 3848, RFC 6531 §4.3. */
 const char *smtp_server_protocol(const struct smtp_server *s);
 
 #endif

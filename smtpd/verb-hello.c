@@ -40,6 +40,19 @@ static bool has_tls(const struct smtp_server *s)
 	return s->tls != NULL;
 }
 
+static bool offers_auth(const struct smtp_server *s)
+{
+	return smtp_auth_mechanisms(s) != 0;
+}
+
+/* What the client may log in with. */
+static int auth_argument(const struct smtp_server *s, char *out, size_t size)
+{
+	char names[AUTH_NAMES_SIZE];
+	auth_mechanisms_list(smtp_auth_mechanisms(s), names);
+	return snprintf(out, size, "%s", names);
+}
+
 /* The last one is for everybody. */
 static const struct extension extensions[] = {
     {"PIPELINING", NULL, NULL},		 /* RFC 2920 */
@@ -52,14 +65,15 @@ static const struct extension extensions[] = {
     {"STARTTLS", NULL, offers_starttls}, /* RFC 3207 */
     {"REQUIRETLS", NULL, has_tls},	 /* RFC 8689 §2 */
     {"LIMITS", limits_argument, NULL},	 /* RFC 9422 */
+    {"AUTH", auth_argument, offers_auth}, /* RFC 4954 */
     {"HELP", NULL, NULL},		 /* RFC 5321 §4.1.1.8 */
 };
 enum { EXTENSIONS = sizeof(extensions) / sizeof(extensions[0]) };
 
 static void reply_extension(struct smtp_server *s, size_t i)
 {
-	char text[64];
-	char argument[48] = "";
+	char text[128];
+	char argument[AUTH_NAMES_SIZE] = "";
 	if (extensions[i].is_offered != NULL && !extensions[i].is_offered(s))
 		return;
 	if (extensions[i].argument != NULL)

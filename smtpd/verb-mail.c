@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * MAIL: RFC 5321 §4.1.1.2 with the parameters of SIZE (RFC 1870), 8BITMIME (RFC
- * 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461) and REQUIRETLS (RFC 8689). It makes the transaction,
- * or leaves none.
+ * 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461), REQUIRETLS (RFC 8689) and AUTH (RFC 4954). It makes
+ * the transaction, or leaves none.
  */
 #include "smtpd/parameter.h"
 #include "smtpd/smtp-internal.h"
@@ -66,6 +66,18 @@ static enum smtp_status take_requiretls(struct smtp_server *s, struct str value)
 	return STATUS_NONE;
 }
 
+/* RFC 4954 §5: who a client that relays for others says the author is, or <>. Nobody here asks. */
+static enum smtp_status take_auth(struct smtp_server *s, struct str value)
+{
+	struct str mailbox;
+	if (smtp_auth_mechanisms(s) == 0)
+		return STATUS_UNKNOWN_PARAMETER;
+	if (str_eq(value, STR("<>")) ||
+	    (value.n <= ORCPT_MAX && xtext_decode(value, s->txn.pool, &mailbox)))
+		return STATUS_NONE;
+	return STATUS_BAD_PARAMETER;
+}
+
 static const struct parameter parameters[] = {
     {{"SIZE", 4}, true, take_size},
     {{"BODY", 4}, true, take_body},
@@ -73,6 +85,7 @@ static const struct parameter parameters[] = {
     {{"RET", 3}, true, take_ret},
     {{"ENVID", 5}, true, take_envid},
     {{"REQUIRETLS", 10}, false, take_requiretls},
+    {{"AUTH", 4}, true, take_auth},
 };
 
 static bool fill_envelope(struct smtp_server *s, const struct address *sender)
@@ -80,6 +93,7 @@ static bool fill_envelope(struct smtp_server *s, const struct address *sender)
 	struct transaction *t = &s->txn;
 	t->envelope.client = s->client;
 	t->envelope.session = s->id;
+	t->envelope.login = str_from_cstr(s->login);
 	return pool_copy(t->pool, str_from_cstr(s->helo), &t->envelope.helo) &&
 	       address_canonical(sender, t->pool, &t->envelope.reverse_path);
 }
@@ -101,6 +115,8 @@ enum smtp_status verb_mail(struct smtp_server *s, const struct argument *a)
 {
 	if (s->tls_required && s->tls == NULL)
 		return STATUS_TLS_FIRST;
+	if (s->auth.required && s->login == NULL)
+		return STATUS_AUTH_REQUIRED;
 	if (!s->own_network && s->mails >= s->policy->messages_per_session)
 		return STATUS_TOO_MANY_MAILS;
 	s->mails++;

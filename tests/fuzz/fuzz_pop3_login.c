@@ -27,24 +27,38 @@ static void check_replies(const struct buf *out)
 		check(ascii_is_print(s.p[i]) || s.p[i] == '\r' || s.p[i] == '\n');
 }
 
+/* What directory could say. */
+static enum login_next answer(struct login *l, struct buf *out, unsigned choice)
+{
+	static const enum login_verdict verdicts[] = {
+	    LOGIN_OK, LOGIN_BAD, LOGIN_TEMPORARY, LOGIN_LIMITED};
+	struct str last = choice & 4 ? STR("v=ok") : STR("");
+	if ((choice & 3) == 0 && (choice & 8)) {
+		login_challenge(l, STR("challenge"), out);
+		return LOGIN_READ;
+	}
+	return login_answer(l, verdicts[choice & 3], last, out);
+}
+
 /* Feeds one piece; false when the connection is over. */
 static bool feed(
     struct login *l, struct buf *in, struct buf *out, struct str piece, unsigned choice)
 {
-	struct str password = {NULL, 0};
 	check(buf_append_str(in, piece));
-	enum login_next next = login_input(l, in, out, &password);
-	while (next == LOGIN_CHECK) {
-		check(l->user != NULL && strlen(l->user) <= LOGIN_MAX);
-		check(password.n > 0 && password.n <= PASSWORD_MAX);
-		if (choice % 3 == 0)
+	for (;;) {
+		enum login_next next = login_input(l, in, out);
+		bool asked = next == LOGIN_BEGIN || next == LOGIN_RESPOND;
+		check(asked == (l->step == LOGIN_ASKED));
+		check(!asked || (l->offer & l->mechanism) || l->user != NULL);
+		check(asked || buf_len(&l->message) == 0);
+		if (!asked && next != LOGIN_CANCEL) {
+			check(next != LOGIN_READ || buf_len(in) < POP3_LINE_MAX);
+			return next == LOGIN_READ;
+		}
+		login_wipe(l);
+		if (asked && answer(l, out, choice++) != LOGIN_READ)
 			return false;
-		next = login_answer(l, choice % 3 == 1 ? LOGIN_BAD : LOGIN_TEMPORARY, out);
-		if (next == LOGIN_READ)
-			next = login_input(l, in, out, &password);
 	}
-	check(next != LOGIN_READ || buf_len(in) < POP3_LINE_MAX);
-	return next == LOGIN_READ;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -55,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	unsigned step = data[0] + 1U, choice = data[1];
 	struct str rest = str_from(data + 2, size - 2);
-	login_init(&l, choice & 0x80 ? false : true, 3);
+	login_init(&l, choice & 0x80 ? false : true, choice & AUTH_MECHANISMS, 3);
 	login_greet(&out, "mx.example.org");
 	while (rest.n > 0 && feed(&l, &in, &out, str_head(rest, step), choice++))
 		rest = str_skip(rest, step);

@@ -56,7 +56,8 @@ static bool set_limit(struct smtp_policy *p, struct str name, unsigned value)
 	    {"bad-commands-max", &p->bad_commands_max},
 	    {"commands-per-minute", &p->commands_per_minute},
 	    {"messages-per-session", &p->messages_per_session}, {"header-max", &p->header_max},
-	    {"hops-max", &p->hops_max}};
+	    {"hops-max", &p->hops_max},
+	    {"login-failures-max", &p->login_failures_max}};
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		if (str_eq(name, str_from_cstr(limits[i].name))) {
 			*limits[i].field = value;
@@ -80,6 +81,13 @@ static bool setting(struct dialog *d, struct str text)
 		d->h.policy.message_max = dialog_number(text);
 	} else if (str_eq(name, STR("bare-newline-refuse"))) {
 		d->h.policy.bare_newline_refuse = !str_eq(text, STR("no"));
+	} else if (str_eq(name, STR("auth"))) {
+		d->h.auth.offered = true;
+		d->h.auth.required = str_eq(text, STR("required"));
+	} else if (str_eq(name, STR("login-in-clear"))) {
+		d->h.auth.in_clear = true;
+	} else if (str_eq(name, STR("tls"))) {
+		d->h.tls = true;
 	} else if (str_eq(name, STR("queue"))) {
 		set_queue(d, text);
 	} else if (!str_eq(name, STR("only")) && !set_limit(&d->h.policy, name, dialog_number(text))) {

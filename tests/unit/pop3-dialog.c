@@ -25,7 +25,8 @@ struct player {
 	struct buf group; /* C lines that are not sent yet */
 	size_t longest;
 	bool passwords;
-	unsigned failures_max;
+	unsigned offer, failures_max;
+	unsigned step; /* messages of an exchange */
 	bool started, closed;
 	bool expecting; /* the last line was an S line */
 };
@@ -111,34 +112,54 @@ static void begin_session(struct player *p)
 	session_greet(p->session, &p->out);
 }
 
-/* What directory would say. */
-static enum login_verdict verdict(const struct player *p, struct str password)
+/* What directory would say: PLAIN and LOGIN; SCRAM's first message is answered by "first", a second
+ * of "secret" by "v=ok". */
+static enum login_verdict verdict(struct str message)
 {
-	if (strcmp(p->login.user, "temp@example.org") == 0)
+	if (str_eq(str_head(message, 17), STR("\0temp@example.org")))
 		return LOGIN_TEMPORARY;
-	bool known = strcmp(p->login.user, "ann@example.org") == 0;
-	return known && str_eq(password, STR("ann's secret")) ? LOGIN_OK : LOGIN_BAD;
+	if (str_eq(str_head(message, 17), STR("\0many@example.org")))
+		return LOGIN_LIMITED;
+	bool right = str_eq(message, STR("\0ann@example.org\0ann's secret")) ||
+		     str_eq(message, STR("ann's secret"));
+	return right ? LOGIN_OK : LOGIN_BAD;
+}
+
+static enum login_next ask_directory(struct player *p, enum login_next what)
+{
+	static const char *const words[] = {"", "Username:", "Password:"};
+	struct login *l = &p->login;
+	p->step = what == LOGIN_BEGIN ? l->has_initial : p->step + 1;
+	unsigned last = l->mechanism == AUTH_PLAIN ? 1 : 2;
+	enum login_next next = LOGIN_READ;
+	if (p->step == last)
+		next = login_answer(l, verdict(buf_str(&l->message)),
+		    l->mechanism == AUTH_SCRAM_SHA_256 ? STR("v=ok") : STR(""), &p->out);
+	else if (l->mechanism == AUTH_LOGIN)
+		login_challenge(l, str_from_cstr(words[p->step + 1]), &p->out);
+	else
+		login_challenge(l, p->step == 1 ? STR("first") : STR(""), &p->out);
+	login_wipe(l);
+	return next;
 }
 
 static void run_login(struct player *p)
 {
 	enum login_next next;
+	bool more;
 	do {
-		struct str password = {NULL, 0};
-		next = login_input(&p->login, &p->in, &p->out, &password);
-		if (next == LOGIN_CHECK && verdict(p, password) == LOGIN_OK) {
+		next = login_input(&p->login, &p->in, &p->out);
+		more = next == LOGIN_CANCEL || next == LOGIN_BEGIN || next == LOGIN_RESPOND;
+		if (next == LOGIN_BEGIN || next == LOGIN_RESPOND)
+			next = ask_directory(p, next);
+		if (next == LOGIN_LET_IN) {
 			begin_session(p);
 			run_session(p);
 			return;
 		}
-		if (next == LOGIN_CHECK) {
-			next = login_answer(&p->login, verdict(p, password), &p->out);
-			if (next == LOGIN_READ)
-				next = LOGIN_CHECK; /* what follows may be there already */
-		}
-	} while (next == LOGIN_CHECK);
+	} while (more && next != LOGIN_CLOSE);
 	receive(p);
-	if (next != LOGIN_READ)
+	if (next == LOGIN_CLOSE || next == LOGIN_DROP)
 		hang_up(p);
 }
 
@@ -158,7 +179,7 @@ static void start(struct player *p)
 	if (p->started)
 		return;
 	p->started = true;
-	login_init(&p->login, p->passwords, p->failures_max);
+	login_init(&p->login, p->passwords, p->offer, p->failures_max);
 	login_greet(&p->out, "mx.example.org");
 	receive(p);
 }
@@ -242,6 +263,8 @@ static const char *on_setting(struct player *p, struct str text)
 		return on_file(p, value);
 	if (str_eq(name, STR("passwords")))
 		p->passwords = str_eq(value, STR("yes"));
+	else if (str_eq(name, STR("scram")))
+		p->offer |= AUTH_SCRAM_SHA_256;
 	else if (str_eq(name, STR("login-failures-max")))
 		p->failures_max = (unsigned)strtoul(value.p, NULL, 10);
 	else
@@ -313,7 +336,7 @@ static const char *on_line(struct player *p, struct str line)
 
 static void init(struct player *p, const struct pop3_dialog_mode *mode)
 {
-	*p = (struct player){.mode = mode, .passwords = true, .failures_max = 3};
+	*p = (struct player){.mode = mode, .passwords = true, .offer = AUTH_PLAIN | AUTH_LOGIN, .failures_max = 3};
 	p->root = scratch_open();
 	scratch_mkdir("mailbox");
 	scratch_mkdir("mailbox/new");

@@ -161,12 +161,92 @@ static void submit(void *ctx)
 		store(h);
 }
 
+/* What tests/dialogs/README says of logins. */
+static unsigned mechanisms(void *ctx)
+{
+	(void)ctx;
+	return AUTH_PLAIN | AUTH_LOGIN | AUTH_SCRAM_SHA_256;
+}
+
+static void result(struct harness *h, enum login_verdict verdict, struct str last)
+{
+	h->auth_open = false;
+	smtp_server_on_auth_result(
+	    &h->server, verdict, verdict == LOGIN_OK ? STR("ann@example.org") : STR(""), last);
+}
+
+static enum login_verdict verdict_of(struct str message)
+{
+	if (str_eq(message, STR("\0ann\0secret")) || str_eq(message, STR("secret")))
+		return LOGIN_OK;
+	if (str_eq(message, STR("\0temp\0secret")))
+		return LOGIN_TEMPORARY;
+	return str_eq(message, STR("\0many\0secret")) ? LOGIN_LIMITED : LOGIN_BAD;
+}
+
+/* SCRAM's proof is "secret"; its last word is "v=ok". */
+static void give_auth(struct harness *h)
+{
+	static const char *const words[] = {"", "Username:", "Password:"};
+	struct str message = str_from(h->auth_message, h->auth_size);
+	bool login = h->auth_mechanism == AUTH_LOGIN, plain = h->auth_mechanism == AUTH_PLAIN;
+	unsigned step = h->auth_step + (h->auth_has_message ? 1 : 0);
+	h->auth_asked = false;
+	h->auth_step = step;
+	if (step == (plain ? 1 : 2))
+		result(h, verdict_of(message), plain || login ? STR("") : STR("v=ok"));
+	else
+		smtp_server_on_auth_challenge(
+		    &h->server, str_from_cstr(login ? words[step + 1] : step == 1 ? "first" : ""));
+}
+
+static void ask_auth(struct harness *h, const struct str *message)
+{
+	if (h->auth_asked)
+		broke(h, "two questions about one login");
+	h->auth_has_message = message != NULL;
+	h->auth_size = message == NULL ? 0 : message->n;
+	if (h->auth_size > 0)
+		memcpy(h->auth_message, message->p, h->auth_size);
+	h->auth_asked = true;
+	if (!h->deferred)
+		give_auth(h);
+}
+
+static void auth_begin(void *ctx, unsigned mechanism, const struct str *initial)
+{
+	struct harness *h = ctx;
+	if (h->auth_open)
+		broke(h, "a second login while one is open");
+	h->auth_open = true;
+	h->auth_mechanism = mechanism;
+	h->auth_step = 0;
+	ask_auth(h, initial);
+}
+
+static void auth_respond(void *ctx, struct str message)
+{
+	struct harness *h = ctx;
+	if (!h->auth_open)
+		broke(h, "a response without a login");
+	ask_auth(h, &message);
+}
+
+static void auth_abort(void *ctx)
+{
+	struct harness *h = ctx;
+	if (!h->auth_open || h->auth_asked)
+		broke(h, "a login given up that was not the client's turn");
+	h->auth_open = false;
+}
+
 static void abandon(void *ctx)
 {
 	struct harness *h = ctx;
-	if (!h->file_open && !h->file_asked && !h->rcpt_asked && !h->submitted)
+	if (!h->file_open && !h->file_asked && !h->rcpt_asked && !h->submitted && !h->auth_asked)
 		broke(h, "abandoned what was not there");
-	h->file_open = h->file_asked = h->rcpt_asked = h->submitted = false;
+	h->file_open = h->file_asked = h->rcpt_asked = h->submitted = h->auth_asked = false;
+	h->auth_open = false;
 	h->abandoned++;
 }
 
@@ -184,6 +264,10 @@ static const struct smtp_ops ops = {
     .large_open = large_open,
     .large_write = large_write,
     .submit = submit,
+    .mechanisms = mechanisms,
+    .auth_begin = auth_begin,
+    .auth_respond = auth_respond,
+    .auth_abort = auth_abort,
     .abandon = abandon,
     .on_refusal = on_refusal,
     .now_ms = now_ms,
@@ -203,6 +287,7 @@ void harness_init(struct harness *h)
 	    .messages_per_session = 1000,
 	    .header_max = 256 * 1024,
 	    .hops_max = 50,
+	    .login_failures_max = 3,
 	    .bare_newline_refuse = true,
 	};
 	buf_init(&h->out, SIZE_MAX / 2);
@@ -225,7 +310,10 @@ void harness_start(struct harness *h)
 	smtp_server_init(&h->server, &h->policy, &ops, h, &h->replies);
 	h->server.client = str_from_cstr(h->client);
 	h->server.id = STR("4KYPsr2x3bb.1");
+	static const struct tls_facts tls;
 	h->server.own_network = h->own_network;
+	h->server.auth = h->auth;
+	h->server.tls = h->tls ? &tls : NULL;
 	smtp_server_greet(&h->server);
 	collect(h);
 }
@@ -250,6 +338,8 @@ static bool give_answer(struct harness *h)
 		smtp_server_on_rcpt(&h->server, &answer);
 	} else if (h->file_asked) {
 		give_file(h);
+	} else if (h->auth_asked) {
+		give_auth(h);
 	} else if (h->submitted) {
 		store(h);
 	} else {
@@ -290,6 +380,10 @@ const char *harness_check(const struct harness *h)
 		return "wait and phase do not fit";
 	if (h->file_open && !s->txn.large && !h->submitted)
 		return "a file is left open";
+	if (h->auth_open != (s->phase == PHASE_AUTH && !s->auth.last) && s->wait != WAIT_AUTH)
+		return "a login is left open";
+	if (s->login != NULL && !s->auth.offered)
+		return "a login where there is none";
 	return NULL;
 }
 

@@ -12,6 +12,8 @@ struct harness {
 	/* To be set before harness_start. */
 	struct smtp_policy policy;
 	bool own_network;
+	struct smtp_auth auth;
+	bool tls;
 	const char *client;
 	bool deferred; /* answers come after smtp_server_feed has returned */
 	bool queue_closed;
@@ -25,7 +27,12 @@ struct harness {
 	struct buf in;	    /* not consumed yet */
 	uint64_t now_ms;
 	bool file_open;
-	bool rcpt_asked, file_asked, submitted; /* what is to be answered */
+	bool rcpt_asked, file_asked, submitted, auth_asked; /* what is to be answered */
+	bool auth_open; /* an exchange is under way */
+	unsigned auth_mechanism, auth_step;
+	bool auth_has_message;
+	char auth_message[AUTH_MESSAGE_MAX];
+	size_t auth_size;
 	struct buf file;
 	/* The last message. */
 	unsigned messages;

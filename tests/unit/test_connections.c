@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { WRONG_MS = 4000 };
+
 static struct worker worker;
 static struct conf conf;
 static const union client here = {
@@ -25,8 +27,9 @@ static const union client afar = {.in = {.sin_family = AF_INET, .sin_addr.s_addr
 
 static struct channel *directory; /* the test's end */
 static struct channel *session;
-static struct msg_login_query asked;
-static char asked_user[64], asked_password[64];
+static struct auth_start asked;
+static unsigned aborted;
+static char asked_user[64], asked_password[64], response[64];
 static unsigned asked_count;
 static int handed_fd = -1;
 static uint32_t handed_cookie;
@@ -38,14 +41,35 @@ static void copy(char *to, struct str s)
 	to[s.n] = '\0';
 }
 
-static bool on_query(void *ctx, const struct msg_login_query *m, int *fds)
+static bool on_begin(void *ctx, const struct msg_login_begin *m, int *fds)
 {
 	(void)ctx;
 	(void)fds;
-	asked = *m;
+	asked = m->start;
 	asked_count++;
-	copy(asked_user, m->user);
-	copy(asked_password, m->password);
+	if (m->start.initial.n == 0 || m->start.initial.p[0] != '\0')
+		return true;
+	struct str rest = str_skip(m->start.initial, 1);
+	copy(asked_user, str_head(rest, str_find(rest, '\0')));
+	copy(asked_password, str_skip(rest, str_find(rest, '\0') + 1));
+	return true;
+}
+
+static bool on_response(void *ctx, const struct msg_login_response *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	ck_assert_uint_eq(m->message.cookie, asked.cookie);
+	copy(response, m->message.octets);
+	return true;
+}
+
+static bool on_abort(void *ctx, const struct msg_login_abort *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	ck_assert_uint_eq(m->cancel.cookie, asked.cookie);
+	aborted++;
 	return true;
 }
 
@@ -59,13 +83,23 @@ static bool on_open(void *ctx, const struct msg_session_open *m, int *fds)
 	return true;
 }
 
-static bool on_answer(void *ctx, const struct msg_login_answer *m, int *fds)
+static bool on_outcome(void *ctx, const struct msg_login_outcome *m, int *fds)
 {
-	struct connection *c = connections_find(m->cookie);
+	struct connection *c = connections_find(m->result.cookie);
 	(void)ctx;
 	(void)fds;
 	if (c != NULL)
-		connection_on_answer(c, m);
+		connection_on_outcome(c, &m->result);
+	return true;
+}
+
+static bool on_challenge(void *ctx, const struct msg_login_challenge *m, int *fds)
+{
+	struct connection *c = connections_find(m->message.cookie);
+	(void)ctx;
+	(void)fds;
+	if (c != NULL)
+		connection_on_challenge(c, m->message.octets);
 	return true;
 }
 
@@ -79,9 +113,11 @@ static bool on_ended(void *ctx, const struct msg_session_ended *m, int *fds)
 	return true;
 }
 
-static const struct pop3d_directory_server_handlers as_directory = {.login_query = on_query};
+static const struct pop3d_directory_server_handlers as_directory = {
+    .login_begin = on_begin, .login_response = on_response, .login_abort = on_abort};
 static const struct pop3d_session_server_handlers as_session = {.session_open = on_open};
-static const struct pop3d_directory_client_handlers to_directory = {.login_answer = on_answer};
+static const struct pop3d_directory_client_handlers to_directory = {
+    .login_outcome = on_outcome, .login_challenge = on_challenge};
 static const struct pop3d_session_client_handlers to_session = {.session_ended = on_ended};
 
 static void on_closed(void *ctx, struct channel *channel, const char *why)
@@ -114,6 +150,7 @@ static void setup(void)
 	conf.pop3.login_failures_max = 3;
 	worker.admission = admission_open(admission_create(1), 0, 1);
 	ck_assert_ptr_nonnull(worker.admission);
+	worker.mechanisms = AUTH_PLAIN | AUTH_LOGIN | AUTH_SCRAM_SHA_256;
 	connections_init(&worker);
 	connect_channels();
 }
@@ -155,11 +192,13 @@ static const char *heard(int fd)
 
 static void answer(enum login_verdict verdict)
 {
-	msg_login_answer_send(directory,
-	    &(struct msg_login_answer){.cookie = asked.cookie,
-		.verdict = (uint8_t)verdict,
-		.address = STR("ann@example.org"),
-		.ticket = verdict == LOGIN_OK ? STR("0123456789abcdef") : STR("")},
+	msg_login_outcome_send(directory,
+	    &(struct msg_login_outcome){
+		.result = {.cookie = asked.cookie,
+		    .verdict = (uint8_t)verdict,
+		    .delay = verdict == LOGIN_OK ? 0 : WRONG_MS,
+		    .login = STR("ann@example.org"),
+		    .ticket = verdict == LOGIN_OK ? STR("0123456789abcdef") : STR("")}},
 	    NULL);
 	settle();
 }
@@ -215,7 +254,7 @@ START_TEST(wrong_passwords_are_slow)
 		ck_assert_str_eq(heard(c), "+OK send the password\r\n");
 		answer(LOGIN_BAD);
 		ck_assert_str_eq(heard(c), "");
-		pass_ms(CONNECTION_WRONG_MS + 1);
+		pass_ms(WRONG_MS + 1);
 		ck_assert_str_eq(
 		    heard(c), i < 2 ? "-ERR [AUTH] wrong user name or password\r\n"
 				    : "-ERR [AUTH] wrong user name or password\r\n<closed>");

@@ -64,7 +64,8 @@ static struct {
 	char all[2048]; /* "target tls[ implicit] login password names... fingerprints..." */
 } hop;
 static uint32_t generation, routes_generation, hops_generation;
-static unsigned generations, closed;
+static unsigned generations, closed, offered;
+static uint32_t login_cookie;
 
 static void copy(char *to, size_t size, struct str s)
 {
@@ -100,19 +101,36 @@ static bool on_generation(void *ctx, const struct msg_directory_generation *m, i
 	return true;
 }
 
-static bool on_login_answer(void *ctx, const struct msg_login_answer *m, int *fds)
+static bool on_login_outcome(void *ctx, const struct msg_login_outcome *message, int *fds)
 {
+	const struct auth_result *m = &message->result;
 	(void)ctx;
 	(void)fds;
 	login.answers++;
 	login.temporary += m->verdict == LOGIN_TEMPORARY;
 	login.cookie = m->cookie;
 	login.verdict = m->verdict;
-	copy(login.address, sizeof(login.address), m->address);
+	copy(login.address, sizeof(login.address), m->login);
 	ck_assert_uint_le(m->ticket.n, TICKET_SIZE);
 	if (m->ticket.n > 0)
 		memcpy(login.ticket, m->ticket.p, m->ticket.n);
 	login.ticket_length = m->ticket.n;
+	return true;
+}
+
+static bool on_login_offer(void *ctx, const struct msg_login_offer *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	offered = m->mechanisms;
+	return true;
+}
+
+static bool on_auth_offer(void *ctx, const struct msg_auth_offer *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	offered = m->mechanisms;
 	return true;
 }
 
@@ -194,9 +212,9 @@ static const struct queue_directory_client_handlers queue_handlers = {
 static const struct remote_directory_client_handlers remote_handlers = {
     .hop_answer = on_hop_answer, .hops_changed = on_hops_changed};
 static const struct smtpd_directory_client_handlers smtpd_handlers = {
-    .rcpt_answer = on_rcpt_answer, .directory_generation = on_generation};
+    .rcpt_answer = on_rcpt_answer, .directory_generation = on_generation, .auth_offer = on_auth_offer};
 static const struct pop3d_directory_client_handlers pop3d_handlers = {
-    .login_answer = on_login_answer};
+    .login_outcome = on_login_outcome, .login_offer = on_login_offer};
 static const struct directory_session_server_handlers session_handlers = {
     .session_grant = on_grant};
 
@@ -284,14 +302,26 @@ static void ask_hop(struct channel *remote, const char *nexthop)
 	ck_assert_uint_eq(hop.cookie, 13);
 }
 
+static void send_login_from(
+    struct channel *pop3d, const char *client, const char *user, const char *password)
+{
+	char message[256];
+	size_t u = strlen(user), p = strlen(password);
+	message[0] = message[u + 1] = '\0';
+	memcpy(message + 1, user, u);
+	memcpy(message + 2 + u, password, p);
+	const struct msg_login_begin m = {.start = {.cookie = ++login_cookie,
+					      .mechanism = AUTH_PLAIN,
+					      .has_initial = 1,
+					      .initial = str_from(message, u + p + 2),
+					      .client = str_from_cstr(client),
+					      .session = STR("s1")}};
+	ck_assert(msg_login_begin_send(pop3d, &m, NULL));
+}
+
 static void send_login(struct channel *pop3d, const char *user, const char *password)
 {
-	const struct msg_login_query m = {.cookie = 9,
-	    .user = str_from_cstr(user),
-	    .password = str_from_cstr(password),
-	    .client = STR("192.0.2.1"),
-	    .session = STR("s1")};
-	ck_assert(msg_login_query_send(pop3d, &m, NULL));
+	send_login_from(pop3d, "local uid 7", user, password);
 }
 
 static uint8_t try_login(struct channel *pop3d, const char *user, const char *password)
@@ -299,7 +329,7 @@ static uint8_t try_login(struct channel *pop3d, const char *user, const char *pa
 	unsigned before = login.answers;
 	send_login(pop3d, user, password);
 	UNTIL(login.answers > before);
-	ck_assert_uint_eq(login.cookie, 9);
+	ck_assert_uint_eq(login.cookie, login_cookie);
 	return login.verdict;
 }
 
@@ -332,7 +362,14 @@ static void setup(void)
 	conf = (struct conf){.tables = dir,
 	    .workers = 2,
 	    .postmaster = (char *)(uintptr_t) "root@example.org",
-	    .recipient_delimiter = (char *)(uintptr_t) "+"};
+	    .recipient_delimiter = (char *)(uintptr_t) "+",
+	    .auth = {.threads = 2,
+		.failures = 1000,
+		.login_failures = 1000,
+		.refuse = 900,
+		.forget = 3600,
+		.cache_size = 100,
+		.cache_time = 3600}};
 	write_example("");
 	ck_assert_int_eq(fixture_build(dir), 0);
 }
@@ -817,9 +854,9 @@ START_TEST(messages_in_the_wrong_direction)
 	start();
 	struct channel *good = as_smtpd(0), *bad = as_smtpd(1), *pop3d = as_pop3d(1);
 	const struct msg_directory_generation g = {.generation = 1};
-	const struct msg_login_answer a = {.verdict = LOGIN_OK};
+	const struct msg_login_outcome a = {.result = {.verdict = LOGIN_OK}};
 	ck_assert(msg_directory_generation_send(bad, &g, NULL));
-	ck_assert(msg_login_answer_send(pop3d, &a, NULL));
+	ck_assert(msg_login_outcome_send(pop3d, &a, NULL));
 	UNTIL(closed == 2);
 	still_serves(good);
 	channel_free(good);
@@ -834,12 +871,12 @@ END_TEST
 START_TEST(a_flood_of_logins)
 {
 	enum { FLOOD = 60, QUEUE = 8, SHARE = QUEUE / 2 + 1 };
-	answer_login_set_queue(QUEUE);
+	auth_verify_set_queue(QUEUE);
 	start();
 	struct channel *greedy = as_pop3d(0), *modest = as_pop3d(1), *session = as_session();
 	for (unsigned i = 0; i < FLOOD; i++)
-		send_login(greedy, "eve@example.org", "secret");
-	send_login(modest, "ann@example.org", "secret");
+		send_login_from(greedy, "[192.0.2.1]", "eve@example.org", "secret");
+	send_login_from(modest, "[198.51.100.1]", "ann@example.org", "secret");
 	UNTIL(granted.grants == 1);
 	UNTIL(login.answers == FLOOD + 1);
 	ck_assert_uint_ge(login.temporary, 1);

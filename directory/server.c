@@ -110,6 +110,7 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 
 static const struct smtpd_directory_server_handlers smtpd_handlers = {
     .rcpt_query = answer_rcpt_query,
+    .sender_query = answer_sender_query,
 };
 static const struct queue_directory_server_handlers queue_handlers = {
     .address_query = answer_address_query,
@@ -198,6 +199,7 @@ void server_end(void)
 		remove_peer(peers);
 	answer_login_end();
 	answer_rcpt_end();
+	answer_sender_end();
 	answer_hop_end();
 	live_free(live);
 	pool_free(rules_pool);

@@ -18,6 +18,8 @@ static struct smtp_policy smtp_policy_of(const struct conf *conf)
 	    .header_max = c->header_max,
 	    .hops_max = c->hops_max,
 	    .bare_newline_refuse = c->bare_newline_refuse,
+	    .sender_owned = conf->submission.sender_owned,
+	    .header_from_owned = conf->submission.header_from_owned,
 	};
 }
 

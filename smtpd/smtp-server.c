@@ -28,7 +28,8 @@ void smtp_server_free(struct smtp_server *s)
 {
 	smtp_transaction_over(s);
 	free(s->helo);
-	s->helo = NULL;
+	free(s->login);
+	s->helo = s->login = NULL;
 	s->phase = PHASE_CLOSED;
 }
 

@@ -44,6 +44,8 @@ struct smtp_policy {
 	unsigned header_max;
 	unsigned hops_max;
 	bool bare_newline_refuse;
+	bool sender_owned;	/* who logged in may use addresses of their own only, in MAIL */
+	bool header_from_owned; /* and in the header */
 };
 
 struct smtp_rcpt_answer {
@@ -65,6 +67,10 @@ struct smtp_ops {
 	/* True: *answer is filled in (valid until the return of the function that led here). False:
 	 * smtp_server_on_rcpt follows. */
 	bool (*check_rcpt)(void *ctx, struct str address, struct smtp_rcpt_answer *answer);
+	/* The same of a sender (`query` lives until then, or until abandon): smtp_server_on_sender
+	 * follows. */
+	bool (*check_sender)(
+	    void *ctx, const struct smtp_sender_query *query, enum sender_verdict *verdict);
 	/* STATUS_NONE, or why no mail is taken now. */
 	enum smtp_status (*may_take)(void *ctx);
 	/* Asks for a file; smtp_server_on_large_file follows. */
@@ -101,7 +107,7 @@ enum smtp_phase {
 	PHASE_CLOSED,
 };
 
-enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_LARGE_FILE, WAIT_STORED };
+enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_SENDER, WAIT_LARGE_FILE, WAIT_STORED };
 
 struct smtp_counts {
 	uint16_t ok;
@@ -117,8 +123,9 @@ struct smtp_server {
 	struct str client; /* "[192.0.2.1]", "[IPv6:2001:db8::1]", "local uid 1000" */
 	struct str id;	   /* of the session */
 	bool own_network;  /* may relay; fewer limits */
+	bool submission;   /* came by a listener for submission (RFC 6409) */
 	bool esmtp;	   /* EHLO, not HELO */
-	bool ended;	   /* the content's end was seen while waiting for a file */
+	bool ended;	   /* the content's end was seen while waiting */
 	bool chunk_last;
 	enum smtp_state state;
 	enum smtp_phase phase;
@@ -127,6 +134,7 @@ struct smtp_server {
 	enum smtp_status chunk_status; /* PHASE_REFUSED_CHUNK */
 	const struct verb *verb;       /* the command under way or the last one; may be NULL */
 	char *helo;		       /* on the heap, NULL before EHLO or HELO */
+	char *login;		       /* on the heap: who logged in, canonical; NULL: nobody */
 	uint64_t left;		       /* of the chunk, or of what may be discarded */
 	uint64_t rate_start;
 	unsigned rate_count;
@@ -153,6 +161,7 @@ size_t smtp_server_feed(struct smtp_server *s, struct str in);
 void smtp_server_end(struct smtp_server *s, enum smtp_status status);
 
 void smtp_server_on_rcpt(struct smtp_server *s, const struct smtp_rcpt_answer *answer);
+void smtp_server_on_sender(struct smtp_server *s, enum sender_verdict verdict);
 /* STATUS_NONE, or why there is none. */
 void smtp_server_on_large_file(struct smtp_server *s, enum smtp_status status);
 /* `id` is the queue id in text. */

@@ -12,6 +12,10 @@ struct harness {
 	/* To be set before harness_start. */
 	struct smtp_policy policy;
 	bool own_network;
+	bool submission;
+	const char *login; /* NULL: nobody; owns ann..., sales@ of example.org */
+	unsigned recipients_left; /* of its limit; 0: has none */
+	bool over_limit_hold;
 	const char *client;
 	bool deferred; /* answers come after smtp_server_feed has returned */
 	bool queue_closed;
@@ -25,7 +29,7 @@ struct harness {
 	struct buf in;	    /* not consumed yet */
 	uint64_t now_ms;
 	bool file_open;
-	bool rcpt_asked, file_asked, submitted; /* what is to be answered */
+	bool rcpt_asked, sender_asked, file_asked, submitted; /* what is to be answered */
 	struct buf file;
 	/* The last message. */
 	unsigned messages;

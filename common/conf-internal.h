@@ -5,7 +5,8 @@
  *   conf-scan.c     the tokens as settings; every fault of form
  *   conf-options.c  the table of options, defaults, "did you mean"
  *   conf-value.c    text to typed values
- *   conf-listen.c   listeners and networks
+ *   conf-listen.c   listeners, networks and fingerprints: lists
+ *   conf-speak.c    what a listener speaks
  *   conf-titled.c   sections with titles: relay, lmtp, destination
  *   conf-check.c    what must hold of values, and between them
  *   conf.c          all of it in order
@@ -28,6 +29,8 @@ enum {
 	CONF_SETTINGS_MAX = 1024,
 	CONF_LISTENERS_MAX = 64,
 	CONF_NETWORKS_MAX = 1000,
+	CONF_FINGERPRINTS_MAX = 1000,
+	CONF_CERTIFICATES_MAX = 100,
 	CONF_FAULTS_MAX = 200,
 };
 
@@ -79,6 +82,8 @@ extern const char *const conf_section_names[CONF_SECTIONS];
 const struct conf_option *conf_find_option(enum conf_section section, struct str name);
 /* There can be any number of it, each with a title. */
 bool conf_is_titled(enum conf_section section);
+/* Two of one title stand side by side. */
+bool conf_may_repeat(enum conf_section section);
 /* False when there is no such section. */
 bool conf_find_section(struct str name, enum conf_section *section);
 /* Reports the unknown name and what was probably meant. */
@@ -113,7 +118,7 @@ void conf_blank(char *clean, size_t start, size_t end);
 /* --- The file as settings --- */
 struct conf_setting {
 	const struct conf_option *option;
-	struct str title; /* of the section */
+	struct str title; /* of the section; `title.p` tells those of one title apart */
 	unsigned line;
 };
 
@@ -185,7 +190,25 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 bool conf_is_server_address(struct str in);
 void conf_add_network(
     struct conf *conf, unsigned line, const char *value, struct conf_faults *faults);
-void conf_add_listener(struct conf *conf, const char *name, enum conf_protocol protocol,
+void conf_add_fingerprint(
+    struct conf *conf, unsigned line, const char *value, struct conf_faults *faults);
+bool conf_is_fingerprint(struct str in, uint8_t sha256[32]);
+/* `like` has all but name, line and addresses. */
+void conf_add_listener(struct conf *conf, const char *name, const struct conf_listener *like,
     unsigned line, const char *address, struct conf_faults *faults);
+
+/* What a section "listen" says of it; NULL: nothing. */
+struct conf_speech {
+	struct str title;
+	const char *protocol;
+	const char *tls;
+	const char *auth;
+	const char *client_certificates;
+};
+
+/* Sets protocol, tls, auth and ask_certificate. False when there is a fault that leaves the
+ * protocol unknown. `example` becomes an address to write. */
+bool conf_read_speech(const struct conf_speech *speech, const struct conf_scan *scan,
+    unsigned line, struct conf_listener *out, const char **example, struct conf_faults *faults);
 
 #endif

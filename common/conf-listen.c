@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
- * Listeners and networks: the values of the configuration that are addresses.
+ * Listeners, networks and fingerprints: the lists of the configuration.
  */
 #include "common/conf-internal.h"
 #include "common/mem.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 struct ip {
@@ -140,6 +141,56 @@ bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client)
 	return false;
 }
 
+/* --- Fingerprints --- */
+
+/* Sixty-four hexadecimal digits, colons between octets or none; as openssl x509 -fingerprint and
+ * others print them. */
+bool conf_is_fingerprint(struct str in, uint8_t sha256[32])
+{
+	size_t digits = 0;
+	memset(sha256, 0, 32);
+	for (size_t i = 0; i < in.n; i++) {
+		int digit = OPENSSL_hexchar2int((unsigned char)in.p[i]);
+		if (in.p[i] == ':' && digits > 0 && digits % 2 == 0 && in.p[i - 1] != ':')
+			continue;
+		if (digit < 0 || digits == 64)
+			return false;
+		sha256[digits / 2] = (uint8_t)(sha256[digits / 2] << 4 | digit);
+		digits++;
+	}
+	return digits == 64 && in.p[in.n - 1] != ':';
+}
+
+void conf_add_fingerprint(
+    struct conf *conf, unsigned line, const char *value, struct conf_faults *faults)
+{
+	struct conf_fingerprint fresh;
+	size_t n = conf->relay_fingerprint_count;
+	if (!conf_is_fingerprint(str_trim(str_from_cstr(value)), fresh.sha256)) {
+		conf_fault(faults, line,
+		    "relay-fingerprints: \"%.100s\" is no SHA-256 fingerprint of 64 hexadecimal "
+		    "digits; `openssl x509 -noout -fingerprint -sha256` prints that of a "
+		    "certificate",
+		    value);
+		return;
+	}
+	if (n == CONF_FINGERPRINTS_MAX) {
+		conf_fault(faults, line, "relay-fingerprints: there are more than %d",
+		    CONF_FINGERPRINTS_MAX);
+		return;
+	}
+	conf->relay_fingerprints = xreallocarray(conf->relay_fingerprints, n + 1, sizeof(fresh));
+	conf->relay_fingerprints[conf->relay_fingerprint_count++] = fresh;
+}
+
+bool conf_may_relay(const struct conf *conf, const uint8_t sha256[32])
+{
+	for (size_t i = 0; i < conf->relay_fingerprint_count; i++)
+		if (memcmp(conf->relay_fingerprints[i].sha256, sha256, 32) == 0)
+			return true;
+	return false;
+}
+
 /* --- Listeners --- */
 
 static void add_sockaddr(struct conf_listener *l, const struct ip *ip, uint16_t port)
@@ -211,10 +262,11 @@ static const struct conf_listener *find_collision(
 	return NULL;
 }
 
-void conf_add_listener(struct conf *conf, const char *name, enum conf_protocol protocol,
+void conf_add_listener(struct conf *conf, const char *name, const struct conf_listener *like,
     unsigned line, const char *address, struct conf_faults *faults)
 {
-	struct conf_listener l = {.protocol = protocol, .line = line};
+	struct conf_listener l = *like;
+	l.line = line;
 	if (!parse_endpoint(str_from_cstr(address), &l)) {
 		conf_fault(faults, line,
 		    "listen %s: \"%.60s\" is no address to listen on; write \"*:25\", "

@@ -50,6 +50,11 @@ bool conf_is_titled(enum conf_section section)
 	return sizes[section] != sizeof(struct conf);
 }
 
+bool conf_may_repeat(enum conf_section section)
+{
+	return section == CONF_IN_certificate;
+}
+
 enum { NAME_MAX_COMPARED = 40 };
 
 const struct conf_option *conf_find_option(enum conf_section section, struct str name)

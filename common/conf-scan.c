@@ -128,7 +128,7 @@ static const struct conf_setting *find_setting(
 {
 	for (size_t i = 0; i < s->scan->setting_count; i++)
 		if (s->scan->settings[i].option == option &&
-		    str_eq(s->scan->settings[i].title, s->title))
+		    s->scan->settings[i].title.p == s->title.p)
 			return &s->scan->settings[i];
 	return NULL;
 }
@@ -220,7 +220,8 @@ static bool check_section(
 		    "the section %s has no name of its own; write %s { ... }", section, section);
 		return false;
 	}
-	const struct conf_heading *earlier = find_heading(s, s->section, t);
+	const struct conf_heading *earlier =
+	    conf_may_repeat(s->section) ? NULL : find_heading(s, s->section, t);
 	if (earlier != NULL && s->section == CONF_IN_listen)
 		conf_fault(s->faults, name->line,
 		    "listen %.*s is there in line %u already; give this one another name, such as "
@@ -270,6 +271,9 @@ static void open_section(
 	s->section_bad = !check_section(s, name, title);
 	if (!s->section_bad)
 		add_heading(s, name);
+	/* libconfuse would make one of two of one title: conf.c finds these by their place. */
+	if (title != NULL && conf_may_repeat(section))
+		conf_blank(s->scan->clean, title->start, title->end);
 }
 
 static void close_section(struct scanner *s, size_t end)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * Sections of which there can be many, each with a title: relay, lmtp, destination.
+ * Sections of which there can be many, each with a title: certificate, relay, lmtp,
+ * destination.
  * (`listen` has a title, too, but stands for addresses: conf-listen.c.)
  */
 #include "common/conf-internal.h"
@@ -30,13 +31,15 @@ struct kind {
 	}
 
 static const struct kind kinds[CONF_SECTIONS] = {
+    [CONF_IN_certificate] = KIND(certificates, certificate_count, struct conf_certificate),
     [CONF_IN_relay] = KIND(relays, relay_count, struct conf_relay),
     [CONF_IN_lmtp] = KIND(lmtps, lmtp_count, struct conf_lmtp),
     [CONF_IN_destination] = KIND(destinations, destination_count, struct conf_destination),
 };
 
-_Static_assert(offsetof(struct conf_relay, name) == 0 && offsetof(struct conf_lmtp, name) == 0 &&
-		   offsetof(struct conf_destination, name) == 0,
+_Static_assert(
+    offsetof(struct conf_certificate, name) == 0 && offsetof(struct conf_relay, name) == 0 &&
+	offsetof(struct conf_lmtp, name) == 0 && offsetof(struct conf_destination, name) == 0,
     "titles come first");
 
 static char **list_of(struct conf *conf, const struct kind *k)
@@ -91,11 +94,18 @@ bool conf_check_title(
 {
 	const char *name = conf_section_names[section];
 	struct nexthop unused;
-	if (section != CONF_IN_destination && nexthop_is_section_name(title))
+	if (section == CONF_IN_certificate && nexthop_is_host_name(title))
+		return true;
+	if (section != CONF_IN_destination && section != CONF_IN_certificate &&
+	    nexthop_is_section_name(title))
 		return true;
 	if (section == CONF_IN_destination && (is_below(title) || nexthop_parse(title, &unused)))
 		return true;
-	if (section == CONF_IN_destination)
+	if (section == CONF_IN_certificate)
+		conf_fault(faults, line,
+		    "a certificate section is called as the host whose certificate it is: "
+		    "certificate \"mx.example.org\" { ... }");
+	else if (section == CONF_IN_destination)
 		conf_fault(faults, line,
 		    "a destination section is for a domain or another nexthop; write destination "
 		    "\"example.org\" { ... }, \".example.org\", \"relay:NAME\" or "
@@ -219,6 +229,18 @@ static void check_relay(struct checker *c, void *base)
 		r->tls = r->login != NULL ? TLS_VERIFY : TLS_MAY;
 }
 
+static void check_certificate(struct checker *c, void *base)
+{
+	struct conf_certificate *k = base;
+	lower(k->name);
+	if (k->chain == NULL)
+		conf_fault(c->faults, k->line,
+		    "certificate %s has no chain; write chain = \"tls/mx.pem\" into it", k->name);
+	if (k->key == NULL)
+		conf_fault(c->faults, k->line,
+		    "certificate %s has no key; write key = \"tls/mx.key\" into it", k->name);
+}
+
 static void check_lmtp(struct checker *c, void *base)
 {
 	static const struct sockaddr_un un;
@@ -265,6 +287,7 @@ static void check_destination(struct checker *c, void *base)
 }
 
 static void (*const checks[CONF_SECTIONS])(struct checker *c, void *base) = {
+    [CONF_IN_certificate] = check_certificate,
     [CONF_IN_relay] = check_relay,
     [CONF_IN_lmtp] = check_lmtp,
     [CONF_IN_destination] = check_destination,
@@ -272,6 +295,9 @@ static void (*const checks[CONF_SECTIONS])(struct checker *c, void *base) = {
 
 void conf_check_titled(struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults)
 {
+	if (conf->certificate_count > CONF_CERTIFICATES_MAX)
+		conf_fault(faults, conf->certificates[CONF_CERTIFICATES_MAX].line,
+		    "there are more than %d certificates", CONF_CERTIFICATES_MAX);
 	for (unsigned i = 0; i < CONF_SECTIONS; i++) {
 		const struct kind *k = &kinds[i];
 		for (size_t n = 0; k->list != 0 && n < *count_of(conf, k); n++) {

@@ -129,8 +129,9 @@ static cfg_opt_t *confuse_options(void)
 		add_option(o->section, is_list(o) ? list : text);
 	}
 	for (unsigned i = CONF_IN_top + 1; i < CONF_SECTIONS; i++) {
-		cfg_flag_t flags =
-		    conf_is_titled((enum conf_section)i) ? CFGF_MULTI | CFGF_TITLE : CFGF_NODEFAULT;
+		enum conf_section id = (enum conf_section)i;
+		cfg_flag_t title = conf_may_repeat(id) ? CFGF_NONE : CFGF_TITLE;
+		cfg_flag_t flags = conf_is_titled(id) ? CFGF_MULTI | title : CFGF_NODEFAULT;
 		cfg_opt_t section = CFG_SEC(conf_section_names[i], section_options[i], flags);
 		add_option(CONF_IN_top, section);
 	}
@@ -147,11 +148,23 @@ struct reader {
 	const struct conf_scan *scan;
 };
 
-static cfg_t *titled_section(const struct reader *r, enum conf_section section, struct str title)
+/* The how many-th of its kind. */
+static unsigned place_of(const struct conf_scan *scan, const struct conf_heading *heading)
+{
+	unsigned place = 0;
+	for (const struct conf_heading *h = scan->headings; h < heading; h++)
+		place += h->section == heading->section;
+	return place;
+}
+
+static cfg_t *titled_section(const struct reader *r, const struct conf_heading *heading)
 {
 	char text[NEXTHOP_MAX + 1];
-	snprintf(text, sizeof(text), "%.*s", STR_ARG(title));
-	return cfg_gettsec(r->cfg, conf_section_names[section], text);
+	const char *name = conf_section_names[heading->section];
+	if (conf_may_repeat(heading->section))
+		return cfg_getnsec(r->cfg, name, place_of(r->scan, heading));
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(heading->title));
+	return cfg_gettsec(r->cfg, name, text);
 }
 
 static void set_defaults(struct reader *r, void *base, enum conf_section section)
@@ -199,11 +212,11 @@ static void set_titled(struct reader *r, const struct conf_heading *heading)
 	void *base = conf_add_titled(r->conf, heading);
 	if (base == NULL)
 		return;
-	cfg_t *section = titled_section(r, heading->section, heading->title);
+	cfg_t *section = titled_section(r, heading);
 	set_defaults(r, base, heading->section);
 	for (size_t i = 0; i < r->scan->setting_count; i++) {
 		const struct conf_setting *s = &r->scan->settings[i];
-		if (s->option->section == heading->section && str_eq(s->title, heading->title))
+		if (s->option->section == heading->section && s->title.p == heading->title.p)
 			set_value(r, base, section, s);
 	}
 }
@@ -225,45 +238,39 @@ static void set_networks(struct reader *r)
 		conf_add_network(r->conf, line, cfg_getnstr(r->cfg, "networks", i), r->faults);
 }
 
-static bool parse_protocol(const char *word, enum conf_protocol *out)
+static void set_fingerprints(struct reader *r)
 {
-	static const char *const words[] = {[CONF_SMTP] = "smtp", [CONF_POP3] = "pop3"};
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i], word) == 0) {
-			*out = (enum conf_protocol)i;
-			return true;
-		}
-	}
-	return false;
+	unsigned line = top_line(r, "relay-fingerprints");
+	for (unsigned i = 0; line != 0 && i < cfg_size(r->cfg, "relay-fingerprints"); i++)
+		conf_add_fingerprint(
+		    r->conf, line, cfg_getnstr(r->cfg, "relay-fingerprints", i), r->faults);
 }
 
 /* One section "listen NAME". */
 static void set_listener(struct reader *r, const struct conf_heading *heading)
 {
 	char name[SECTION_NAME_MAX + 1];
-	enum conf_protocol protocol;
+	struct conf_listener like = {.name = NULL};
+	const char *example;
 	snprintf(name, sizeof(name), "%.*s", STR_ARG(heading->title));
-	cfg_t *section = titled_section(r, CONF_IN_listen, heading->title);
+	cfg_t *section = titled_section(r, heading);
 	if (section == NULL)
 		return;
-	const char *word = cfg_getstr(section, "protocol");
-	if (!parse_protocol(word == NULL ? name : word, &protocol)) {
-		conf_fault(r->faults,
-		    word == NULL ? heading->line
-				 : conf_line(r->scan, CONF_IN_listen, "protocol", heading->title),
-		    "listen %s: say which protocol it is: protocol = smtp or protocol = pop3",
-		    name);
+	const struct conf_speech speech = {.title = heading->title,
+	    .protocol = cfg_getstr(section, "protocol"),
+	    .tls = cfg_getstr(section, "tls"),
+	    .auth = cfg_getstr(section, "auth"),
+	    .client_certificates = cfg_getstr(section, "client-certificates")};
+	if (!conf_read_speech(&speech, r->scan, heading->line, &like, &example, r->faults))
 		return;
-	}
 	unsigned line = conf_line(r->scan, CONF_IN_listen, "address", heading->title);
 	unsigned count = cfg_size(section, "address");
 	if (count == 0)
 		conf_fault(r->faults, line == 0 ? heading->line : line,
-		    "listen %s has no address; write address = \"*:%s\" into it", name,
-		    protocol == CONF_SMTP ? "25" : "110");
+		    "listen %s has no address; write address = \"%s\" into it", name, example);
 	for (unsigned i = 0; i < count; i++)
 		conf_add_listener(
-		    r->conf, name, protocol, line, cfg_getnstr(section, "address", i), r->faults);
+		    r->conf, name, &like, line, cfg_getnstr(section, "address", i), r->faults);
 }
 
 static void set_sections(struct reader *r)
@@ -324,6 +331,7 @@ static void read_values(struct reader *r)
 		conf_fault(r->faults, 0, "the file cannot be read");
 	set_values(r);
 	set_networks(r);
+	set_fingerprints(r);
 	set_sections(r);
 	set_families(r);
 	set_log(r);
@@ -379,5 +387,6 @@ void conf_free(struct conf *conf)
 	free(conf->log_path);
 	free(conf->listeners);
 	free(conf->networks);
+	free(conf->relay_fingerprints);
 	free(conf);
 }

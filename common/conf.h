@@ -13,12 +13,22 @@
 
 #include <sys/socket.h>
 
-enum conf_protocol { CONF_SMTP, CONF_POP3 };
+enum conf_protocol { CONF_SMTP, CONF_SUBMISSION, CONF_POP3 };
+enum conf_tls {
+	CONF_TLS_NO,
+	CONF_TLS_STARTTLS, /* offered: STARTTLS, of POP3 STLS */
+	CONF_TLS_REQUIRED, /* the same, and nothing of worth without it */
+	CONF_TLS_IMPLICIT, /* from the first octet (RFC 8314) */
+};
+enum conf_auth { CONF_AUTH_NO, CONF_AUTH_OFFERED, CONF_AUTH_REQUIRED };
 
 /* listen NAME { address = "127.0.0.1:2525" } */
 struct conf_listener {
 	char *name;
 	enum conf_protocol protocol;
+	enum conf_tls tls;
+	enum conf_auth auth;
+	bool ask_certificate; /* of the client */
 	char *address; /* as written: "*:25", "[::1]:25", "127.0.0.1:2525" */
 	/* What it stands for: "*" gives one for IPv6 (v6only) and one for IPv4. */
 	struct sockaddr_storage sockaddr[2];
@@ -93,6 +103,19 @@ struct conf_name_list {
 	size_t count;
 };
 
+/* certificate "mx.example.org" { chain = "mx.pem" key = "mx.key" }: what we are by TLS. The first
+ * is shown to who names nobody; two of one name have keys of different kinds. */
+struct conf_certificate {
+	char *name;  /* in lower case */
+	char *chain; /* absolute paths of PEM files */
+	char *key;
+	unsigned line;
+};
+
+struct conf_fingerprint {
+	uint8_t sha256[32];
+};
+
 /* relay NAME { host = "smtp.provider.example:465" ... }: a server that takes our mail for others */
 struct conf_relay {
 	char *name;
@@ -162,6 +185,9 @@ struct conf {
 	size_t listener_count;
 	struct conf_network *networks; /* may relay; default 127.0.0.0/8 and ::1 */
 	size_t network_count;
+	/* Of certificates (DER) of clients that may relay. */
+	struct conf_fingerprint *relay_fingerprints;
+	size_t relay_fingerprint_count;
 	/* Paths are absolute after parsing (relative ones: beside the configuration file). */
 	char
 	    *tables; /* directory of the text tables and their .db files; default: the file's own */
@@ -181,6 +207,8 @@ struct conf {
 	struct conf_queue queue;
 	struct conf_resolver resolver;
 	struct conf_remote remote;
+	struct conf_certificate *certificates;
+	size_t certificate_count;
 	struct conf_relay *relays;
 	size_t relay_count;
 	struct conf_lmtp *lmtps;
@@ -207,5 +235,7 @@ void conf_faults_free(struct conf_faults *faults);
 
 /* The octets of a client address are in one of the "networks". */
 bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client);
+/* A certificate with this SHA-256 is one of "relay-fingerprints". */
+bool conf_may_relay(const struct conf *conf, const uint8_t sha256[32]);
 
 #endif

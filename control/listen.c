@@ -197,7 +197,7 @@ static void open_listener(struct opening *o, size_t number)
 	for (size_t i = 0; i < l->sockaddr_count; i++) {
 		struct listener want = {
 		    .fd = -1,
-		    .kind = l->protocol == CONF_SMTP ? LISTENER_SMTP : LISTENER_POP3,
+		    .kind = l->protocol == CONF_POP3 ? LISTENER_POP3 : LISTENER_SMTP,
 		    .number = (uint16_t)number,
 		    .address = l->sockaddr[i],
 		    .address_len = l->sockaddr_len[i],

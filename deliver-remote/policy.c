@@ -35,7 +35,7 @@ struct policy *policy_new(const struct conf *conf)
 	p->bind4 = place_from_text(&p->source4, r->source4, 0) && p->source4.family == 4;
 	p->bind6 = place_from_text(&p->source6, r->source6, 0) && p->source6.family == 6;
 	for (size_t i = 0; i < conf->listener_count; i++)
-		if (conf->listeners[i].protocol == CONF_SMTP)
+		if (conf->listeners[i].protocol != CONF_POP3)
 			add_self(p, &conf->listeners[i]);
 	return p;
 }

@@ -307,8 +307,7 @@ START_TEST(every_option_is_documented_in_the_example)
 		char line[100];
 		snprintf(line, sizeof(line), "%s = ", conf_options[i].name);
 		ck_assert_msg(
-		    conf_options[i].section == CONF_IN_listen || strstr(bare, line) != NULL,
-		    "%s is not in the example", conf_options[i].name);
+		    strstr(bare, line) != NULL, "%s is not in the example", conf_options[i].name);
 	}
 	struct conf *a = parse_well(text);
 	struct conf *b = parse_well(bare);
@@ -375,6 +374,112 @@ START_TEST(listeners_have_their_addresses)
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&l[3].sockaddr[0];
 	ck_assert_uint_eq(ntohl(v4->sin_addr.s_addr), 0xc0000201);
 	conf_free(c);
+}
+END_TEST
+
+#define CERTIFICATES                                                                               \
+	"certificate \"MX.example.org\" { chain = \"tls/a.pem\" key = \"/tls/a.key\" }\n"          \
+	"certificate mx.example.org { chain = b.pem key = b.key }\n"
+
+static const struct {
+	const char *listen;
+	enum conf_protocol protocol;
+	enum conf_tls tls;
+	enum conf_auth auth;
+	bool ask;
+} speeches[] = {
+    {"submission {", CONF_SUBMISSION, CONF_TLS_STARTTLS, CONF_AUTH_REQUIRED, false},
+    {"submissions {", CONF_SUBMISSION, CONF_TLS_IMPLICIT, CONF_AUTH_REQUIRED, false},
+    {"pop3 {", CONF_POP3, CONF_TLS_STARTTLS, CONF_AUTH_NO, false},
+    {"pop3s {", CONF_POP3, CONF_TLS_IMPLICIT, CONF_AUTH_NO, false},
+    {"pop3s { protocol = smtp", CONF_SMTP, CONF_TLS_STARTTLS, CONF_AUTH_NO, false},
+    {"submissions { protocol = submission", CONF_SUBMISSION, CONF_TLS_IMPLICIT, CONF_AUTH_REQUIRED,
+	false},
+    {"x { protocol = smtp tls = required auth = offered", CONF_SMTP, CONF_TLS_REQUIRED,
+	CONF_AUTH_OFFERED, false},
+    {"x { protocol = submission auth = no tls = no", CONF_SUBMISSION, CONF_TLS_NO, CONF_AUTH_NO,
+	false},
+    {"x { protocol = smtp client-certificates = ask", CONF_SMTP, CONF_TLS_STARTTLS, CONF_AUTH_NO,
+	true},
+};
+
+START_TEST(listeners_speak_as_they_are_called)
+{
+	for (size_t i = 0; i < sizeof(speeches) / sizeof(speeches[0]); i++) {
+		char more[1000];
+		snprintf(more, sizeof(more), CERTIFICATES "listen %s address = \"*:7\" }\n",
+		    speeches[i].listen);
+		struct conf *c = parse_more_well(more);
+		const struct conf_listener *l = &c->listeners[1];
+		ck_assert_msg(l->protocol == speeches[i].protocol && l->tls == speeches[i].tls &&
+				  l->auth == speeches[i].auth &&
+				  l->ask_certificate == speeches[i].ask,
+		    "%s", speeches[i].listen);
+		ck_assert_int_eq(c->listeners[0].tls, CONF_TLS_STARTTLS);
+		conf_free(c);
+	}
+	struct conf *c = parse_more_well("listen pop3 { address = \"*:7\" }\n");
+	ck_assert_int_eq(c->listeners[0].tls, CONF_TLS_NO);
+	ck_assert_int_eq(c->listeners[1].tls, CONF_TLS_NO);
+	conf_free(c);
+}
+END_TEST
+
+START_TEST(certificates_of_one_name_stand_side_by_side)
+{
+	struct conf *c =
+	    parse_more_well(CERTIFICATES "certificate b.example { chain = c key = d }");
+	ck_assert_uint_eq(c->certificate_count, 3);
+	ck_assert_str_eq(c->certificates[0].name, "mx.example.org");
+	ck_assert_str_eq(c->certificates[0].chain, "/etc/postern/tls/a.pem");
+	ck_assert_str_eq(c->certificates[0].key, "/tls/a.key");
+	ck_assert_uint_eq(c->certificates[0].line, 4);
+	ck_assert_str_eq(c->certificates[1].name, "mx.example.org");
+	ck_assert_str_eq(c->certificates[1].chain, "/etc/postern/b.pem");
+	ck_assert_str_eq(c->certificates[1].key, "/etc/postern/b.key");
+	ck_assert_str_eq(c->certificates[2].name, "b.example");
+	conf_free(c);
+	char more[20000] = "";
+	for (size_t i = 0; i <= CONF_CERTIFICATES_MAX; i++)
+		snprintf(more + strlen(more), sizeof(more) - strlen(more),
+		    "certificate a { chain = c key = d }\n");
+	char *text = NULL;
+	ck_assert_int_gt(asprintf(&text, "%s%s", MINIMAL, more), 0);
+	ck_assert_ptr_null(parse(text));
+	ck_assert_str_eq(all_faults(), "104: there are more than 100 certificates\n");
+	free(text);
+}
+END_TEST
+
+/* 0x01, 0x02, ... */
+#define FINGERPRINT "0102030405060708090a0b0c0d0e0F101112131415161718191A1b1c1d1e1f20"
+#define FINGERPRINT_COLONS                                                                         \
+	"01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0F:10:11:12:13:14:15:16:17:18:19:1A:1b:1c:1d:"  \
+	"1e:1f:20"
+
+START_TEST(fingerprints_may_relay)
+{
+	uint8_t own[32];
+	for (size_t i = 0; i < 32; i++)
+		own[i] = (uint8_t)(i + 1);
+	struct conf *c = parse_more_well("relay-fingerprints = \"" FINGERPRINT_COLONS "\"\n");
+	ck_assert(conf_may_relay(c, own));
+	own[31]++;
+	ck_assert(!conf_may_relay(c, own));
+	conf_free(c);
+	c = parse_more_well("relay-fingerprints = {}\n");
+	ck_assert(!conf_may_relay(c, own));
+	conf_free(c);
+	static const char whole[] = FINGERPRINT_COLONS, bare[] = FINGERPRINT;
+	ck_assert(conf_is_fingerprint(str_from_cstr(bare), own));
+	ck_assert(!conf_is_fingerprint(STR(FINGERPRINT ":"), own));
+	ck_assert(!conf_is_fingerprint(STR(":" FINGERPRINT), own));
+	ck_assert(!conf_is_fingerprint(STR(FINGERPRINT "0"), own));
+	for (size_t cut = 0; cut < sizeof(whole) - 1; cut++) {
+		struct str in = unit_copy(str_from(whole, cut));
+		ck_assert(!conf_is_fingerprint(in, own));
+		unit_free(in);
+	}
 }
 END_TEST
 
@@ -609,9 +714,29 @@ static const struct {
     {MORE("smtp { workers = 5 }\n"), "4: belongs outside any section"},
     {MORE("smtp { colour = red }\n"), "4: known here are size-max, "},
     {MORE("smtpd { size-max = 5 }\n"), "4: did you mean \"smtp\"?"},
-    {MORE("certificate \"x\" { chain = y { } }\nworker = 1"),
-	"4: the sections are listen, smtp, pop3, queue, remote, resolver, relay, lmtp, "
+    {MORE("plumbing \"x\" { chain = y { } }\nworker = 1"),
+	"4: the sections are listen, certificate, smtp, pop3, queue, remote, resolver, relay, "
+	"lmtp, "
 	"destination\n5: did you mean \"workers\"?"},
+    {MORE("certificate { chain = y }\n"), "4: is called as the host"},
+    {MORE("certificate \"a b\" { chain = y key = z }\n"), "4: is called as the host"},
+    {MORE("certificate a { }\n"), "4: has no chain\n4: has no key"},
+    {MORE("certificate a { chain = \"\" key = z }\n"), "4: chain is empty\n4: has no chain"},
+    {MORE("certificate a { chain = y\nchain = y key = z }\n"), "5: chain is set in line 4"},
+    {MORE("certificate a { chain = y key = z }\ncertificate a {\nkey = z }\n"), "5: has no chain"},
+    {MORE("listen submission { address = \"*:26\" }\n"), "4: TLS needs a certificate"},
+    {MORE("listen submissions { address = \"*:26\" }\n"), "4: TLS needs a certificate"},
+    {MORE("listen pop3s { address = \"*:26\" }\n"), "4: TLS needs a certificate"},
+    {MORE("listen pop3 { address = \"*:26\"\ntls = starttls }\n"), "5: TLS needs a certificate"},
+    {MORE("listen pop3 { address = \"*:26\"\ntls = stls }\n"),
+	"5: it can be no, starttls, required or implicit"},
+    {MORE("listen pop3 { address = \"*:26\" auth = no }\n"), "4: everybody logs in to POP3"},
+    {MORE("listen b { protocol = smtp address = \"*:26\"\nauth = maybe }\n"),
+	"5: it can be no, offered or required"},
+    {MORE("listen b { protocol = submissions address = \"*:26\" }\n"), "4: say which protocol"},
+    {MORE("listen b { protocol = smtp address = \"*:26\" client-certificates = ask }\n"),
+	"4: without TLS no client can show a certificate"},
+    {MORE("relay-fingerprints = { \"00:11\" }\n"), "4: is no SHA-256 fingerprint"},
     {MORE("workers { }\n"), "4: is no section; write workers ="},
     {MORE("a = 1 b = 2\nc = 3\n"), "4: \"a\"\n4: \"b\"\n5: \"c\""},
     {MORE("workers = 1\n\nworkers = 2\n"), "6: is set in line 4 already"},
@@ -830,7 +955,8 @@ START_TEST(every_prefix_is_taken_or_faulted)
 	    MINIMAL "postmaster = \"a@b.c\" networks = { 10.0.0.0/8, '::1' } /* x */ # y\n"
 		    "smtp { size-max = \"1 MiB\" bare-newline = repair }\nlog = /x // z\n"
 		    "relay a { host = \"x:465\" domains = { a, .b } }\nlmtp b { socket = /l }\n"
-		    "destination \"a.b\" { rate = \"5/min\" }\n";
+		    "destination \"a.b\" { rate = \"5/min\" }\n"
+		    "certificate a { chain = b key = c } certificate 'a' { chain = b key = c }\n";
 	for (size_t cut = 0; cut < sizeof(whole); cut++) {
 		struct str in = unit_copy(str_from(whole, cut));
 		struct conf *c = conf_parse("/etc/postern.conf", in.p, in.n, &faults);
@@ -851,7 +977,8 @@ START_TEST(libconfuse_agrees_with_the_scanner)
 	static const char signs[] = "{}=,\"'\\#/*+$()\n\r a0-|\x01\xff";
 	char text[] = MINIMAL
 	    "networks = { 10.0.0.0/8, '::1' }\nsmtp { size-max = \"1 MiB\" }\nlog = \"a\\\\b/\"\n"
-	    "relay a { host = x domains = { b } } destination '[::1]' { rate = \"1/h\" }\n";
+	    "relay a { host = x domains = { b } } destination '[::1]' { rate = \"1/h\" }\n"
+	    "certificate a { key = b } certificate 'a' { key = b } listen b { tls = no }\n";
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		char was = text[i];
 		for (const char *s = signs; *s != '\0'; s++) {
@@ -900,8 +1027,9 @@ UNIT_MAIN("conf", defaults_are_those_of_the_header, the_way_out_has_the_defaults
     relays_are_read, sockets_are_read, destinations_are_read, the_way_out_is_as_written,
     every_number_keeps_its_bounds, every_word_is_taken_and_no_other,
     every_option_is_documented_in_the_example, units_are_understood, listeners_have_their_addresses,
-    networks_have_members, other_values_are_as_written, a_default_gives_way_to_a_smaller_bound,
-    comments_are_none_of_its_business, every_fault_is_reported_with_its_line,
-    what_is_no_configuration_is_refused, every_prefix_is_taken_or_faulted,
-    libconfuse_agrees_with_the_scanner, the_environment_changes_nothing,
-    a_second_parse_works_in_the_jail)
+    listeners_speak_as_they_are_called, certificates_of_one_name_stand_side_by_side,
+    fingerprints_may_relay, networks_have_members, other_values_are_as_written,
+    a_default_gives_way_to_a_smaller_bound, comments_are_none_of_its_business,
+    every_fault_is_reported_with_its_line, what_is_no_configuration_is_refused,
+    every_prefix_is_taken_or_faulted, libconfuse_agrees_with_the_scanner,
+    the_environment_changes_nothing, a_second_parse_works_in_the_jail)

@@ -14,6 +14,15 @@ enum rcpt_verdict {
 	RCPT_REFUSED = 5,   /* the operator refuses it; see text: 550 5.7.1 */
 };
 
+/* Whether a user may send as an address, and how much. */
+enum sender_verdict {
+	SENDER_OK = 1,
+	SENDER_NOT_OWNED = 2,
+	SENDER_LIMIT = 3,     /* more recipients than in that time: 450 4.7.1 */
+	SENDER_HOLD = 4,      /* the same, and the operator wants it kept for a look */
+	SENDER_TEMPORARY = 5, /* the tables cannot be read now */
+};
+
 enum login_verdict {
 	LOGIN_OK = 1,
 	LOGIN_BAD = 2,	     /* unknown user or wrong password; never say which */

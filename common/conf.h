@@ -64,6 +64,16 @@ struct conf_smtp {
 	    bare_newline_refuse; /* default true; false: bare LF is made CRLF for "networks" only */
 };
 
+struct conf_submission {
+	bool sender_owned;		      /* MAIL FROM is the user's own; default true */
+	bool header_from_owned;		      /* and From; default true */
+	unsigned recipients_per_hour;	      /* of one user; default 1000; 0: no limit */
+	unsigned recipients_per_day;	      /* default 5000 */
+	unsigned address_recipients_per_hour; /* from one client address; default 5000 */
+	unsigned network_recipients_per_hour; /* from one /24 or /64; default 20000 */
+	bool over_limit_hold; /* keep it for the operator; default: refuse with 4xx */
+};
+
 struct conf_pop3 {
 	unsigned connections_max;	  /* default 2000 */
 	unsigned connections_per_address; /* default 50 */
@@ -209,6 +219,7 @@ struct conf {
 	char *log_path; /* LOG_SINK_FILE */
 	bool log_verbose;
 	struct conf_smtp smtp;
+	struct conf_submission submission;
 	struct conf_pop3 pop3;
 	struct conf_sasl auth;
 	struct conf_queue queue;

@@ -43,6 +43,7 @@ enum {
 	INLINE_CONTENT_MAX = 64 * 1024, /* above it a message is a file of its own */
 	RECIPIENTS_PER_PACKET = 100,
 	RECIPIENTS_MAX = 65535,	  /* of one message, after expansion */
+	SENDER_ADDRESSES_MAX = 20, /* in the From fields of one message */
 	EXPANSION_MAX = 1000,	  /* final recipients that one RCPT may stand for */
 	PACKET_MAX = 160 * 1024,  /* one message between two programs */
 };

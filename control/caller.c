@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/caller.h"
-#include "control/phrase.h"
+#include "common/phrase.h"
 
 #include <pwd.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "control/letter.h"
 #include "control/caller.h"
 #include "control/smtp-submit.h"
-#include "control/submission-header.h"
+#include "common/submission-header.h"
 
 #include "common/loop.h"
 #include "common/mem.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/recipients.h"
-#include "control/address-list.h"
+#include "common/address-list.h"
 
 #include "common/address.h"
 #include "common/limits.h"

@@ -125,6 +125,16 @@ static void print_login(struct str value)
 		printf(" (damaged)");
 }
 
+static void print_senders(struct str value)
+{
+	struct senders_record r;
+	bool ok = senders_get(value, &r);
+	if (!ok)
+		printf(" (damaged)");
+	for (size_t i = 0; ok && i < r.count; i++)
+		printf(" %.*s", STR_ARG(r.patterns[i]));
+}
+
 /* In the form of the text table. */
 static bool print_record(void *ctx, struct str key, struct str value)
 {
@@ -135,6 +145,7 @@ static bool print_record(void *ctx, struct str key, struct str value)
 	    [TABLE_ROUTES] = print_route,
 	    [TABLE_TLS] = print_tls,
 	    [TABLE_LOGINS] = print_login,
+	    [TABLE_SENDERS] = print_senders,
 	};
 	printf("%.*s", STR_ARG(key));
 	rows[*(const enum table_id *)ctx](value);

@@ -10,6 +10,7 @@
  *   routes    key: domain, ".domain" or "*"         value: records.h
  *   tls       key: the same, or a nexthop           value: records.h
  *   logins    key: name                             value: records.h
+ *   senders   key: address                          value: records.h
  *
  * Keys are in the form that key.h makes.
  */
@@ -25,6 +26,7 @@ enum table_id {
 	TABLE_ROUTES,
 	TABLE_TLS,
 	TABLE_LOGINS,
+	TABLE_SENDERS,
 	TABLE_COUNT,
 };
 

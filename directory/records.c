@@ -92,3 +92,25 @@ bool login_get(struct str value, struct login_record *out)
 	out->password = wire_get_str(&r, PASSWORD_MAX);
 	return wire_reader_done(&r) && out->user.n > 0 && out->password.n > 0;
 }
+
+bool senders_put(struct buf *b, const struct senders_record *r)
+{
+	struct wire_writer w = {.buf = b};
+	wire_put_u16(&w, (uint16_t)r->count);
+	for (size_t i = 0; i < r->count; i++)
+		wire_put_str(&w, r->patterns[i], ADDRESS_MAX);
+	return !w.failed;
+}
+
+bool senders_get(struct str value, struct senders_record *out)
+{
+	struct wire_reader r = reader(value);
+	out->count = wire_get_u16(&r);
+	if (out->count == 0 || out->count > SENDERS_PATTERNS_MAX)
+		return false;
+	for (size_t i = 0; i < out->count; i++) {
+		out->patterns[i] = wire_get_str(&r, ADDRESS_MAX);
+		r.failed = r.failed || out->patterns[i].n == 0;
+	}
+	return wire_reader_done(&r);
+}

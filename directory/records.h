@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * What the compiled tables domains, routes, tls and logins keep under a key
+ * What the compiled tables domains, routes, tls, logins and senders keep under a key
  * (aliases: alias.h). Each `put` appends a record and is false when something is
  * longer than it may be; each `get` is false for anything `put` does not write.
  * Strings point into the value.
@@ -57,5 +57,17 @@ struct login_record {
 
 bool login_put(struct buf *b, const struct login_record *r);
 bool login_get(struct str value, struct login_record *out);
+
+/* senders */
+enum { SENDERS_PATTERNS_MAX = 256 };
+
+/* Each an address in key.h's form, "@example.org", or "*". */
+struct senders_record {
+	struct str patterns[SENDERS_PATTERNS_MAX];
+	size_t count; /* one at least */
+};
+
+bool senders_put(struct buf *b, const struct senders_record *r);
+bool senders_get(struct str value, struct senders_record *out);
 
 #endif

@@ -114,6 +114,7 @@ static const struct smtpd_directory_server_handlers smtpd_handlers = {
     .auth_begin = answer_auth_begin,
     .auth_response = answer_auth_response,
     .auth_abort = answer_auth_abort,
+    .sender_query = answer_sender_query,
 };
 static const struct queue_directory_server_handlers queue_handlers = {
     .address_query = answer_address_query,
@@ -204,6 +205,7 @@ void server_end(void)
 		remove_peer(peers);
 	answer_auth_end();
 	answer_rcpt_end();
+	answer_sender_end();
 	answer_hop_end();
 	live_free(live);
 	pool_free(rules_pool);

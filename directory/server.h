@@ -45,6 +45,9 @@ bool answer_rcpt_query(void *peer, const struct msg_rcpt_query *m, int *fds);
 struct msg_address_query;
 bool answer_address_query(void *peer, const struct msg_address_query *m, int *fds);
 void answer_rcpt_end(void);
+/* answer-sender.c */
+bool answer_sender_query(void *peer, const struct msg_sender_query *m, int *fds);
+void answer_sender_end(void);
 /* answer-hop.c */
 struct msg_hop_query;
 bool answer_hop_query(void *peer, const struct msg_hop_query *m, int *fds);

@@ -20,6 +20,7 @@ static const struct {
     [TABLE_ROUTES] = {"routes", table_parse_routes},
     [TABLE_TLS] = {"tls", table_parse_tls},
     [TABLE_LOGINS] = {"logins", table_parse_logins},
+    [TABLE_SENDERS] = {"senders", table_parse_senders},
 };
 
 const char *table_name(enum table_id id)

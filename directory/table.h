@@ -44,6 +44,7 @@ table_parser table_parse_aliases;
 table_parser table_parse_routes;
 table_parser table_parse_tls;
 table_parser table_parse_logins;
+table_parser table_parse_senders;
 
 /* Calls fn for each line; `scratch` is for that line alone. */
 struct line;

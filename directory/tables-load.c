@@ -63,6 +63,16 @@ static void check_users(struct checker *c)
 		    "everybody can read the password hashes: chmod 640 %s", users->file);
 }
 
+static void check_senders(struct checker *c)
+{
+	const struct table *senders = &c->t->tables[TABLE_SENDERS];
+	for (size_t i = 0; i < senders->count; i++)
+		if (table_find(&c->t->tables[TABLE_USERS], senders->entries[i].key) == NULL)
+			faults_warn(&c->t->faults, senders->file, senders->entries[i].line,
+			    "%s has no mailbox in users, so nobody logs in by that name",
+			    fault_text(senders->entries[i].key).s);
+}
+
 static void check_target_exists(struct checker *c, struct subject *s, size_t i, struct str address)
 {
 	pool_reset(c->scratch);
@@ -241,6 +251,7 @@ void tables_load(struct tables *t, const struct expand_rules *rules)
 	c.scratch = pool_new(EXPAND_POOL_MAX);
 	check_domains(&c);
 	check_users(&c);
+	check_senders(&c);
 	for (size_t i = 0; i < t->tables[TABLE_ALIASES].count; i++)
 		check_alias(&c, &t->tables[TABLE_ALIASES].entries[i]);
 	if (c.with_postmaster)

@@ -15,11 +15,13 @@ static struct rcpt_cache *cache;
 static struct slots cookies;
 static TAILQ_HEAD(, directory_query) queries = TAILQ_HEAD_INITIALIZER(queries);
 static directory_answer_fn *on_answer;
+static directory_sender_fn *on_sender;
 
-void directory_client_init(directory_answer_fn *answer)
+void directory_client_init(directory_answer_fn *answer, directory_sender_fn *sender)
 {
 	cache = rcpt_cache_new();
 	on_answer = answer;
+	on_sender = sender;
 }
 
 void directory_client_free(void)
@@ -46,12 +48,42 @@ static void finish(struct directory_query *q, const struct smtp_rcpt_answer *ans
 	on_answer(q, answer);
 }
 
+static void finish_sender(struct directory_query *q, enum sender_verdict verdict)
+{
+	directory_client_forget(q);
+	on_sender(q, verdict);
+}
+
 /* A send that fails closes the channel; the question is asked again on the next one. */
 static void send_query(const struct directory_query *q)
 {
-	const struct msg_rcpt_query m = {.cookie = q->cookie, .address = q->address};
-	if (channel != NULL)
-		msg_rcpt_query_send(channel, &m, NULL);
+	const struct msg_rcpt_query rcpt = {.cookie = q->cookie, .address = q->address};
+	const struct smtp_sender_query *s = q->sender;
+	if (channel == NULL)
+		return;
+	if (s == NULL) {
+		msg_rcpt_query_send(channel, &rcpt, NULL);
+		return;
+	}
+	const struct msg_sender_query sender = {.cookie = q->cookie,
+	    .recipients = s->recipients,
+	    .login = s->login,
+	    .client = s->client,
+	    .addresses = (struct sender_address *)(uintptr_t)s->addresses,
+	    .addresses_count = s->count};
+	msg_sender_query_send(channel, &sender, NULL);
+}
+
+/* False when there is no cookie left. */
+static bool enlist(struct directory_query *q)
+{
+	q->cookie = slots_put(&cookies, q);
+	if (q->cookie == 0)
+		return false;
+	q->until_ms = loop_now_ms() + DIRECTORY_TIMEOUT_MS;
+	TAILQ_INSERT_TAIL(&queries, q, link);
+	send_query(q);
+	return true;
 }
 
 bool directory_client_ask(
@@ -60,26 +92,32 @@ bool directory_client_ask(
 	uint64_t now_ms = loop_now_ms();
 	if (rcpt_cache_find(cache, address, now_ms, answer))
 		return true;
-	q->cookie = slots_put(&cookies, q);
-	if (q->cookie == 0 || address.n > ADDRESS_MAX) {
-		slots_take(&cookies, q->cookie);
-		q->cookie = 0;
-		*answer = (struct smtp_rcpt_answer){.verdict = RCPT_TEMPORARY};
-		return true;
-	}
 	q->address = address;
-	q->until_ms = now_ms + DIRECTORY_TIMEOUT_MS;
-	TAILQ_INSERT_TAIL(&queries, q, link);
-	send_query(q);
-	return false;
+	q->sender = NULL;
+	if (address.n <= ADDRESS_MAX && enlist(q))
+		return false;
+	*answer = (struct smtp_rcpt_answer){.verdict = RCPT_TEMPORARY};
+	return true;
+}
+
+bool directory_client_ask_sender(
+    struct directory_query *q, const struct smtp_sender_query *sender, enum sender_verdict *verdict)
+{
+	q->sender = sender;
+	*verdict = SENDER_TEMPORARY;
+	return !enlist(q);
 }
 
 void directory_client_tick(uint64_t now_ms)
 {
 	struct directory_query *q;
 	const struct smtp_rcpt_answer unknown = {.verdict = RCPT_TEMPORARY};
-	while ((q = TAILQ_FIRST(&queries)) != NULL && q->until_ms <= now_ms)
-		finish(q, &unknown);
+	while ((q = TAILQ_FIRST(&queries)) != NULL && q->until_ms <= now_ms) {
+		if (q->sender != NULL)
+			finish_sender(q, SENDER_TEMPORARY);
+		else
+			finish(q, &unknown);
+	}
 }
 
 static bool on_rcpt_answer(void *ctx, const struct msg_rcpt_answer *m, int *fds)
@@ -96,10 +134,23 @@ static bool on_rcpt_answer(void *ctx, const struct msg_rcpt_answer *m, int *fds)
 	if (m->verdict < RCPT_LOCAL || m->verdict > RCPT_REFUSED)
 		return false;
 	rcpt_cache_generation(cache, m->generation);
-	if (q == NULL)
-		return true;
+	if (q == NULL || q->sender != NULL)
+		return q == NULL;
 	rcpt_cache_put(cache, q->address, loop_now_ms(), &answer);
 	finish(q, &answer);
+	return true;
+}
+
+static bool on_sender_answer(void *ctx, const struct msg_sender_answer *m, int *fds)
+{
+	struct directory_query *q = slots_get(&cookies, m->cookie);
+	(void)ctx;
+	(void)fds;
+	if (m->verdict < SENDER_OK || m->verdict > SENDER_TEMPORARY)
+		return false;
+	if (q == NULL || q->sender == NULL)
+		return q == NULL;
+	finish_sender(q, (enum sender_verdict)m->verdict);
 	return true;
 }
 
@@ -113,6 +164,7 @@ static bool on_generation(void *ctx, const struct msg_directory_generation *m, i
 
 static const struct smtpd_directory_client_handlers handlers = {
     .rcpt_answer = on_rcpt_answer,
+    .sender_answer = on_sender_answer,
     .directory_generation = on_generation,
     .auth_challenge = auth_client_on_challenge,
     .auth_outcome = auth_client_on_outcome,

@@ -19,6 +19,8 @@ static struct smtp_policy smtp_policy_of(const struct conf *conf)
 	    .hops_max = c->hops_max,
 	    .login_failures_max = c->login_failures_max,
 	    .bare_newline_refuse = c->bare_newline_refuse,
+	    .sender_owned = conf->submission.sender_owned,
+	    .header_from_owned = conf->submission.header_from_owned,
 	};
 }
 

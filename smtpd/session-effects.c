@@ -21,6 +21,20 @@ static void on_rcpt_answer(struct directory_query *query, const struct smtp_rcpt
 	session_io_go_on(s);
 }
 
+static bool check_sender(
+    void *ctx, const struct smtp_sender_query *query, enum sender_verdict *verdict)
+{
+	struct session *s = ctx;
+	return directory_client_ask_sender(&s->query, query, verdict);
+}
+
+static void on_sender_answer(struct directory_query *query, enum sender_verdict verdict)
+{
+	struct session *s = SESSION_OF(query, query);
+	smtp_server_on_sender(&s->smtp, verdict);
+	session_io_go_on(s);
+}
+
 static enum smtp_status may_take(void *ctx)
 {
 	(void)ctx;
@@ -90,6 +104,7 @@ static void on_refusal(void *ctx, const struct smtp_refusal *refusal)
 
 const struct smtp_ops session_effects = {
     .check_rcpt = check_rcpt,
+    .check_sender = check_sender,
     .may_take = may_take,
     .large_open = large_open,
     .large_write = large_write,
@@ -154,7 +169,7 @@ void session_effects_setup(void)
 	    .on_stored = on_stored,
 	    .on_not_stored = on_not_stored,
 	};
-	directory_client_init(on_rcpt_answer);
+	directory_client_init(on_rcpt_answer, on_sender_answer);
 	queue_client_init(&events);
 	auth_client_init(&auth_events);
 }

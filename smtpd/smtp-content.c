@@ -3,9 +3,11 @@
  * From DATA or the first BDAT to the answer: scans what comes, keeps it in
  * memory up to INLINE_CONTENT_MAX and in the large file above, and hands the
  * message over. Content that must be refused is read to its end, kept nowhere,
- * and refused there.
+ * and refused there. A submission stays in memory until its header is whole
+ * (submission.h).
  */
 #include "smtpd/smtp-internal.h"
+#include "smtpd/submission.h"
 
 enum {
 	PIECE_MAX = 32 * 1024, /* repaired newlines can double it: TRANSACTION_BODY_MAX */
@@ -33,10 +35,15 @@ static void refuse(struct smtp_server *s, enum smtp_status fault)
 	t->large = false;
 }
 
+static unsigned min_header(unsigned header_max)
+{
+	return header_max < SUBMITTED_HEADER_MAX ? header_max : SUBMITTED_HEADER_MAX;
+}
+
 void smtp_content_begin(struct smtp_server *s, bool dots)
 {
 	struct transaction *t = &s->txn;
-	const struct content_limits limits = {
+	struct content_limits limits = {
 	    .size_max = s->policy->message_max,
 	    .header_max = s->policy->header_max,
 	    .hops_max = s->policy->hops_max,
@@ -45,11 +52,17 @@ void smtp_content_begin(struct smtp_server *s, bool dots)
 	size_t expected = t->size_declared == 0 ? FIRST_BODY : INLINE_CONTENT_MAX;
 	if (t->size_declared > 0 && t->size_declared < INLINE_CONTENT_MAX)
 		expected = (size_t)t->size_declared + 1024;
+	t->header_taken = !submission_applies(s);
+	if (!t->header_taken) {
+		limits.header_max = min_header(limits.header_max);
+		t->body.max = SUBMITTED_HEADER_MAX + COMPLETED_HEADER_MAX + TRANSACTION_BODY_MAX;
+	}
 	content_init(&t->content, &limits, dots, s->own_network && !s->policy->bare_newline_refuse);
 	t->envelope.arrival = wall_ms;
 	buf_reserve(&t->body, expected);
 	if (!smtp_put_received(s, &t->body, wall_ms))
 		refuse(s, STATUS_LOCAL_ERROR);
+	t->trace = buf_len(&t->body);
 }
 
 static void flush_large(struct smtp_server *s)
@@ -96,7 +109,23 @@ static size_t scan(struct smtp_server *s, struct str in)
 
 static bool is_too_much_for_memory(const struct transaction *t)
 {
-	return t->fault == STATUS_NONE && !t->large && buf_len(&t->body) > INLINE_CONTENT_MAX;
+	return t->fault == STATUS_NONE && !t->large && t->header_taken &&
+	       buf_len(&t->body) > INLINE_CONTENT_MAX;
+}
+
+/* True when what comes next waits for an answer about the header. */
+static bool waits_for_header(struct smtp_server *s)
+{
+	struct transaction *t = &s->txn;
+	enum smtp_status status;
+	if (t->header_taken || t->fault != STATUS_NONE)
+		return false;
+	t->header_taken = true;
+	if (submission_take_header(s, &status))
+		return true;
+	if (status != STATUS_NONE)
+		refuse(s, status);
+	return false;
 }
 
 static void ask_for_file(struct smtp_server *s)
@@ -109,8 +138,10 @@ static void ask_for_file(struct smtp_server *s)
 static void content_end(struct smtp_server *s)
 {
 	struct transaction *t = &s->txn;
+	s->ended = true;
+	if (waits_for_header(s))
+		return;
 	if (is_too_much_for_memory(t)) {
-		s->ended = true;
 		ask_for_file(s);
 		return;
 	}
@@ -143,13 +174,22 @@ static bool goes_on(struct smtp_server *s)
 	return true;
 }
 
+/* In the middle of the content. */
+static void take_care_of_memory(struct smtp_server *s)
+{
+	if (!s->txn.content.in_header && waits_for_header(s))
+		return;
+	if (is_too_much_for_memory(&s->txn))
+		ask_for_file(s);
+}
+
 size_t smtp_feed_data(struct smtp_server *s, struct str in)
 {
 	size_t used = scan(s, in);
 	if (s->txn.content.event == CONTENT_END)
 		content_end(s);
-	else if (goes_on(s) && is_too_much_for_memory(&s->txn))
-		ask_for_file(s);
+	else if (goes_on(s))
+		take_care_of_memory(s);
 	return used;
 }
 
@@ -161,8 +201,8 @@ size_t smtp_feed_chunk(struct smtp_server *s, struct str in)
 		return used;
 	if (s->left == 0)
 		smtp_chunk_done(s);
-	else if (is_too_much_for_memory(&s->txn))
-		ask_for_file(s);
+	else
+		take_care_of_memory(s);
 	return used;
 }
 
@@ -179,6 +219,8 @@ static bool finish_last_line(struct smtp_server *s)
 void smtp_chunk_done(struct smtp_server *s)
 {
 	struct transaction *t = &s->txn;
+	if (!t->content.in_header && waits_for_header(s))
+		return;
 	if (is_too_much_for_memory(t)) {
 		ask_for_file(s);
 	} else if (s->chunk_last) {
@@ -207,18 +249,47 @@ size_t smtp_feed_refused_chunk(struct smtp_server *s, struct str in)
 	return in.n;
 }
 
-void smtp_server_on_large_file(struct smtp_server *s, enum smtp_status status)
+/* An answer is there: on to the next wait, or to more input. */
+static void go_on(struct smtp_server *s)
 {
-	if (s->wait != WAIT_LARGE_FILE)
-		return;
 	s->wait = WAIT_NOTHING;
 	s->phase = s->resume;
-	s->txn.large = status == STATUS_NONE;
-	if (status != STATUS_NONE)
-		refuse(s, status);
-	flush_large(s);
+}
+
+static void after_wait(struct smtp_server *s)
+{
 	if (s->ended)
 		content_end(s);
 	else if (s->phase == PHASE_CHUNK && s->left == 0)
 		smtp_chunk_done(s);
+	else
+		take_care_of_memory(s);
+}
+
+/* In MAIL, or of a whole header. */
+void smtp_server_on_sender(struct smtp_server *s, enum sender_verdict verdict)
+{
+	if (s->wait != WAIT_SENDER)
+		return;
+	go_on(s);
+	enum smtp_status status = submission_decide(s, verdict);
+	if (s->state == SMTP_READY) {
+		smtp_conclude(s, smtp_mail_decide(s, status));
+		return;
+	}
+	if (status != STATUS_NONE)
+		refuse(s, status);
+	after_wait(s);
+}
+
+void smtp_server_on_large_file(struct smtp_server *s, enum smtp_status status)
+{
+	if (s->wait != WAIT_LARGE_FILE)
+		return;
+	go_on(s);
+	s->txn.large = status == STATUS_NONE;
+	if (status != STATUS_NONE)
+		refuse(s, status);
+	flush_large(s);
+	after_wait(s);
 }

@@ -26,6 +26,9 @@ size_t smtp_feed_refused_chunk(struct smtp_server *s, struct str in);
 /* All octets of the chunk were consumed. */
 void smtp_chunk_done(struct smtp_server *s);
 
+/* verb-mail.c: the reverse-path was looked at. */
+enum smtp_status smtp_mail_decide(struct smtp_server *s, enum smtp_status status);
+
 /* verb-rcpt.c */
 enum smtp_status smtp_rcpt_decide(struct smtp_server *s, const struct smtp_rcpt_answer *answer);
 

@@ -49,6 +49,8 @@ struct smtp_policy {
 	unsigned hops_max;
 	unsigned login_failures_max;
 	bool bare_newline_refuse;
+	bool sender_owned;	/* who logged in may use addresses of their own only, in MAIL */
+	bool header_from_owned; /* and in the header */
 };
 
 struct smtp_rcpt_answer {
@@ -70,6 +72,10 @@ struct smtp_ops {
 	/* True: *answer is filled in (valid until the return of the function that led here). False:
 	 * smtp_server_on_rcpt follows. */
 	bool (*check_rcpt)(void *ctx, struct str address, struct smtp_rcpt_answer *answer);
+	/* The same of a sender (`query` lives until then, or until abandon): smtp_server_on_sender
+	 * follows. */
+	bool (*check_sender)(
+	    void *ctx, const struct smtp_sender_query *query, enum sender_verdict *verdict);
 	/* STATUS_NONE, or why no mail is taken now. */
 	enum smtp_status (*may_take)(void *ctx);
 	/* Asks for a file; smtp_server_on_large_file follows. */
@@ -122,7 +128,7 @@ enum smtp_tls {
 	SMTP_TLS_OFFERED,
 };
 
-enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_LARGE_FILE, WAIT_STORED, WAIT_AUTH };
+enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_SENDER, WAIT_LARGE_FILE, WAIT_STORED, WAIT_AUTH };
 
 /* Logins of a session. */
 struct smtp_auth {
@@ -158,7 +164,7 @@ struct smtp_server {
 	bool followed;		     /* the line under way: there is input behind it */
 	const struct tls_facts *tls; /* NULL: in clear */
 	bool esmtp;		     /* EHLO, not HELO */
-	bool ended;		     /* the content's end was seen while waiting for a file */
+	bool ended;		     /* the content's end was seen while waiting */
 	bool chunk_last;
 	enum smtp_state state;
 	enum smtp_phase phase;
@@ -200,6 +206,7 @@ size_t smtp_server_feed(struct smtp_server *s, struct str in);
 void smtp_server_end(struct smtp_server *s, enum smtp_status status);
 
 void smtp_server_on_rcpt(struct smtp_server *s, const struct smtp_rcpt_answer *answer);
+void smtp_server_on_sender(struct smtp_server *s, enum sender_verdict verdict);
 /* The next line is the client's response. */
 void smtp_server_on_auth_challenge(struct smtp_server *s, struct str message);
 /* `login` and the mechanism's `last` word (may be empty): of LOGIN_OK. */

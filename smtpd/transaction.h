@@ -8,6 +8,7 @@
 #define POSTERN_SMTPD_TRANSACTION_H
 
 #include "common/envelope.h"
+#include "common/msg-smtpd-directory.h"
 #include "smtpd/content.h"
 #include "smtpd/reply.h"
 
@@ -27,6 +28,14 @@ struct rcpt {
 	bool is_postmaster; /* given without a domain: always ours (RFC 5321 §4.5.1) */
 };
 
+/* What directory is asked of a submission. */
+struct smtp_sender_query {
+	struct str login, client;
+	uint32_t recipients; /* 0: only whether the address of MAIL is the user's */
+	size_t count;
+	struct sender_address addresses[SENDER_ADDRESSES_MAX];
+};
+
 struct transaction {
 	struct pool *pool;
 	struct envelope envelope;
@@ -39,8 +48,11 @@ struct transaction {
 	struct str first_rcpt;
 	uint64_t size_declared; /* SIZE= of MAIL */
 
+	struct smtp_sender_query *sender_query; /* in the pool; NULL: nothing was asked */
 	struct content content;
 	struct buf body;	/* what is not in the large file yet */
+	size_t trace;		/* octets of `body` before the header, while that is not whole */
+	bool header_taken;	/* or it need not be */
 	uint64_t written;	/* octets in the large file */
 	uint64_t discarded;	/* octets read since `fault` was set */
 	bool large;		/* there is a large file */

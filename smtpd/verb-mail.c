@@ -6,6 +6,7 @@
  */
 #include "smtpd/parameter.h"
 #include "smtpd/smtp-internal.h"
+#include "smtpd/submission.h"
 
 static enum smtp_status take_size(struct smtp_server *s, struct str value)
 {
@@ -108,7 +109,17 @@ static enum smtp_status begin(struct smtp_server *s, const struct argument *a)
 	/* RFC 6531 §3.5 */
 	if (a->address.is_utf8 && !(s->txn.envelope.flags & ENVELOPE_SMTPUTF8))
 		return STATUS_NEEDS_UTF8;
-	return fill_envelope(s, &a->address) ? STATUS_SENDER_OK : STATUS_LOCAL_ERROR;
+	return fill_envelope(s, &a->address) ? STATUS_NONE : STATUS_LOCAL_ERROR;
+}
+
+enum smtp_status smtp_mail_decide(struct smtp_server *s, enum smtp_status status)
+{
+	if (status != STATUS_NONE) {
+		transaction_reset(&s->txn);
+		return status;
+	}
+	smtp_set_state(s, SMTP_MAIL);
+	return STATUS_SENDER_OK;
 }
 
 enum smtp_status verb_mail(struct smtp_server *s, const struct argument *a)
@@ -123,9 +134,7 @@ enum smtp_status verb_mail(struct smtp_server *s, const struct argument *a)
 	enum smtp_status status = s->ops->may_take(s->ctx);
 	if (status == STATUS_NONE)
 		status = begin(s, a);
-	if (status == STATUS_SENDER_OK)
-		smtp_set_state(s, SMTP_MAIL);
-	else
-		transaction_reset(&s->txn);
-	return status;
+	if (status == STATUS_NONE && submission_check_sender(s, &status))
+		return STATUS_NONE;
+	return smtp_mail_decide(s, status);
 }

@@ -4,7 +4,7 @@
  * input and has no line end in it; and giving one its domain where the parser says,
  * gives back a list with the same addresses, all complete.
  */
-#include "control/address-list.h"
+#include "common/address-list.h"
 
 #include <stdlib.h>
 

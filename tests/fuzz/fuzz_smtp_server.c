@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * A whole SMTP server without its sockets. The first octet says who the client is
+ * A whole SMTP server without its sockets. The first octet says who the client is, what it may
  * and how its input is cut; the rest is the input. Whatever it is, the invariants
  * hold, replies are well-formed, and the same comes of it when it is cut
  * differently and when answers come later.
@@ -24,6 +24,9 @@ static void set_up(struct harness *h, uint8_t options, bool deferred)
 {
 	harness_init(h);
 	h->own_network = (options & OWN) != 0;
+	/* Only own networks have newlines repaired: for others the bit is free. */
+	h->submission = (options & (OWN | REPAIR)) == REPAIR;
+	h->login = h->submission ? "ann@example.org" : NULL;
 	h->policy.bare_newline_refuse = !(options & REPAIR);
 	h->policy.message_max = 100 * 1024;
 	h->policy.header_max = 4096;

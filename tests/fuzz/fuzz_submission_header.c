@@ -4,7 +4,7 @@
  * end in CRLF and have neither NUL nor stray CR, has exactly one empty line, at its
  * end, and keeps no Bcc.
  */
-#include "control/submission-header.h"
+#include "common/submission-header.h"
 #include "common/header.h"
 
 #include <stdlib.h>

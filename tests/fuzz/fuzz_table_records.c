@@ -25,12 +25,15 @@ static void check_ways(struct str value)
 	struct route_record route;
 	struct tls_record tls;
 	struct login_record login;
+	struct senders_record senders;
 	if (route_get(value, &route))
 		check_again(&again, route_put(&again, &route), value);
 	if (tls_get(value, &tls))
 		check_again(&again, tls_put(&again, &tls), value);
 	if (login_get(value, &login))
 		check_again(&again, login_put(&again, &login), value);
+	if (senders_get(value, &senders))
+		check_again(&again, senders_put(&again, &senders), value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

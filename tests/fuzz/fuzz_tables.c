@@ -30,6 +30,7 @@ static bool is_record(enum table_id id, struct str value)
 	struct route_record route;
 	struct tls_record tls;
 	struct login_record login;
+	struct senders_record senders;
 	switch (id) {
 	case TABLE_ROUTES:
 		return route_get(value, &route);
@@ -37,6 +38,8 @@ static bool is_record(enum table_id id, struct str value)
 		return tls_get(value, &tls);
 	case TABLE_LOGINS:
 		return login_get(value, &login);
+	case TABLE_SENDERS:
+		return senders_get(value, &senders);
 	default:
 		return true;
 	}

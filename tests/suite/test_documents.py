@@ -4,7 +4,7 @@ import re
 
 from instance import TOP
 
-HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "pop3": "POP3",
+HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "submission": "SUBMISSION", "pop3": "POP3",
             "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER",
             "relay": "RELAYS", "lmtp": "LMTP SOCKETS", "destination": "DESTINATIONS"}
 
@@ -95,6 +95,8 @@ def test_the_manual_has_every_option_of_sendmail():
 
 # What a client hears at the bound; the others only change what the server does by itself.
 REPLIES = {
+    **{f"submission {name}": "450 4.7.1" for name in (
+        "recipients-per-hour", "recipients-per-day", "address-recipients-per-hour", "network-recipients-per-hour")},
     "smtp size-max": "552 5.3.4", "smtp recipients-max": "452 4.5.3", "smtp connections-max": "421 4.7.0, to an idle one",
     "smtp connections-per-address": "421 4.7.0", "smtp commands-per-minute": "421 4.7.0",
     "smtp bad-commands-max": "421 4.7.0", "smtp messages-per-session": "421 4.7.0", "smtp header-max": "552 5.3.4",

@@ -11,6 +11,7 @@ struct dialog {
 	const struct dialog_mode *mode;
 	struct harness h;
 	bool started;
+	char login[128];
 	struct buf group;   /* C lines not sent yet */
 	struct buf content; /* M: line lines not checked yet */
 	size_t longest;
@@ -77,6 +78,16 @@ static bool setting(struct dialog *d, struct str text)
 		snprintf(d->client, sizeof(d->client), "local uid %u", dialog_number(text));
 		d->h.client = d->client;
 		d->h.own_network = true;
+	} else if (str_eq(name, STR("submission"))) {
+		d->h.submission = str_eq(text, STR("yes"));
+	} else if (str_eq(name, STR("logged-in"))) {
+		d->h.login = d->login;
+		snprintf(d->login, sizeof(d->login), "%.*s", STR_ARG(text));
+	} else if (str_eq(name, STR("recipients-left"))) {
+		d->h.recipients_left = dialog_number(dialog_word(&text));
+		d->h.over_limit_hold = str_eq(text, STR("hold"));
+	} else if (str_eq(name, STR("senders"))) {
+		d->h.policy.sender_owned = d->h.policy.header_from_owned = false;
 	} else if (str_eq(name, STR("message-max"))) {
 		d->h.policy.message_max = dialog_number(text);
 	} else if (str_eq(name, STR("bare-newline-refuse"))) {
@@ -243,6 +254,15 @@ static bool check_mask(struct dialog *d, unsigned is, struct str should)
 	return is == mask_of(should) || fail(d, "it is %u", is);
 }
 
+/* Recipients that wait for the operator. */
+static unsigned held(const struct harness *h)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < h->recipient_count; i++)
+		n += h->recipients[i].transport == TRANSPORT_HOLD;
+	return n;
+}
+
 static bool check_message(struct dialog *d, struct str text)
 {
 	static const struct recipient nobody;
@@ -277,6 +297,8 @@ static bool check_message(struct dialog *d, struct str text)
 		return check_text(d, last->orcpt, text);
 	if (str_eq(what, STR("nexthop")))
 		return check_text(d, last->nexthop, text);
+	if (str_eq(what, STR("held")))
+		return check_number(d, held(h), text);
 	if (str_eq(what, STR("notify")))
 		return check_mask(d, last->notify, text);
 	return fail(d, "no such check");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/smtp-harness.h"
 #include "common/address.h"
+#include "common/mem.h"
 
 #include <stdlib.h>
 
@@ -75,6 +76,40 @@ static bool check_rcpt(void *ctx, struct str address, struct smtp_rcpt_answer *a
 		broke(h, "a second RCPT question while one is open");
 	h->rcpt_asked = h->deferred;
 	*answer = look_up(address);
+	return !h->deferred;
+}
+
+static bool is_owned(struct str address)
+{
+	size_t at = str_rfind(address, '@');
+	struct str local_part = str_head(address, at);
+	return str_eq(str_skip(address, at), STR("@example.org")) &&
+	       (str_has_prefix(local_part, STR("ann")) || str_eq(local_part, STR("sales")));
+}
+
+static enum sender_verdict judge(const struct harness *h)
+{
+	const struct smtp_sender_query *q = h->server.txn.sender_query;
+	if (q->count > 0 && str_eq(q->addresses[0].address, STR("temp@example.org")))
+		return SENDER_TEMPORARY;
+	for (size_t i = 0; i < q->count; i++)
+		if (!is_owned(q->addresses[i].address))
+			return SENDER_NOT_OWNED;
+	if (h->recipients_left > 0 && q->recipients > h->recipients_left)
+		return h->over_limit_hold ? SENDER_HOLD : SENDER_LIMIT;
+	return SENDER_OK;
+}
+
+static bool check_sender(
+    void *ctx, const struct smtp_sender_query *query, enum sender_verdict *verdict)
+{
+	struct harness *h = ctx;
+	if (h->sender_asked)
+		broke(h, "a second question about a sender while one is open");
+	if (query != h->server.txn.sender_query)
+		broke(h, "a question that is not the transaction's");
+	h->sender_asked = h->deferred;
+	*verdict = judge(h);
 	return !h->deferred;
 }
 
@@ -243,10 +278,11 @@ static void auth_abort(void *ctx)
 static void abandon(void *ctx)
 {
 	struct harness *h = ctx;
-	if (!h->file_open && !h->file_asked && !h->rcpt_asked && !h->submitted && !h->auth_asked)
+	if (!h->file_open && !h->file_asked && !h->rcpt_asked && !h->sender_asked &&
+	    !h->submitted && !h->auth_asked)
 		broke(h, "abandoned what was not there");
-	h->file_open = h->file_asked = h->rcpt_asked = h->submitted = h->auth_asked = false;
-	h->auth_open = false;
+	h->file_open = h->file_asked = h->rcpt_asked = h->sender_asked = h->submitted = false;
+	h->auth_asked = h->auth_open = false;
 	h->abandoned++;
 }
 
@@ -260,6 +296,7 @@ static void on_refusal(void *ctx, const struct smtp_refusal *refusal)
 
 static const struct smtp_ops ops = {
     .check_rcpt = check_rcpt,
+    .check_sender = check_sender,
     .may_take = may_take,
     .large_open = large_open,
     .large_write = large_write,
@@ -289,6 +326,8 @@ void harness_init(struct harness *h)
 	    .hops_max = 50,
 	    .login_failures_max = 3,
 	    .bare_newline_refuse = true,
+	    .sender_owned = true,
+	    .header_from_owned = true,
 	};
 	buf_init(&h->out, SIZE_MAX / 2);
 	buf_init(&h->replies, SIZE_MAX / 2);
@@ -314,6 +353,8 @@ void harness_start(struct harness *h)
 	h->server.own_network = h->own_network;
 	h->server.auth = h->auth;
 	h->server.tls = h->tls ? &tls : NULL;
+	h->server.submission = h->submission;
+	h->server.login = h->login == NULL ? NULL : xstrdup(h->login);
 	smtp_server_greet(&h->server);
 	collect(h);
 }
@@ -336,6 +377,9 @@ static bool give_answer(struct harness *h)
 		struct smtp_rcpt_answer answer = look_up(h->server.txn.rcpt.address);
 		h->rcpt_asked = false;
 		smtp_server_on_rcpt(&h->server, &answer);
+	} else if (h->sender_asked) {
+		h->sender_asked = false;
+		smtp_server_on_sender(&h->server, judge(h));
 	} else if (h->file_asked) {
 		give_file(h);
 	} else if (h->auth_asked) {

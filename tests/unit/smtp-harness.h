@@ -12,6 +12,10 @@ struct harness {
 	/* To be set before harness_start. */
 	struct smtp_policy policy;
 	bool own_network;
+	bool submission;
+	const char *login; /* NULL: nobody; owns ann..., sales@ of example.org */
+	unsigned recipients_left; /* of its limit; 0: has none */
+	bool over_limit_hold;
 	struct smtp_auth auth;
 	bool tls;
 	const char *client;
@@ -27,7 +31,8 @@ struct harness {
 	struct buf in;	    /* not consumed yet */
 	uint64_t now_ms;
 	bool file_open;
-	bool rcpt_asked, file_asked, submitted, auth_asked; /* what is to be answered */
+	/* What is to be answered. */
+	bool rcpt_asked, sender_asked, file_asked, submitted, auth_asked;
 	bool auth_open; /* an exchange is under way */
 	unsigned auth_mechanism, auth_step;
 	bool auth_has_message;

@@ -2,7 +2,7 @@
  *
  * Address lists of RFC 5322 as people and programs write them.
  */
-#include "control/address-list.h"
+#include "common/address-list.h"
 
 #include <check.h>
 #include <stdlib.h>

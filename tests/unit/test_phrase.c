@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "control/phrase.h"
+#include "common/phrase.h"
 
 #include <check.h>
 #include <stdlib.h>

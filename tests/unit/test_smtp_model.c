@@ -194,12 +194,16 @@ static bool same(struct harness *h, const struct model *m)
 	       h->messages == m->messages && (h->messages == 0 || h->recipient_count == 1);
 }
 
-static void run(const unsigned char *sequence, size_t n, bool deferred)
+/* A submission is asked about, and its header held back; what may be sent is the same. */
+static void run(const unsigned char *sequence, size_t n, bool deferred, bool submission)
 {
 	struct harness h;
 	struct model m = {0};
 	harness_init(&h);
 	h.deferred = deferred;
+	h.submission = submission;
+	h.login = submission ? "ann@example.org" : NULL;
+	h.policy.sender_owned = h.policy.header_from_owned = false;
 	h.policy.message_max = SIZE_LIMIT;
 	h.policy.bad_commands_max = 1000;
 	harness_start(&h);
@@ -236,7 +240,7 @@ START_TEST(every_sequence)
 	ck_assert_uint_ge(n, 1);
 	ck_assert_uint_le(n, LENGTH_MAX);
 	for (;;) {
-		run(sequence, n, false);
+		run(sequence, n, false, false);
 		size_t i = n;
 		while (--i > 0 && ++sequence[i] == COMMANDS)
 			sequence[i] = 0;
@@ -259,7 +263,7 @@ START_TEST(long_sequences)
 			sequence[k] = (unsigned char)(random % COMMANDS);
 		}
 		sequence[0] = 0;
-		run(sequence, LENGTH_MAX, true);
+		run(sequence, LENGTH_MAX, true, i % 2 == 1);
 	}
 }
 END_TEST

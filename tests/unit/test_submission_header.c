@@ -2,7 +2,7 @@
  *
  * The header that sendmail makes of what it was given.
  */
-#include "control/submission-header.h"
+#include "common/submission-header.h"
 
 #include <check.h>
 #include <stdlib.h>

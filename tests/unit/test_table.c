@@ -330,6 +330,20 @@ static const struct {
 	0},
     {TABLE_LOGINS, "a u p\na v q\n",
 	"logins:2: a is there already, at line 1: keep one of the two\n", 1},
+    {TABLE_SENDERS, "Ann@example.org press@example.org @Example.net\nbob@example.org *\n", NULL, 2},
+    {TABLE_SENDERS, "ann@example.org\nann press@example.org\nann@example.org press\n",
+	"senders:1: \"ann@example.org\" has no address behind the user: write USER ADDRESS ADDRESS "
+	"...\n"
+	"senders:2: \"ann\" is no mail address: write local-part@domain\n"
+	"senders:3: \"press\" is no mail address: write local-part@domain\n",
+	0},
+    {TABLE_SENDERS, "ann@example.org @\nann@example.org @a..b\n",
+	"senders:1: \"@\" is no domain: write it as in an address, after the @, e.g. example.org\n"
+	"senders:2: \"@a..b\" is no domain: write it as in an address, after the @, e.g. "
+	"example.org\n",
+	0},
+    {TABLE_SENDERS, "ann@example.org *\nANN@example.org *\n",
+	"senders:2: ann@example.org is there already, at line 1: keep one of the two\n", 1},
 };
 
 static void load(struct tables *t, enum table_id table, const char *text)

@@ -9,8 +9,8 @@
  * The addr-spec comes out bare and is not judged further: that is
  * common/address.h's work.
  */
-#ifndef POSTERN_CONTROL_ADDRESS_LIST_H
-#define POSTERN_CONTROL_ADDRESS_LIST_H
+#ifndef POSTERN_ADDRESS_LIST_H
+#define POSTERN_ADDRESS_LIST_H
 
 #include "common/buf.h"
 

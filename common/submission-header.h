@@ -6,8 +6,8 @@
  * when they are missing (RFC 5322 §3.6; of a resent message their Resent-
  * counterparts, §3.6.6).
  */
-#ifndef POSTERN_CONTROL_SUBMISSION_HEADER_H
-#define POSTERN_CONTROL_SUBMISSION_HEADER_H
+#ifndef POSTERN_SUBMISSION_HEADER_H
+#define POSTERN_SUBMISSION_HEADER_H
 
 #include "common/buf.h"
 

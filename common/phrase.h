@@ -2,8 +2,8 @@
  *
  * A person's name as a phrase of RFC 5322 §3.2.5, for the From field.
  */
-#ifndef POSTERN_CONTROL_PHRASE_H
-#define POSTERN_CONTROL_PHRASE_H
+#ifndef POSTERN_PHRASE_H
+#define POSTERN_PHRASE_H
 
 #include "common/buf.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "control/phrase.h"
+#include "common/phrase.h"
 
 /* RFC 2047 §2: at most 75 characters, of which "=?UTF-8?Q?" and "?=" take 12. */
 enum { ENCODED_TEXT_MAX = 63 };

@@ -3,9 +3,9 @@
  * Two walks over the fields: the first learns which there are, the second
  * writes. Everything that depends on a field's name is in `fields`.
  */
-#include "control/submission-header.h"
-#include "control/address-list.h"
-#include "control/phrase.h"
+#include "common/submission-header.h"
+#include "common/address-list.h"
+#include "common/phrase.h"
 
 #include "common/header.h"
 

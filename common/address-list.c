@@ -4,7 +4,7 @@
  * sees one element of the list at a time: words are gathered in `text` until a
  * token tells whether they were an address, a display name or a group's name.
  */
-#include "control/address-list.h"
+#include "common/address-list.h"
 
 enum { ADDRESS_TEXT_MAX = 2048 };
 

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * directory asked over a real socket whether users may send, with the test as smtpd.
+ */
+#include "common/log.h"
+#include "common/loop.h"
+#include "directory/server.h"
+#include "tests/unit/directory-fixture.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char *dir;
+static struct conf conf;
+static struct conf_network own = {AF_INET, {198, 51, 100, 0}, 24};
+static struct channel *smtpd;
+static unsigned answers, closed;
+static uint32_t cookie;
+static uint8_t verdict;
+
+static bool on_sender_answer(void *ctx, const struct msg_sender_answer *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	answers++;
+	cookie = m->cookie;
+	verdict = m->verdict;
+	return true;
+}
+
+static bool on_rcpt_answer(void *ctx, const struct msg_rcpt_answer *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	ck_abort_msg("an answer to a recipient: %u", m->cookie);
+}
+
+static bool on_generation(void *ctx, const struct msg_directory_generation *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true;
+}
+
+static const struct smtpd_directory_client_handlers handlers = {
+    .rcpt_answer = on_rcpt_answer,
+    .sender_answer = on_sender_answer,
+    .directory_generation = on_generation,
+};
+
+static void on_closed(void *ctx, struct channel *channel, const char *why)
+{
+	(void)ctx;
+	(void)channel;
+	(void)why;
+	closed++;
+}
+
+static uint8_t ask(
+    const char *login, const char *client, unsigned recipients, const char *a, const char *b)
+{
+	struct sender_address list[2] = {{str_from_cstr(a)}, {str_from_cstr(b)}};
+	const struct msg_sender_query m = {.cookie = 5,
+	    .recipients = recipients,
+	    .login = str_from_cstr(login),
+	    .client = str_from_cstr(client),
+	    .addresses = list,
+	    .addresses_count = (size_t)(a != NULL) + (b != NULL)};
+	unsigned before = answers;
+	ck_assert(msg_sender_query_send(smtpd, &m, NULL));
+	while (answers == before && closed == 0)
+		event_base_loop(loop_base(), EVLOOP_ONCE);
+	ck_assert_uint_eq(closed, 0);
+	ck_assert_uint_eq(cookie, 5);
+	return verdict;
+}
+
+static void setup(void)
+{
+	int pair[2];
+	dir = fixture_directory();
+	fixture_write(dir, "domains", "example.org\n");
+	fixture_write(dir, "users", "ann@example.org:*\nbob@example.org:*\n");
+	fixture_write(dir, "aliases", "sales@example.org: ann\n");
+	fixture_write(dir, "senders", "bob@example.org press@example.org\n");
+	ck_assert_int_eq(fixture_build(dir), 0);
+	log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
+	conf = (struct conf){.tables = dir,
+	    .workers = 1,
+	    .networks = &own,
+	    .network_count = 1,
+	    .recipient_delimiter = (char *)(uintptr_t) "+",
+	    .submission = {.recipients_per_hour = 10,
+		.recipients_per_day = 100,
+		.address_recipients_per_hour = 20,
+		.network_recipients_per_hour = 30}};
+	server_start(&conf, open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	server_peer(EDGE_smtpd_directory, 0, pair[0]);
+	smtpd = channel_new(pair[1], &smtpd_directory_client, &handlers, NULL, on_closed);
+}
+
+static void teardown(void)
+{
+	channel_free(smtpd);
+	server_end();
+	fixture_remove(dir);
+}
+
+START_TEST(whose)
+{
+	const char *ann = "ann@example.org", *c = "[192.0.2.1]";
+	ck_assert_int_eq(ask(ann, c, 0, "ann@example.org", NULL), SENDER_OK);
+	ck_assert_int_eq(ask(ann, c, 0, "ann+x@example.org", "sales@example.org"), SENDER_OK);
+	ck_assert_int_eq(ask(ann, c, 0, "ann@example.org", "bob@example.org"), SENDER_NOT_OWNED);
+	ck_assert_int_eq(ask("bob@example.org", c, 0, "press@example.org", NULL), SENDER_OK);
+	ck_assert_int_eq(ask(ann, c, 0, "press@example.org", NULL), SENDER_NOT_OWNED);
+	ck_assert_int_eq(ask("", c, 0, "ann@example.org", NULL), SENDER_NOT_OWNED);
+	ck_assert_int_eq(ask("no address", c, 0, "ann@example.org", NULL), SENDER_NOT_OWNED);
+}
+END_TEST
+
+/* Only what is let through counts, and questions of MAIL do not. */
+START_TEST(of_a_user)
+{
+	const char *ann = "ann@example.org", *c = "[192.0.2.1]";
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(ask(ann, c, 0, "ann@example.org", NULL), SENDER_OK);
+	ck_assert_int_eq(ask(ann, c, 8, "bob@example.org", NULL), SENDER_NOT_OWNED);
+	ck_assert_int_eq(ask(ann, c, 8, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask(ann, c, 3, NULL, NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask(ann, c, 2, "ann@example.org", NULL), SENDER_OK);
+	ck_assert_int_eq(ask(ann, c, 1, "ann@example.org", NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask("bob@example.org", c, 10, NULL, NULL), SENDER_OK);
+}
+END_TEST
+
+START_TEST(of_an_address_and_its_network)
+{
+	ck_assert_int_eq(ask("", "[192.0.2.1]", 20, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "[192.0.2.1]", 1, NULL, NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask("", "[192.0.2.2]", 11, NULL, NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask("", "[192.0.2.2]", 10, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "[192.0.2.3]", 1, NULL, NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask("", "[192.0.3.1]", 20, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "[IPv6:2001:db8::1]", 20, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "[IPv6:2001:db8::2]", 10, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "[IPv6:2001:db8::3]", 1, NULL, NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask("", "[IPv6:2001:db8:0:1::3]", 1, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "[198.51.100.7]", 1000, NULL, NULL), SENDER_OK); /* our own */
+	ck_assert_int_eq(ask("", "local uid 1000", 1000, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "[IPv6:", 1000, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("", "", 1000, NULL, NULL), SENDER_OK);
+}
+END_TEST
+
+START_TEST(what_is_over_is_held)
+{
+	conf.submission.over_limit_hold = true;
+	server_reload(&conf);
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 11, NULL, NULL), SENDER_HOLD);
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 1, NULL, NULL), SENDER_HOLD);
+	ck_assert_int_eq(
+	    ask("ann@example.org", "[192.0.2.1]", 1, "bob@example.org", NULL), SENDER_NOT_OWNED);
+}
+END_TEST
+
+START_TEST(no_tables)
+{
+	server_end();
+	char *other = fixture_directory();
+	server_start(&conf, open(other, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	channel_free(smtpd);
+	int pair[2];
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	server_peer(EDGE_smtpd_directory, 0, pair[0]);
+	smtpd = channel_new(pair[1], &smtpd_directory_client, &handlers, NULL, on_closed);
+	ck_assert_int_eq(
+	    ask("ann@example.org", "[192.0.2.1]", 0, "ann@example.org", NULL), SENDER_TEMPORARY);
+	fixture_remove(other);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("sender");
+	TCase *c = tcase_create("sender");
+	tcase_set_timeout(c, 60);
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, whose);
+	tcase_add_test(c, of_a_user);
+	tcase_add_test(c, of_an_address_and_its_network);
+	tcase_add_test(c, what_is_over_is_held);
+	tcase_add_test(c, no_tables);
+	suite_add_tcase(s, c);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

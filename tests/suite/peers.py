@@ -216,6 +216,15 @@ def processes_with(name, condition):
 # --- In a root of their own ---------------------------------------------------------------
 
 
+DEVICES_SCRIPT = """\
+mount -t tmpfs -o mode=755 none "$0/dev" || exit
+for name in null zero random urandom; do
+	: >"$0/dev/$name" && mount --bind "/dev/$name" "$0/dev/$name" || exit
+done
+exec chroot "$0" "$@"
+"""
+
+
 class Rooted(Mailboxes):
     """A server out of unpacked packages. `root` looks like a system to it."""
 
@@ -275,12 +284,12 @@ class Rooted(Mailboxes):
                 shutil.copy2(path, to)
 
     def spawn_in_root(self, *argv):
-        """Its /dev is the machine's, in a mount namespace that ends with it."""
+        """Its /dev has a few devices of the machine's, in a mount namespace that ends with it: what it
+        might remove or replace there is not the machine's."""
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
-                ["unshare", "-m", "sh", "-c", 'mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"',
-                 str(self.root), *argv], cwd="/", start_new_session=True, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log)
+                ["unshare", "-m", "sh", "-c", DEVICES_SCRIPT, str(self.root), *argv], cwd="/",
+                start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(f"{argv[0]} listens", 20, lambda: listens(self.host, self.port) or self.died())
 
     def died(self):

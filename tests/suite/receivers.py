@@ -18,8 +18,8 @@ DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
 
 
 class Receiver:
-    def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="receiver-"))
+    def __init__(self, base=None):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="receiver-", dir=base))
         self.directory.chmod(0o755)
         self.process = None
 
@@ -37,8 +37,8 @@ class Receiver:
 class Sink(Receiver):
     """Postfix's smtp-sink; what it takes lies in `mails`, one file each, behind a few lines of its own."""
 
-    def __init__(self, *options, port=None, host="127.0.0.1"):
-        super().__init__()
+    def __init__(self, *options, port=None, host="127.0.0.1", base=None):
+        super().__init__(base)
         self.host = host
         self.port = port or free_port(host)
         self.options = options

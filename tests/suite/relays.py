@@ -8,18 +8,22 @@ least once, for SMTP cannot do better than repeat what was under way when a prog
 
 How often that may be is not guessed, but read: a copy can only be followed by another one when its
 delivery was *in flight* at a kill of `queue` or of a `deliver-remote`. That is, the sink had the copy,
-and `queue` had not logged a verdict on it yet; or it was `queue` that died, and it had logged the verdict
-so late that the record of it, which rides with the next commit or is made within a second, may not
-have been on disk. Each recipient may have as many repeats as kills met it in flight, and none else.
-The sinks and the log (JSON) have their times from the same clock.
+and `queue` had not logged a verdict on it yet; or it was `queue` that died, and the record of the
+verdict may not have been on disk. It rides with the next commit, or with one that is made within a
+second: so it was there when a message was answered 250 whose content a client sent after the verdict.
+Each recipient may have as many repeats as kills met it in flight, and none else. Clients, sinks and
+the log (JSON) have their times from the same clock.
 """
 import bisect
 import collections
 import datetime
 import hashlib
 import json
+import math
+import os
 import re
 import threading
+import time
 
 import dns
 import ledger
@@ -28,8 +32,12 @@ import receivers
 KILLED = ("smtpd", "queue", "directory", "resolver", "deliver-local", "deliver-remote")
 FAR, NEAR, SENDERS = 12, 12, 24  # domains
 ENVELOPE = re.compile(rb"X-Client-Addr: .*\n(?:X-[A-Za-z-]+: .*\n)*")
-# Before a copy is on the sink's disk it is on its way; after a verdict was logged its record is.
-ON_THE_WAY, ON_DISK = 0.5, 1.5
+# A copy that was sent before a kill may lie in the sink's file this much after it; a record is made a
+# second after the verdict. Both with what a busy machine may add.
+ON_THE_WAY, ON_DISK = 0.3, 1.5
+LOG_STEP = 0.001  # its times are cut off there
+# Thousands of files are made and removed: not on a disk where others sync.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 # smtp-sink takes a line for a text of C.
 NUL = bytes(b or 64 for b in range(256))
 
@@ -37,6 +45,13 @@ Copy = collections.namedtuple("Copy", "time whole")
 
 
 class Sender(ledger.Sender):
+    def transact(self, recipients, content):
+        begun = time.time()
+        reply = super().transact(recipients, content)
+        if reply.code == 250:
+            self.ledger.commits.append((begun, time.time()))
+        return reply
+
     def make_content(self, name):
         self.reverse_path = f"sender@s{self.rng.randrange(SENDERS)}.example"
         return super().make_content(name).translate(NUL)
@@ -49,7 +64,7 @@ class World:
     def __init__(self):
         self.closers = []
         try:
-            self.sinks = [self.kept(receivers.Sink()) for _ in range(3)]
+            self.sinks = [self.kept(receivers.Sink(base=MEMORY)) for _ in range(3)]
             self.names = self.kept(dns.Responder(self.answer))
         except BaseException:
             self.close()
@@ -92,6 +107,7 @@ def far_users():
 def run(instance, world, messages, connections, seed, interval=0.5):
     """Sends, kills, waits for the queue to empty, audits; the ledger with its faults."""
     book = ledger.Ledger(seed, near_users() + far_users())
+    book.commits = []  # (a client began to send, it was answered 250)
     done = threading.Event()
     share = [messages // connections + (n < messages % connections) for n in range(connections)]
     senders = [Sender(n, book, instance.smtp_address, share[n]) for n in range(connections)]
@@ -129,6 +145,7 @@ class Audit:
         for times in self.copies.values():
             times.sort()
         self.read_log()
+        self.order_commits()
         for name, (recipients, _, _, fate) in self.book.entries.items():
             for user in recipients:
                 if user in near:
@@ -184,17 +201,31 @@ class Audit:
         for times in self.verdicts.values():
             times.sort()
 
+    def order_commits(self):
+        """For each time at which a client began, the first answer to one who began no earlier."""
+        commits = sorted(self.book.commits)
+        self.begun = [begun for begun, _ in commits]
+        self.first_answer = [answered for _, answered in commits]
+        for n in range(len(commits) - 2, -1, -1):
+            self.first_answer[n] = min(self.first_answer[n], self.first_answer[n + 1])
+
+    def on_disk(self, verdict):
+        """When the record of a verdict is on disk at the latest."""
+        at = bisect.bisect_left(self.begun, verdict + LOG_STEP)
+        return min([verdict + ON_DISK, *self.first_answer[at:at + 1]])
+
     def met_in_flight(self, name, recipient):
         """The kills that met one of the copies in flight; for a message whose client got no answer we have
         no id and so no verdicts, and take it as in flight for as long as a record takes."""
+        known = name in self.book.ids
         verdicts = self.verdicts.get((self.book.ids.get(name), recipient), [])
         met = set()
         for copy in self.copies[name, recipient]:
             at = bisect.bisect_left(verdicts, copy - ON_THE_WAY)
-            verdict = verdicts[at] if at < len(verdicts) else copy if name not in self.book.ids else None
+            verdict = math.inf if at == len(verdicts) else verdicts[at] + LOG_STEP
+            ends = {"deliver-remote": verdict, "queue": self.on_disk(verdict)} if known else {}
             for n, (death, program) in enumerate(self.deaths):
-                late = ON_DISK if program == "queue" or name not in self.book.ids else 0
-                if copy - ON_THE_WAY <= death and (verdict is None or death <= verdict + late):
+                if copy - ON_THE_WAY <= death <= ends.get(program, copy + ON_DISK):
                     met.add(n)
         return met
 

@@ -198,7 +198,9 @@ def test_a_wrong_password_waits_and_does_not_hammer(providers, customer, provide
     assert 1 <= tries <= 10, tries
     assert one.queue_length() == 20
     # With the right one all of them go.
+    loaded = one.log().count("]: tables: ")
     one.set_tables(logins=f"smarthost {USER} {PASSWORD}\n")
+    wait_for("the new tables are in use", 10, lambda: one.log().count("]: tables: ") > loaded)
     one.postern("queue", "flush", check=True)
     wait_for("all have come", 60, lambda: all(
         stored(server, f"wrong-{provider}-{n}") for n in range(20)))

@@ -84,15 +84,17 @@ def need(name, package):
 class World:
     """The zones below a private root, and who serves them. `nsd` and `unbound` are addresses for
     the configuration's `forwarders`; `anchor` is the text of the private root's trust anchor. With
-    `addresses` nsd listens there, on port 53, and there is no unbound."""
+    `addresses` nsd listens there, on port 53, and there is no unbound. `zones` are others than the
+    usual: {name: (is it signed, records)}; signed.example must be among them."""
 
-    def __init__(self, addresses=()):
+    def __init__(self, addresses=(), zones=None):
         self.tools = {name: need(name, package) for name, package in (
             ("nsd", "nsd"), ("unbound", "unbound"), ("ldns-keygen", "ldnsutils"),
             ("ldns-signzone", "ldnsutils"))}
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="postern-dns-"))
         self.directory.chmod(0o755)
         self.zones, self.children = {}, []
+        self.given = zones
         self.addresses = addresses or ("127.0.0.1",)
         self.nsd_port = 53 if addresses else free_udp_and_tcp_port()
         self.unbound_port = free_udp_and_tcp_port()
@@ -109,6 +111,16 @@ class World:
     # --- Zones ------------------------------------------------------------------
 
     def make_zones(self):
+        if self.given is None:
+            delegations = self.make_usual_zones()
+        else:
+            delegations = "".join((self.signed if is_signed else self.unsigned)(name, records)
+                                  for name, (is_signed, records) in self.given.items())
+        delegations += "example. TXT \"a name on the way\"\n"
+        delegations += f"ns.example. A {self.addresses[0]}\n"
+        self.signed(".", delegations)
+
+    def make_usual_zones(self):
         delegations = ""
         delegations += self.signed("signed.example", HOSTS)
         delegations += self.signed("nsec3.example", HOSTS, "-n", "-s", "abcd", "-t", "1")
@@ -121,9 +133,7 @@ class World:
                                      "3 PTR bad\\032name.example.\n")
         delegations += self.unsigned("8.b.d.0.1.0.0.2.ip6.arpa",
                                      "1" + ".0" * 23 + " PTR mx1.signed.example.\n")
-        delegations += "example. TXT \"a name on the way\"\n"
-        delegations += f"ns.example. A {self.addresses[0]}\n"
-        self.signed(".", delegations)
+        return delegations
 
     def write_zone(self, name, records):
         path = self.directory / (name.strip(".") or "root")
@@ -260,7 +270,8 @@ def network_of_its_own(*addresses):
             pytest.skip("no network namespaces: " + os.strerror(ctypes.get_errno()))
         try:
             for arguments in (["link", "set", "lo", "up"],
-                              *(["address", "add", f"{a}/32", "dev", "lo"] for a in addresses)):
+                              *(["address", "add", f"{a}/{128 if ':' in a else 32}", "dev", "lo"]
+                                for a in addresses)):
                 subprocess.run([need("ip", "iproute2"), *arguments], check=True)
             yield
         finally:

@@ -41,9 +41,11 @@ class Ledger:
     def __init__(self, seed, users):
         self.seed, self.users = seed, users
         self.entries = {}
+        self.ids = {}  # the queue's, of what was accepted
         self.fates = collections.Counter()
         self.refusals = collections.Counter()
         self.kills = collections.Counter()
+        self.killed_at = []  # (time, program)
         self.reads = collections.Counter()
         self.faults = []
 
@@ -52,6 +54,8 @@ class Ledger:
         self.fates[fate] += 1
         if fate == "refused":
             self.refusals[why] += 1
+        if fate == "accepted":
+            self.ids[name] = why.split()[-1]
 
     def report(self):
         kills = " ".join(f"{name}={self.kills[name]}" for name in KILLED)
@@ -69,6 +73,7 @@ class Sender(threading.Thread):
         super().__init__(daemon=True)
         self.number, self.ledger, self.address, self.count = number, ledger, address, count
         self.rng = random.Random(f"{ledger.seed}-{number}")
+        self.reverse_path = f"ledger-{number}@client.example"
         self.smtp = None
         self.failure = None
 
@@ -100,7 +105,7 @@ class Sender(threading.Thread):
 
     def send_one(self, name):
         recipients = self.rng.sample(self.ledger.users, self.rng.choice((1, 1, 1, 2, 3)))
-        content = make_content(self.rng, name)
+        content = self.make_content(name)
         self.connect()
         try:
             reply = self.transact(recipients, content)
@@ -109,15 +114,18 @@ class Sender(threading.Thread):
             self.ledger.note(name, recipients, content, "unknown")
             return
         if reply.code == 250:
-            self.ledger.note(name, recipients, content, "accepted")
+            self.ledger.note(name, recipients, content, "accepted", str(reply))
         else:
             self.ledger.note(name, recipients, content, "refused", str(reply))
             if reply.code == 421:
                 self.leave()
 
+    def make_content(self, name):
+        return make_content(self.rng, name)
+
     def transact(self, recipients, content):
         """The reply that decides; pipelined, so that kills meet every stage of a transaction."""
-        commands = [f"MAIL FROM:<ledger-{self.number}@client.example>"]
+        commands = [f"MAIL FROM:<{self.reverse_path}>"]
         commands += [f"RCPT TO:<{r}>" for r in recipients] + ["DATA"]
         self.smtp.send("".join(c + "\r\n" for c in commands).encode())
         replies = [self.smtp.reply() for _ in commands]
@@ -159,21 +167,22 @@ class Reader(threading.Thread):
 class Killer(threading.Thread):
     """SIGKILL every half second: every program in turn, in an order that the seed decides."""
 
-    def __init__(self, ledger, instance, stop, interval):
+    def __init__(self, ledger, instance, stop, interval, programs=KILLED):
         super().__init__(daemon=True)
-        self.ledger, self.instance, self.stopping = ledger, instance, stop
+        self.ledger, self.instance, self.stopping, self.programs = ledger, instance, stop, programs
         self.interval = interval
         self.rng = random.Random(f"{ledger.seed}-killer")
 
     def run(self):
         turn = []
         while not self.stopping.wait(self.interval):
-            turn = turn or self.rng.sample(KILLED, len(KILLED))
+            turn = turn or self.rng.sample(self.programs, len(self.programs))
             pids = self.instance.pids(turn[-1])
             if not pids:
                 continue  # not there yet after the last kill: its turn is now, next time
             try:
                 os.kill(self.rng.choice(pids), signal.SIGKILL)
+                self.ledger.killed_at.append((time.time(), turn[-1]))
                 self.ledger.kills[turn.pop()] += 1
             except ProcessLookupError:
                 continue

@@ -18,8 +18,8 @@ DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
 
 
 class Receiver:
-    def __init__(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="receiver-"))
+    def __init__(self, base=None):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="receiver-", dir=base))
         self.directory.chmod(0o755)
         self.process = None
 
@@ -37,9 +37,10 @@ class Receiver:
 class Sink(Receiver):
     """Postfix's smtp-sink; what it takes lies in `mails`, one file each, behind a few lines of its own."""
 
-    def __init__(self, *options, port=None):
-        super().__init__()
-        self.port = port or free_port()
+    def __init__(self, *options, port=None, host="127.0.0.1", base=None):
+        super().__init__(base)
+        self.host = host
+        self.port = port or free_port(host)
         self.options = options
         self.mails = self.directory / "mails"
         self.mails.mkdir()
@@ -52,11 +53,12 @@ class Sink(Receiver):
             for path in (self.directory, self.mails):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
             user = ["-u", "nobody"]
-        self.spawn(SMTP_SINK, *user, *self.options, "-d", f"{self.mails}/%M.", f"127.0.0.1:{self.port}", 500)
+        self.spawn(SMTP_SINK, *user, *self.options, "-d", f"{self.mails}/%M.",
+                   f"inet:{'[' + self.host + ']' if ':' in self.host else self.host}:{self.port}", 500)
         wait_for("the sink listens", 10, self.listens)
 
     def listens(self):
-        with open("/proc/net/tcp", encoding="ascii") as table:
+        with open(f"/proc/net/tcp{'6' if ':' in self.host else ''}", encoding="ascii") as table:
             return any(line.split()[1].endswith(f":{self.port:04X}") and line.split()[3] == "0A"
                        for line in list(table)[1:])
 
@@ -97,10 +99,7 @@ passdb {{
   driver = static
   args = nopassword=y
 }}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={d}/mail/%n allow_all_users=yes
-}}
+{userdb}
 service anvil {{
   chroot =
 }}
@@ -117,12 +116,25 @@ service lmtp {{
 """
 
 
-class Dovecot(Receiver):
-    """Dovecot's LMTP server, on `socket` and at `port`; every user exists."""
+ALL_USERS = """\
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={d}/mail/%n allow_all_users=yes
+}}"""
+SOME_USERS = """\
+userdb {{
+  driver = passwd-file
+  args = username_format=%n {d}/users
+  override_fields = uid={user} gid={group} home={d}/mail/%n
+}}"""
 
-    def __init__(self):
+
+class Dovecot(Receiver):
+    """Dovecot's LMTP server, on `socket` and at `port`; every user exists, or those named."""
+
+    def __init__(self, port=None, users=None):
         super().__init__()
-        self.port = free_port()
+        self.port = port or free_port()
         self.socket = self.directory / "run" / "lmtp"
         entry = pwd.getpwnam("nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name)
         group = "nogroup" if os.geteuid() == 0 else str(entry.pw_gid)
@@ -130,7 +142,11 @@ class Dovecot(Receiver):
             (self.directory / name).mkdir()
             os.chown(self.directory / name, entry.pw_uid, entry.pw_gid)
         conf = self.directory / "dovecot.conf"
-        conf.write_text(DOVECOT_CONF.format(d=self.directory, user=entry.pw_name, group=group, port=self.port))
+        names = {"d": self.directory, "user": entry.pw_name, "group": group}
+        if users is not None:
+            (self.directory / "users").write_text("".join(f"{u}::::::\n" for u in users))
+        conf.write_text(DOVECOT_CONF.format(
+            port=self.port, userdb=(ALL_USERS if users is None else SOME_USERS).format(**names), **names))
         self.spawn(DOVECOT, "-F", "-c", conf)
         wait_for("Dovecot's socket", 20, self.socket.exists)
 

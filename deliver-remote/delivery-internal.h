@@ -32,6 +32,9 @@ struct delivery {
 	bool routed; /* the route has begun */
 	bool began_anew;
 	struct session *session;
+	/* Its mail went ahead on the leader's session, which is `session` of both. */
+	struct delivery *leader, *follower;
+	bool offered; /* queue knows that its content is sent */
 
 	struct outcome *outcomes;
 	struct client_recipient *recipients; /* of the mail under way */

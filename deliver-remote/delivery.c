@@ -3,6 +3,10 @@
  * Invariants: a delivery waits for exactly one of directory (`query`), its route, or its session;
  * a recipient that is settled keeps its result; a delivery ends when all are, in finish().
  *
+ * One that goes ahead on its leader's session waits for that one only. If it does not come to be
+ * its own it goes back to queue: a second session, while the leader may have one, would be more than
+ * queue counts.
+ *
  * A recipient that may have been taken is never tried again here: queue decides that, and counts
  * it as a repeat (P3).
  */
@@ -29,14 +33,28 @@ static bool stopping;
 
 /* ---- the end ------------------------------------------------------------------------ */
 
+/* One that is freed while it has a session was broken off. */
+static void leave_session(struct delivery *d)
+{
+	if (d->leader != NULL) {
+		session_withdraw(d->session);
+		d->leader->follower = NULL;
+	} else if (d->session != NULL) {
+		session_abort(d->session);
+	}
+	if (d->follower != NULL) {
+		d->follower->leader = NULL;
+		d->follower->session = NULL;
+	}
+}
+
 static void free_delivery(struct delivery *d)
 {
 	TAILQ_REMOVE(&deliveries, d, link);
 	count--;
 	hops_forget(&d->query);
 	route_stop(&d->route);
-	if (d->session != NULL)
-		session_abort(d->session);
+	leave_session(d);
 	hop_release(d->hop);
 	policy_release(d->policy);
 	if (d->content.fd >= 0)
@@ -114,13 +132,59 @@ static void on_over(struct session *s, void *owner)
 	go_on(d);
 }
 
+/* Not when one of its recipients may go elsewhere next: that would be one more session. */
+static void on_sent(struct session *s, void *owner)
+{
+	struct delivery *d = owner;
+	if (stopping || d->offered || d->again || d->anew || d->noted || s->policy != current)
+		return;
+	d->offered = true;
+	setup->on_content_sent(d->to.delivery);
+}
+
+static void part(struct delivery *leader, struct delivery *follower)
+{
+	leader->follower = NULL;
+	follower->leader = NULL;
+}
+
+static void on_passed_on(struct session *s, void *owner)
+{
+	struct delivery *d = owner;
+	(void)s;
+	part(d, d->follower);
+	d->session = NULL;
+	go_on(d);
+}
+
+static void give_back(struct delivery *d)
+{
+	setup->on_returned(d->to.delivery);
+	free_delivery(d);
+}
+
+static void on_given_up(struct session *s, void *owner)
+{
+	struct delivery *d = owner;
+	(void)s;
+	part(d->leader, d);
+	d->session = NULL;
+	if (delivery_unsettled(d) == 0)
+		finish(d, REMOTE_UNKNOWN);
+	else
+		give_back(d);
+}
+
 static const struct session_events session_events = {
     .on_ready = on_ready,
     .on_result = delivery_on_result,
     .on_over = on_over,
+    .on_sent = on_sent,
+    .on_passed_on = on_passed_on,
+    .on_given_up = on_given_up,
 };
 
-static void send_mail(struct delivery *d, struct session *s)
+static void prepare_mail(struct delivery *d, struct session *s)
 {
 	if (d->ready_ms == 0)
 		d->ready_ms = loop_now_ms();
@@ -130,6 +194,11 @@ static void send_mail(struct delivery *d, struct session *s)
 	d->tls = s->tls_level;
 	memcpy(d->relay, s->relay, sizeof(d->relay));
 	fill_mail(d);
+}
+
+static void send_mail(struct delivery *d, struct session *s)
+{
+	prepare_mail(d, s);
 	session_set_owner(s, &session_events, d);
 	session_send(s, &d->mail, &d->content);
 }
@@ -280,13 +349,55 @@ static struct delivery *new_delivery(const struct remote_delivery *to)
 	return d;
 }
 
+static struct delivery *find(uint64_t delivery)
+{
+	struct delivery *d;
+	TAILQ_FOREACH(d, &deliveries, link)
+	if (d->to.delivery == delivery)
+		break;
+	return d;
+}
+
+static bool may_follow(const struct delivery *d, const struct delivery *leader)
+{
+	return leader->offered && leader->leader == NULL && leader->follower == NULL &&
+	       leader->session != NULL && str_eq(d->to.nexthop, leader->to.nexthop) &&
+	       session_may_send_ahead(leader->session);
+}
+
+static void follow(struct delivery *d, struct delivery *leader)
+{
+	if (!may_follow(d, leader)) {
+		give_back(d);
+		return;
+	}
+	d->hop = hop_hold(leader->hop);
+	d->leader = leader;
+	leader->follower = d;
+	prepare_mail(d, leader->session);
+	if (session_send_ahead(d->session, &d->mail, &d->content, d))
+		return;
+	part(leader, d);
+	d->session = NULL;
+	if (delivery_unsettled(d) == 0)
+		finish(d, REMOTE_UNKNOWN);
+	else
+		give_back(d);
+}
+
 static void begin(struct delivery *d)
 {
 	struct hop *hop;
+	struct delivery *leader;
 	if (stopping) {
 		delivery_settle_all(
 		    d, DELIVERY_DEFERRED, STR("4.3.2"), STR("this server is stopping"));
 		finish(d, REMOTE_UNKNOWN);
+		return;
+	}
+	leader = d->to.behind != 0 ? find(d->to.behind) : NULL;
+	if (leader != NULL) {
+		follow(d, leader);
 		return;
 	}
 	hop = hops_ask(&d->query, d->to.nexthop);
@@ -353,8 +464,20 @@ size_t deliveries_count(void)
 	return count;
 }
 
+/* The verdict that it waits for is late: that is no reason to keep it here. */
+static void give_back_late(uint64_t now_ms)
+{
+	struct delivery *d, *next;
+	for (d = TAILQ_FIRST(&deliveries); d != NULL; d = next) {
+		next = TAILQ_NEXT(d, link);
+		if (d->leader != NULL && d->asked_ms + DELIVERY_AHEAD_MS <= now_ms)
+			give_back(d);
+	}
+}
+
 void deliveries_tick(uint64_t now_ms)
 {
+	give_back_late(now_ms);
 	hops_tick(now_ms);
 }
 

@@ -120,13 +120,26 @@ void active_commit(struct active *a, struct message *m, const struct spool_place
 
 /* --- deliveries --------------------------------------------------------- */
 
-size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t max)
+static size_t take_ready(struct active *a, struct job *job, uint16_t *numbers, size_t max)
 {
 	struct message *m = message_of(job);
 	size_t n = message_take_ready(m, job, numbers, max);
 	for (size_t i = 0; i < n; i++)
 		active_change_state(a, m, numbers[i], RECIPIENT_ACTIVE);
+	return n;
+}
+
+size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t max)
+{
+	size_t n = take_ready(a, job, numbers, max);
 	scheduler_started(a->scheduler, job, job->own.ready != RECIPIENT_NONE);
+	return n;
+}
+
+size_t active_start_ahead(struct active *a, struct job *job, uint16_t *numbers, size_t max)
+{
+	size_t n = take_ready(a, job, numbers, max);
+	scheduler_started_ahead(a->scheduler, job, job->own.ready != RECIPIENT_NONE);
 	return n;
 }
 
@@ -268,6 +281,15 @@ void active_returned(
 	scheduler_postpone_until(a->scheduler, job, now.ms + delay);
 	active_set_state(a, m, number, RECIPIENT_DEFERRED, why);
 	message_push_deferred(m, job, number);
+}
+
+void active_untried(struct active *a, struct job *job, uint16_t number)
+{
+	struct message *m = message_of(job);
+	if (is_disposed(a, m, number))
+		return;
+	active_change_state(a, m, number, RECIPIENT_READY);
+	message_push_ready(m, job, number);
 }
 
 bool active_settle(struct active *a, struct job *job)

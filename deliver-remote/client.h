@@ -27,6 +27,7 @@
 #include "common/envelope.h"
 #include "common/nexthop.h"
 #include "deliver-remote/client-mail.h"
+#include "deliver-remote/client-peer.h"
 #include "deliver-remote/outgoing.h"
 #include "deliver-remote/reply.h"
 
@@ -97,29 +98,6 @@ enum client_phase {
 	CLIENT_PHASE_END,     /* the reply or replies to the end of the content */
 	CLIENT_PHASE_QUIT,
 	CLIENT_PHASE_OVER,
-};
-
-/* What the server said it can, RFC numbers in client-ehlo.c. */
-enum client_extension {
-	EXT_PIPELINING = 1,
-	EXT_SIZE = 2,
-	EXT_8BITMIME = 4,
-	EXT_SMTPUTF8 = 8,
-	EXT_CHUNKING = 16,
-	EXT_DSN = 32,
-	EXT_STARTTLS = 64,
-	EXT_ENHANCED = 128,
-	EXT_AUTH = 256,
-	EXT_LIMITS = 512,
-	EXT_AUTH_PLAIN = 1024,
-	EXT_AUTH_LOGIN = 2048,
-};
-
-struct client_peer {
-	unsigned extensions; /* mask of enum client_extension */
-	uint64_t size_max;   /* RFC 1870; 0: no limit known */
-	/* RFC 9422; 0: no limit known */
-	unsigned rcpt_max, mail_max, rcpt_domain_max;
 };
 
 /* Fields are to be read by others, changed by client*.c only. */

@@ -154,6 +154,8 @@ void active_set_state(struct active *a, struct message *m, uint16_t number,
 /* The same, keeping the reason. */
 void active_change_state(
     struct active *a, struct message *m, uint16_t number, enum recipient_state state);
+/* While it was under way an operator disposed of the message: nothing else is to be done with it. */
+bool active_is_disposed(struct active *a, struct message *m, uint16_t number);
 /* Writes a result down that has no reason. */
 void active_record(
     struct active *a, const struct message *m, uint16_t number, enum spool_outcome outcome);

@@ -1456,6 +1456,18 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+static void add_two(TCase *tcase)
+{
+	tcase_add_loop_test(tcase, idle_session_that_died, 0, 3);
+	tcase_add_loop_test(tcase, the_next_one_goes_behind_the_dot, 0, 3);
+	tcase_add_test(tcase, not_without_pipelining);
+	tcase_add_test(tcase, it_comes_too_late);
+	tcase_add_loop_test(tcase, the_session_ends_before_it_is_passed_on, 0, 3);
+	tcase_add_loop_test(tcase, the_session_ends_before_mail_is_answered, 0, 3);
+	tcase_add_test(tcase, a_late_verdict_does_not_hold_the_next_one);
+	tcase_add_test(tcase, two_in_a_row_without_queue);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -1468,14 +1480,7 @@ int main(void)
 	tcase_add_loop_test(tcase, server_with_limits, 0, 2);
 	tcase_add_test(tcase, reuses_a_session);
 	tcase_add_test(tcase, another_nexthop_gets_another_session);
-	tcase_add_loop_test(tcase, idle_session_that_died, 0, 3);
-	tcase_add_loop_test(tcase, the_next_one_goes_behind_the_dot, 0, 3);
-	tcase_add_test(tcase, not_without_pipelining);
-	tcase_add_test(tcase, it_comes_too_late);
-	tcase_add_loop_test(tcase, the_session_ends_before_it_is_passed_on, 0, 3);
-	tcase_add_loop_test(tcase, the_session_ends_before_mail_is_answered, 0, 3);
-	tcase_add_test(tcase, a_late_verdict_does_not_hold_the_next_one);
-	tcase_add_test(tcase, two_in_a_row_without_queue);
+	add_two(tcase);
 	tcase_add_test(tcase, nobody_listens);
 	tcase_add_loop_test(tcase, greeting_refuses, 0, 3);
 	tcase_add_test(tcase, silent_server_is_remembered);

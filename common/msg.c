@@ -129,7 +129,7 @@
 
 #define EDGE queue_remote
 #define EDGE_NAME "queue-remote"
-#define EDGE_VERSION 1
+#define EDGE_VERSION 2
 #define TABLE "common/msg-queue-remote.def"
 #include "common/msg-define.h"
 #undef TABLE

@@ -58,7 +58,16 @@ void client_settle(struct client *c, size_t recipient, const struct client_resul
 		c->accepted--;
 	*state = (uint8_t)((*state & ~RCPT_ACCEPTED) | RCPT_SETTLED);
 	c->pending--;
-	c->ops->on_result(c->ctx, recipient, result);
+	c->ops->on_result(c->ctx, c->mail, recipient, result);
+}
+
+void client_settle_before(struct client *c, const struct client_result *result)
+{
+	const struct client_mail *mail = c->before.mail;
+	for (size_t i = 0; i < mail->recipient_count; i++)
+		if (!(c->before.rcpt[i] & RCPT_SETTLED))
+			c->ops->on_result(c->ctx, mail, i, result);
+	c->before.mail = NULL;
 }
 
 static struct str keep(char *to, size_t size, struct str s)
@@ -84,6 +93,15 @@ static bool is_gone(const struct client *c, enum client_cause cause)
 	       cause != CLIENT_SHUTTING_DOWN;
 }
 
+/* Its content went out before the commands of the mail that went ahead of its verdict. */
+static void fail_before(struct client *c, struct client_result result)
+{
+	result.next_host = false;
+	result.maybe_taken =
+	    result.cause != CLIENT_REFUSED && result.cause != CLIENT_SHUTTING_DOWN;
+	client_settle_before(c, &result);
+}
+
 void client_fail(struct client *c, struct client_result result)
 {
 	if (c->phase == CLIENT_PHASE_OVER)
@@ -102,6 +120,8 @@ void client_fail(struct client *c, struct client_result result)
 	buf_reset(c->out);
 	if (polite)
 		buf_append_str(c->out, STR("QUIT\r\n"));
+	if (c->before.mail != NULL)
+		fail_before(c, result);
 	for (size_t i = 0; c->mail != NULL && i < c->mail->recipient_count; i++) {
 		struct client_result r = result;
 		r.maybe_taken = gone && (c->chunk || (c->rcpt[i] & RCPT_ACCEPTED));

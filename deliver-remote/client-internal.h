@@ -21,6 +21,8 @@ void client_await(struct client *c, enum client_phase phase);
 /* What the reply that was just read means for those it decides about. */
 struct client_result client_verdict(const struct client *c);
 void client_settle(struct client *c, size_t recipient, const struct client_result *result);
+/* All of the mail before have this result; there is none any more. */
+void client_settle_before(struct client *c, const struct client_result *result);
 /* Ends the session; the recipients that wait for a result get this one. */
 void client_fail(struct client *c, struct client_result result);
 void client_fail_by_reply(struct client *c, enum client_cause cause, enum delivery_outcome outcome);
@@ -46,6 +48,7 @@ bool client_check_plan(struct client *c, enum outgoing_state state);
 
 /* client-mail.c */
 void client_begin(struct client *c);
+void client_begin_ahead(struct client *c);
 void client_on_rset(struct client *c);
 void client_on_mail(struct client *c);
 void client_on_rcpt(struct client *c);

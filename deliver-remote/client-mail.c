@@ -74,6 +74,14 @@ void client_begin(struct client *c)
 		put_mail(c);
 }
 
+/* RFC 5321 §4.1.1.4: whatever becomes of a content, its transaction is over then. */
+void client_begin_ahead(struct client *c)
+{
+	c->must_reset = c->chunk = false;
+	c->rcpt_sent = c->rcpt_next = 0;
+	put_mail(c);
+}
+
 void client_on_rset(struct client *c)
 {
 	if (c->reply.code / 100 == 3) {
@@ -115,9 +123,21 @@ static void settle_rest(struct client *c)
 		client_settle(c, i, &r);
 }
 
+/* A server that is still in the transaction whose content it refused says so to every mail. */
+static bool is_out_of_step(struct client *c)
+{
+	bool after_refusal = c->after_refusal;
+	c->after_refusal = false;
+	return after_refusal && c->reply.code == 503;
+}
+
 void client_on_mail(struct client *c)
 {
 	unsigned class = c->reply.code / 100;
+	if (is_out_of_step(c)) {
+		client_fail_by_reply(c, CLIENT_REFUSED, DELIVERY_DEFERRED);
+		return;
+	}
 	if (class == 3) {
 		client_fail_malformed(c);
 		return;
@@ -190,6 +210,17 @@ static void on_lmtp_end(struct client *c)
 		finish(c);
 }
 
+static void on_end_before(struct client *c)
+{
+	struct client_result r = client_verdict(c);
+	c->after_refusal = r.outcome != DELIVERY_TAKEN;
+	client_settle_before(c, &r);
+	if (c->mail != NULL)
+		c->phase = CLIENT_PHASE_MAIL;
+	else
+		client_fail(c, (struct client_result){.cause = CLIENT_NO_FAILURE, .command = "MAIL FROM"});
+}
+
 void client_on_end(struct client *c)
 {
 	unsigned class = c->reply.code / 100;
@@ -197,7 +228,9 @@ void client_on_end(struct client *c)
 		client_fail_malformed(c);
 		return;
 	}
-	if (client_is_lmtp(c)) {
+	if (c->before.mail != NULL) {
+		on_end_before(c);
+	} else if (client_is_lmtp(c)) {
 		c->must_reset |= class != 2;
 		on_lmtp_end(c);
 	} else {

@@ -112,7 +112,7 @@ void client_feed(struct client *c, struct str in)
 	}
 }
 
-void client_send(struct client *c, const struct client_mail *mail)
+static void take_mail(struct client *c, const struct client_mail *mail)
 {
 	c->mail = mail;
 	c->pending = mail->recipient_count;
@@ -121,12 +121,69 @@ void client_send(struct client *c, const struct client_mail *mail)
 	c->planning = c->sending = c->sent_all = false;
 	memset(c->rcpt, 0, sizeof(c->rcpt));
 	outgoing_init(&c->content, c->ops->read, c->ctx, mail->size);
+}
+
+void client_send(struct client *c, const struct client_mail *mail)
+{
+	take_mail(c, mail);
 	if (!client_check(c))
 		c->mail = NULL;
 	else if (c->planning)
 		c->phase = CLIENT_PHASE_MAIL;
 	else
 		client_begin(c);
+}
+
+/* What has no 8BITMIME may need a look through the whole content first. */
+bool client_may_send_ahead(const struct client *c)
+{
+	return c->phase == CLIENT_PHASE_END && c->before.mail == NULL && c->sent_all &&
+	       buf_len(c->out) == 0 && !client_is_lmtp(c) && client_has(c, EXT_PIPELINING) &&
+	       client_has(c, EXT_8BITMIME) &&
+	       (c->peer.mail_max == 0 || c->mails < c->peer.mail_max);
+}
+
+static void keep_before(struct client *c)
+{
+	c->before.mail = c->mail;
+	c->before.accepted = c->accepted;
+	c->before.chunk = c->chunk;
+	memcpy(c->before.rcpt, c->rcpt, sizeof(c->rcpt));
+	outgoing_release(&c->content);
+}
+
+static void restore_before(struct client *c)
+{
+	outgoing_release(&c->content);
+	c->mail = c->before.mail;
+	c->pending = c->accepted = c->before.accepted;
+	c->chunk = c->before.chunk;
+	memcpy(c->rcpt, c->before.rcpt, sizeof(c->rcpt));
+	c->data_sent = c->sent_all = true;
+	c->before.mail = NULL;
+}
+
+bool client_send_ahead(struct client *c, const struct client_mail *mail)
+{
+	keep_before(c);
+	take_mail(c, mail);
+	if (!client_check(c)) {
+		restore_before(c);
+		return false;
+	}
+	client_begin_ahead(c);
+	return true;
+}
+
+bool client_is_ahead(const struct client *c)
+{
+	return c->before.mail != NULL && c->mail != NULL;
+}
+
+void client_withdraw(struct client *c)
+{
+	c->mail = NULL;
+	outgoing_release(&c->content);
 }
 
 static void plan(struct client *c)
@@ -224,7 +281,8 @@ const char *client_phase_command(const struct client *c)
 	};
 	if (c->phase == CLIENT_PHASE_EHLO)
 		return c->helo ? "HELO" : client_is_lmtp(c) ? "LHLO" : "EHLO";
-	return c->phase == CLIENT_PHASE_END && c->chunk ? "BDAT" : names[c->phase];
+	bool chunk = c->before.mail != NULL ? c->before.chunk : c->chunk;
+	return c->phase == CLIENT_PHASE_END && chunk ? "BDAT" : names[c->phase];
 }
 
 const struct client_result *client_failure(const struct client *c)

@@ -8,14 +8,16 @@
  *   client_feed               whatever came; then look at client_need
  *   client_on_tls             after the handshake that CLIENT_TLS asks for
  *   client_send               at CLIENT_READY: a mail
+ *   client_send_ahead         while the verdict on a mail is waited for: the next one
  *   client_pull               at CLIENT_PULL, when `out` has room: more content
  *   client_quit               at CLIENT_READY
  *   client_on_closed, _on_timeout, _on_own_fault   what the caller has seen
  *
  * After each of these `out` may hold something to be sent. For every recipient of
  * a mail ops->on_result is called exactly once before client_need says READY or
- * OVER again. What it answers and does is the same however the input is cut into
- * pieces, except that a reply to a command that was not yet sent ends the session.
+ * OVER again; of a mail that went ahead, before those of the next one. What it answers
+ * and does is the same however the input is cut into pieces, except that a reply to a
+ * command that was not yet sent ends the session.
  */
 #ifndef POSTERN_DELIVER_REMOTE_CLIENT_H
 #define POSTERN_DELIVER_REMOTE_CLIENT_H
@@ -25,6 +27,7 @@
 #include "common/envelope.h"
 #include "common/nexthop.h"
 #include "deliver-remote/client-mail.h"
+#include "deliver-remote/client-peer.h"
 #include "deliver-remote/outgoing.h"
 #include "deliver-remote/reply.h"
 
@@ -66,7 +69,9 @@ struct client_policy {
 struct client_ops {
 	/* n octets (not 0) of the mail's content from `offset` on; false: they cannot be read. */
 	bool (*read)(void *ctx, uint64_t offset, uint8_t *to, size_t n);
-	void (*on_result)(void *ctx, size_t recipient, const struct client_result *result);
+	/* `mail` is the pointer that client_send or client_send_ahead was given. */
+	void (*on_result)(void *ctx, const struct client_mail *mail, size_t recipient,
+	    const struct client_result *result);
 };
 
 /* What the client waits for. */
@@ -93,29 +98,6 @@ enum client_phase {
 	CLIENT_PHASE_END,     /* the reply or replies to the end of the content */
 	CLIENT_PHASE_QUIT,
 	CLIENT_PHASE_OVER,
-};
-
-/* What the server said it can, RFC numbers in client-ehlo.c. */
-enum client_extension {
-	EXT_PIPELINING = 1,
-	EXT_SIZE = 2,
-	EXT_8BITMIME = 4,
-	EXT_SMTPUTF8 = 8,
-	EXT_CHUNKING = 16,
-	EXT_DSN = 32,
-	EXT_STARTTLS = 64,
-	EXT_ENHANCED = 128,
-	EXT_AUTH = 256,
-	EXT_LIMITS = 512,
-	EXT_AUTH_PLAIN = 1024,
-	EXT_AUTH_LOGIN = 2048,
-};
-
-struct client_peer {
-	unsigned extensions; /* mask of enum client_extension */
-	uint64_t size_max;   /* RFC 1870; 0: no limit known */
-	/* RFC 9422; 0: no limit known */
-	unsigned rcpt_max, mail_max, rcpt_domain_max;
 };
 
 /* Fields are to be read by others, changed by client*.c only. */
@@ -151,6 +133,16 @@ struct client {
 	bool sent_all; /* the end of the content is in `out` */
 	struct outgoing content;
 
+	/* The mail before it, when `mail` went ahead: its content went out whole, and the phase is
+	 * CLIENT_PHASE_END until its verdict comes. Then `mail` NULL: it was withdrawn. */
+	struct {
+		const struct client_mail *mail; /* NULL: none */
+		uint8_t rcpt[CLIENT_RECIPIENTS_MAX];
+		size_t accepted;
+		bool chunk;
+	} before;
+	bool after_refusal; /* that verdict was bad, and MAIL is not answered yet */
+
 	struct client_result failure;
 	char failure_reply[REMOTE_TEXT_MAX + 1];
 	char failure_text[CLIENT_TEXT_MAX];
@@ -170,6 +162,17 @@ void client_feed(struct client *c, struct str in);
 void client_on_tls(struct client *c);
 /* Only at CLIENT_READY. `mail` and its content stay until the last result. */
 void client_send(struct client *c, const struct client_mail *mail);
+/* The verdict on the mail under way is all that is waited for, `out` is empty, and the server lets
+ * the next mail's commands follow the final dot (RFC 2920 §3.1). */
+bool client_may_send_ahead(const struct client *c);
+/* Only then; as client_send. False: nothing was sent, for the server need not be asked; all its
+ * recipients have their results, and it waits for the verdict as before. */
+bool client_send_ahead(struct client *c, const struct client_mail *mail);
+/* A mail went ahead, and its verdict still waits for that of the one before. */
+bool client_is_ahead(const struct client *c);
+/* Only then: the mail that went ahead gets no results (any more), and none of its content is sent.
+ * The verdict on the one before ends the session. */
+void client_withdraw(struct client *c);
 /* Only at CLIENT_PULL. A bounded amount of work; may append nothing and want to be called again. */
 void client_pull(struct client *c);
 /* Only at CLIENT_READY. */

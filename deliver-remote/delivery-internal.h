@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * Between delivery.c (a delivery's way) and delivery-result.c (its recipients' results).
+ * Between delivery.c (a delivery's way), delivery-order.c, delivery-ahead.c (one behind the other)
+ * and delivery-result.c (its recipients' results).
  */
 #ifndef POSTERN_REMOTE_DELIVERY_INTERNAL_H
 #define POSTERN_REMOTE_DELIVERY_INTERNAL_H
@@ -32,6 +33,9 @@ struct delivery {
 	bool routed; /* the route has begun */
 	bool began_anew;
 	struct session *session;
+	/* Its mail went ahead on the leader's session, which is `session` of both. */
+	struct delivery *leader, *follower;
+	bool offered; /* queue knows that its content is sent */
 
 	struct outcome *outcomes;
 	struct client_recipient *recipients; /* of the mail under way */
@@ -47,6 +51,26 @@ struct delivery {
 	enum remote_tls tls;
 	char relay[RELAY_MAX + 1];
 };
+
+extern const struct delivery_setup *delivery_setup;
+/* False: it is larger than a packet. */
+bool delivery_copy_order(struct delivery *d, const struct remote_delivery *from);
+/* Its mail will go on this session, for those that are not settled. */
+void delivery_prepare_mail(struct delivery *d, struct session *s);
+/* With its results. */
+void delivery_finish(struct delivery *d, enum remote_verdict verdict);
+void delivery_free(struct delivery *d);
+
+/* Behind the leader on its session, or back to queue; may be freed. */
+void delivery_follow(struct delivery *d, struct delivery *leader);
+/* They are no leader and follower any more. */
+void delivery_part(struct delivery *leader, struct delivery *follower);
+/* It is broken off while it has a session, perhaps. */
+void delivery_leave_session(struct delivery *d);
+/* To queue, without a result; frees it. */
+void delivery_give_back(struct delivery *d);
+/* One of struct session_events. */
+void delivery_on_given_up(struct session *s, void *owner);
 
 /* A copy in the delivery's pool, cut to `max`; empty when that is full. */
 struct str delivery_keep(struct delivery *d, struct str s, size_t max);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Invariants: a delivery waits for exactly one of directory (`query`), its route, or its session;
- * a recipient that is settled keeps its result; a delivery ends when all are, in finish().
+ * a recipient that is settled keeps its result; a delivery ends when all are, in delivery_finish().
  *
  * A recipient that may have been taken is never tried again here: queue decides that, and counts
  * it as a repeat (P3).
@@ -24,19 +24,18 @@ enum { DELIVERY_SIZE_MAX = 1024 * 1024 };
 static TAILQ_HEAD(, delivery) deliveries = TAILQ_HEAD_INITIALIZER(deliveries);
 static size_t count;
 static struct policy *current;
-static const struct delivery_setup *setup;
+const struct delivery_setup *delivery_setup;
 static bool stopping;
 
 /* ---- the end ------------------------------------------------------------------------ */
 
-static void free_delivery(struct delivery *d)
+void delivery_free(struct delivery *d)
 {
 	TAILQ_REMOVE(&deliveries, d, link);
 	count--;
 	hops_forget(&d->query);
 	route_stop(&d->route);
-	if (d->session != NULL)
-		session_abort(d->session);
+	delivery_leave_session(d);
 	hop_release(d->hop);
 	policy_release(d->policy);
 	if (d->content.fd >= 0)
@@ -45,7 +44,7 @@ static void free_delivery(struct delivery *d)
 	pool_free(d->pool);
 	free(d);
 	if (count == 0)
-		setup->on_idle();
+		delivery_setup->on_idle();
 }
 
 static void send_results(struct delivery *d, enum remote_verdict verdict)
@@ -65,17 +64,17 @@ static void send_results(struct delivery *d, enum remote_verdict verdict)
 	    .results = results,
 	    .results_count = d->to.targets_count,
 	};
-	setup->on_results(&m);
+	delivery_setup->on_results(&m);
 }
 
-static void finish(struct delivery *d, enum remote_verdict verdict)
+void delivery_finish(struct delivery *d, enum remote_verdict verdict)
 {
 	if (d->answered)
 		verdict = REMOTE_WORKS;
 	else if (d->lost)
 		verdict = REMOTE_FAILS;
 	send_results(d, verdict);
-	free_delivery(d);
+	delivery_free(d);
 }
 
 /* ---- a session carries it -------------------------------------------------------------- */
@@ -114,13 +113,35 @@ static void on_over(struct session *s, void *owner)
 	go_on(d);
 }
 
+/* Not when one of its recipients may go elsewhere next: that would be one more session. */
+static void on_sent(struct session *s, void *owner)
+{
+	struct delivery *d = owner;
+	if (stopping || d->offered || d->again || d->anew || d->noted || s->policy != current)
+		return;
+	d->offered = true;
+	delivery_setup->on_content_sent(d->to.delivery);
+}
+
+static void on_passed_on(struct session *s, void *owner)
+{
+	struct delivery *d = owner;
+	(void)s;
+	delivery_part(d, d->follower);
+	d->session = NULL;
+	go_on(d);
+}
+
 static const struct session_events session_events = {
     .on_ready = on_ready,
     .on_result = delivery_on_result,
     .on_over = on_over,
+    .on_sent = on_sent,
+    .on_passed_on = on_passed_on,
+    .on_given_up = delivery_on_given_up,
 };
 
-static void send_mail(struct delivery *d, struct session *s)
+void delivery_prepare_mail(struct delivery *d, struct session *s)
 {
 	if (d->ready_ms == 0)
 		d->ready_ms = loop_now_ms();
@@ -130,6 +151,11 @@ static void send_mail(struct delivery *d, struct session *s)
 	d->tls = s->tls_level;
 	memcpy(d->relay, s->relay, sizeof(d->relay));
 	fill_mail(d);
+}
+
+static void send_mail(struct delivery *d, struct session *s)
+{
+	delivery_prepare_mail(d, s);
 	session_set_owner(s, &session_events, d);
 	session_send(s, &d->mail, &d->content);
 }
@@ -169,7 +195,7 @@ static void on_end(struct route *r)
 		o->result.mta = delivery_keep(d, str_from_cstr(r->end.mta), DOMAIN_MAX);
 		o->result.reply = delivery_keep(d, text_str(&r->end.reply), REMOTE_TEXT_MAX);
 	}
-	finish(d, r->end.verdict);
+	delivery_finish(d, r->end.verdict);
 }
 
 static const struct route_events route_events = {.on_session = on_session, .on_end = on_end};
@@ -178,7 +204,7 @@ static void begin_route(struct delivery *d)
 {
 	route_stop(&d->route);
 	d->routed = true;
-	route_start(&d->route, &route_events, d->hop, d->policy, setup->dns);
+	route_start(&d->route, &route_events, d->hop, d->policy, delivery_setup->dns);
 }
 
 /* Some wait for a further transaction, and the last one was not in vain. */
@@ -192,7 +218,7 @@ static void go_on(struct delivery *d)
 {
 	size_t unsettled = delivery_unsettled(d);
 	if (unsettled == 0) {
-		finish(d, REMOTE_UNKNOWN);
+		delivery_finish(d, REMOTE_UNKNOWN);
 	} else if (may_go_on_anew(d, unsettled)) {
 		begin_route(d);
 	} else if (!d->routed || (d->anew && !d->began_anew)) {
@@ -211,7 +237,7 @@ static void refuse(struct delivery *d, const struct hop *hop)
 	struct str status = n > 0 ? str_head(hop->text, n) : STR("5.4.4");
 	delivery_settle_all(d, DELIVERY_FAILED, status,
 	    hop->text.n > 0 ? hop->text : STR("there is no route for it"));
-	finish(d, REMOTE_UNKNOWN);
+	delivery_finish(d, REMOTE_UNKNOWN);
 }
 
 static void take_hop(struct delivery *d, struct hop *hop)
@@ -224,7 +250,7 @@ static void take_hop(struct delivery *d, struct hop *hop)
 	if (hop->verdict == HOP_TEMPORARY) {
 		delivery_settle_all(d, DELIVERY_DEFERRED, STR("4.3.0"),
 		    hop->text.n > 0 ? hop->text : STR("the route cannot be looked up now"));
-		finish(d, REMOTE_UNKNOWN);
+		delivery_finish(d, REMOTE_UNKNOWN);
 		return;
 	}
 	struct session *s = idle_take(hop);
@@ -241,31 +267,6 @@ static void on_hop(struct hop_query *query, struct hop *hop)
 
 /* ---- the beginning -------------------------------------------------------------------------- */
 
-static bool copy_target(
-    struct pool *pool, struct remote_target *to, const struct remote_target *from)
-{
-	*to = *from;
-	return pool_copy(pool, from->address, &to->address) &&
-	       pool_copy(pool, from->orcpt, &to->orcpt);
-}
-
-static bool copy_order(struct delivery *d, const struct remote_delivery *from)
-{
-	size_t n = from->targets_count;
-	d->to = *from;
-	d->to.targets = pool_array(d->pool, n, sizeof(*d->to.targets));
-	d->outcomes = pool_array(d->pool, n, sizeof(*d->outcomes));
-	d->recipients = pool_array(d->pool, n, sizeof(*d->recipients));
-	d->numbers = pool_array(d->pool, n, sizeof(*d->numbers));
-	bool ok = d->to.targets != NULL && d->outcomes != NULL && d->recipients != NULL &&
-		  d->numbers != NULL && pool_copy(d->pool, from->nexthop, &d->to.nexthop) &&
-		  pool_copy(d->pool, from->reverse_path, &d->to.reverse_path) &&
-		  pool_copy(d->pool, from->envid, &d->to.envid);
-	for (size_t i = 0; i < n; i++)
-		ok = ok && copy_target(d->pool, &d->to.targets[i], &from->targets[i]);
-	return ok;
-}
-
 static struct delivery *new_delivery(const struct remote_delivery *to)
 {
 	struct delivery *d = xcalloc(1, sizeof(*d));
@@ -275,18 +276,33 @@ static struct delivery *new_delivery(const struct remote_delivery *to)
 	d->asked_ms = loop_now_ms();
 	TAILQ_INSERT_TAIL(&deliveries, d, link);
 	count++;
-	if (!copy_order(d, to))
+	if (!delivery_copy_order(d, to))
 		log_fatal(EX_SOFTWARE, "an order is larger than a packet");
+	return d;
+}
+
+static struct delivery *find(uint64_t delivery)
+{
+	struct delivery *d;
+	TAILQ_FOREACH(d, &deliveries, link)
+	if (d->to.delivery == delivery)
+		break;
 	return d;
 }
 
 static void begin(struct delivery *d)
 {
 	struct hop *hop;
+	struct delivery *leader;
 	if (stopping) {
 		delivery_settle_all(
 		    d, DELIVERY_DEFERRED, STR("4.3.2"), STR("this server is stopping"));
-		finish(d, REMOTE_UNKNOWN);
+		delivery_finish(d, REMOTE_UNKNOWN);
+		return;
+	}
+	leader = d->to.behind != 0 ? find(d->to.behind) : NULL;
+	if (leader != NULL) {
+		delivery_follow(d, leader);
 		return;
 	}
 	hop = hops_ask(&d->query, d->to.nexthop);
@@ -324,7 +340,7 @@ static void on_hops_changed(void)
 
 void deliveries_init(const struct delivery_setup *s)
 {
-	setup = s;
+	delivery_setup = s;
 	hops_init(on_hop, on_hops_changed);
 }
 
@@ -339,7 +355,7 @@ void deliveries_abort(void)
 {
 	struct delivery *d;
 	while ((d = TAILQ_FIRST(&deliveries)) != NULL)
-		free_delivery(d);
+		delivery_free(d);
 }
 
 void deliveries_stop(void)
@@ -353,8 +369,20 @@ size_t deliveries_count(void)
 	return count;
 }
 
+/* The verdict that it waits for is late: that is no reason to keep it here. */
+static void give_back_late(uint64_t now_ms)
+{
+	struct delivery *d, *next;
+	for (d = TAILQ_FIRST(&deliveries); d != NULL; d = next) {
+		next = TAILQ_NEXT(d, link);
+		if (d->leader != NULL && d->asked_ms + DELIVERY_AHEAD_MS <= now_ms)
+			delivery_give_back(d);
+	}
+}
+
 void deliveries_tick(uint64_t now_ms)
 {
+	give_back_late(now_ms);
 	hops_tick(now_ms);
 }
 

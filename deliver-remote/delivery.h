@@ -10,10 +10,17 @@
 #include "deliver-remote/dns-client.h"
 #include "deliver-remote/policy.h"
 
+/* How long a delivery may wait for the verdict on the one before it. */
+enum { DELIVERY_AHEAD_MS = 10 * 1000 };
+
 struct delivery_setup {
 	struct dns_client *dns;
 	/* Valid during the call. */
 	void (*on_results)(const struct msg_remote_results *m);
+	/* Its content is sent; one more may go ahead on its session. At most once for each. */
+	void (*on_content_sent)(uint64_t delivery);
+	/* Nothing was tried of it, or nothing came of that: it is queue's again. */
+	void (*on_returned)(uint64_t delivery);
 	/* The last one is gone. */
 	void (*on_idle)(void);
 };

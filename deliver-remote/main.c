@@ -71,6 +71,20 @@ static void on_results(const struct msg_remote_results *m)
 		msg_remote_results_send(queue, m, NULL);
 }
 
+static void on_content_sent(uint64_t delivery)
+{
+	const struct msg_content_sent m = {.delivery = delivery};
+	if (queue != NULL)
+		msg_content_sent_send(queue, &m, NULL);
+}
+
+static void on_returned(uint64_t delivery)
+{
+	const struct msg_delivery_returned m = {.delivery = delivery};
+	if (queue != NULL)
+		msg_delivery_returned_send(queue, &m, NULL);
+}
+
 /* Results that queue has not taken yet, and orders that were not read, would be lost. */
 static void leave_when_done(void *ctx)
 {
@@ -170,7 +184,10 @@ static void on_tick(void *ctx)
 
 static void in_jail(const struct conf *conf)
 {
-	static struct delivery_setup setup = {.on_results = on_results, .on_idle = on_idle};
+	static struct delivery_setup setup = {.on_results = on_results,
+	    .on_content_sent = on_content_sent,
+	    .on_returned = on_returned,
+	    .on_idle = on_idle};
 	dns = dns_client_new(dns_timeout_ms(conf));
 	setup.dns = dns;
 	deliveries_init(&setup);

@@ -47,13 +47,26 @@ void session_arm(struct session *s)
 	event_add(&s->timer, &tv);
 }
 
+/* What went ahead is answered together with the verdict before it, and says nothing of its own. */
+static void measure(struct session *s, enum client_phase phase, uint64_t now_ms)
+{
+	if (s->phase == CLIENT_PHASE_END)
+		s->verdict_ms = now_ms - s->step_ms;
+	if (phase != CLIENT_PHASE_CONTENT || s->asked_ms == 0)
+		return;
+	s->round_trip_ms = now_ms - s->asked_ms;
+	s->asked_ms = 0;
+}
+
 void session_note_step(struct session *s)
 {
 	enum client_phase phase = s->started ? client_phase(&s->client) : CLIENT_PHASE_GREETING;
 	if (phase == CLIENT_PHASE_OVER ||
 	    (phase == s->phase && s->client.outstanding == s->outstanding))
 		return;
-	s->step_ms = loop_now_ms();
+	uint64_t now_ms = loop_now_ms();
+	measure(s, phase, now_ms);
+	s->step_ms = now_ms;
 	if (phase == CLIENT_PHASE_CONTENT && s->phase != CLIENT_PHASE_CONTENT)
 		s->content_ms = s->step_ms;
 	s->phase = phase;

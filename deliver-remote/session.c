@@ -46,6 +46,23 @@ static void free_session(struct session *s)
 
 /* ---- what comes next ----------------------------------------------------------------- */
 
+static void pass_on(struct session *s)
+{
+	void *before = s->owner;
+	s->owner = s->next_owner;
+	s->next_owner = NULL;
+	s->next_mail = NULL;
+	s->reused = true;
+	s->told = false;
+	s->events->on_passed_on(s, before);
+}
+
+static bool is_worth_telling(const struct session *s)
+{
+	return !s->told && s->events->on_sent != NULL && session_may_send_ahead(s) &&
+	       s->round_trip_ms >= SESSION_AHEAD_MIN_MS && s->verdict_ms <= SESSION_AHEAD_MAX_MS;
+}
+
 /* One step of what the core waits for; false: nothing more for now. */
 static bool step(struct session *s)
 {
@@ -54,6 +71,9 @@ static bool step(struct session *s)
 		return !s->handshaking;
 	}
 	session_flush(s);
+	if (s->next_owner != NULL && !client_is_ahead(&s->client) &&
+	    client_need(&s->client) != CLIENT_OVER)
+		pass_on(s);
 	switch (client_need(&s->client)) {
 	case CLIENT_TLS:
 		session_begin_handshake(s);
@@ -70,6 +90,11 @@ static bool step(struct session *s)
 		s->events->on_ready(s, s->owner);
 		return true;
 	case CLIENT_REPLY:
+		if (is_worth_telling(s)) {
+			s->told = true;
+			s->events->on_sent(s, s->owner);
+		}
+		break;
 	case CLIENT_OVER:
 		break;
 	}
@@ -97,6 +122,8 @@ static void settle(struct session *s)
 	}
 	s->running = true;
 	session_explain(s);
+	if (s->next_owner != NULL)
+		s->events->on_given_up(s, s->next_owner);
 	s->events->on_over(s, s->owner);
 	free_session(s);
 }
@@ -166,10 +193,14 @@ static bool read_content(void *ctx, uint64_t offset, uint8_t *to, size_t n)
 	return true;
 }
 
-static void on_result(void *ctx, size_t recipient, const struct client_result *result)
+static void on_result(void *ctx, const struct client_mail *mail, size_t recipient,
+    const struct client_result *result)
 {
 	struct session *s = ctx;
-	s->events->on_result(s, s->owner, recipient, result);
+	bool next = s->next_mail != NULL && mail == s->next_mail;
+	if (next && !client_is_ahead(&s->client))
+		s->reused = true; /* the server saw the session's last mail before this one */
+	s->events->on_result(s, next ? s->next_owner : s->owner, recipient, result);
 }
 
 void session_start_client(struct session *s)
@@ -192,9 +223,42 @@ void session_send(struct session *s, const struct client_mail *mail, const struc
 	s->content = *content;
 	s->ready = false;
 	s->waiting = false;
+	s->told = false;
+	s->asked_ms = loop_now_ms();
 	s->mails++;
 	client_send(&s->client, mail);
 	settle(s);
+}
+
+bool session_may_send_ahead(const struct session *s)
+{
+	return s->next_owner == NULL && !s->deaf && !s->hop->stale &&
+	       s->mails < s->policy->reuse_max && client_may_send_ahead(&s->client);
+}
+
+/* The content of the mail before is not needed any more: all of it is sent. */
+bool session_send_ahead(struct session *s, const struct client_mail *mail,
+    const struct content *content, void *owner)
+{
+	s->content = *content;
+	s->next_owner = owner;
+	s->next_mail = mail;
+	if (!client_send_ahead(&s->client, mail)) {
+		s->next_owner = NULL;
+		s->next_mail = NULL;
+		return false;
+	}
+	s->mails++;
+	s->outstanding = s->client.outstanding; /* which is no step of the server's */
+	settle(s);
+	return true;
+}
+
+void session_withdraw(struct session *s)
+{
+	s->next_owner = NULL;
+	s->next_mail = NULL;
+	client_withdraw(&s->client);
 }
 
 bool session_may_send(const struct session *s)

@@ -13,10 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* How often a message may be under way when a delivering program dies before it is suspected
- * to be the cause and has to wait; see crash_delay. */
-enum { CRASHES_FREE = 3, CRASH_DELAY_MAX_S = 300 };
-
 void active_init(struct active *a, uint64_t seed)
 {
 	*a = (struct active){
@@ -120,13 +116,26 @@ void active_commit(struct active *a, struct message *m, const struct spool_place
 
 /* --- deliveries --------------------------------------------------------- */
 
-size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t max)
+static size_t take_ready(struct active *a, struct job *job, uint16_t *numbers, size_t max)
 {
 	struct message *m = message_of(job);
 	size_t n = message_take_ready(m, job, numbers, max);
 	for (size_t i = 0; i < n; i++)
 		active_change_state(a, m, numbers[i], RECIPIENT_ACTIVE);
+	return n;
+}
+
+size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t max)
+{
+	size_t n = take_ready(a, job, numbers, max);
 	scheduler_started(a->scheduler, job, job->own.ready != RECIPIENT_NONE);
+	return n;
+}
+
+size_t active_start_ahead(struct active *a, struct job *job, uint16_t *numbers, size_t max)
+{
+	size_t n = take_ready(a, job, numbers, max);
+	scheduler_started_ahead(a->scheduler, job, job->own.ready != RECIPIENT_NONE);
 	return n;
 }
 
@@ -175,8 +184,7 @@ static void expire(struct active *a, struct message *m, uint16_t number, struct 
 	active_failed(a, m, number, &why);
 }
 
-/* While it was under way an operator disposed of the message. */
-static bool is_disposed(struct active *a, struct message *m, uint16_t number)
+bool active_is_disposed(struct active *a, struct message *m, uint16_t number)
 {
 	if (m->flags & MESSAGE_DELETED) {
 		active_bounced(a, m, number);
@@ -194,7 +202,7 @@ void active_deferred(
     struct active *a, struct job *job, uint16_t number, const struct why *why, struct moment now)
 {
 	struct message *m = message_of(job);
-	if (is_disposed(a, m, number))
+	if (active_is_disposed(a, m, number))
 		return;
 	if (now.wall >= expiry_of(a, m, job)) {
 		expire(a, m, number, *why);
@@ -235,39 +243,6 @@ void active_warned(struct active *a, struct message *m)
 {
 	m->flags |= MESSAGE_WARNED;
 	active_record(a, m, 0, SPOOL_WARNED);
-}
-
-void active_suspect(struct message *m)
-{
-	if (m->crashes < UINT8_MAX)
-		m->crashes++;
-}
-
-/* Some messages may be what kills the delivering program. One that was there several times
- * waits a little, longer each time, so that the others get through between. */
-static uint64_t crash_delay(const struct message *m)
-{
-	unsigned over = m->crashes < CRASHES_FREE ? 0 : m->crashes - CRASHES_FREE + 1;
-	uint64_t seconds = over == 0 ? 0 : over > 8 ? CRASH_DELAY_MAX_S : UINT64_C(1) << over;
-	return (seconds < CRASH_DELAY_MAX_S ? seconds : CRASH_DELAY_MAX_S) * 1000;
-}
-
-void active_returned(
-    struct active *a, struct job *job, uint16_t number, const struct why *why, struct moment now)
-{
-	struct message *m = message_of(job);
-	uint64_t delay = crash_delay(m);
-	m->flags |= MESSAGE_REPEAT;
-	if (is_disposed(a, m, number))
-		return;
-	if (delay == 0) {
-		active_change_state(a, m, number, RECIPIENT_READY);
-		message_push_ready(m, job, number);
-		return;
-	}
-	scheduler_postpone_until(a->scheduler, job, now.ms + delay);
-	active_set_state(a, m, number, RECIPIENT_DEFERRED, why);
-	message_push_deferred(m, job, number);
 }
 
 bool active_settle(struct active *a, struct job *job)

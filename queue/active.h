@@ -74,6 +74,8 @@ void active_commit(struct active *a, struct message *m, const struct spool_place
 /* A delivery of the job that scheduler_next gave begins: its next recipients, at most `max`,
  * become ACTIVE; returns how many are in `numbers`. */
 size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t max);
+/* The same for scheduler_next_ahead. */
+size_t active_start_ahead(struct active *a, struct job *job, uint16_t *numbers, size_t max);
 void active_visible(struct active *a, struct message *m, uint16_t number);
 void active_delivered(struct active *a, struct message *m, const uint16_t *numbers, size_t n);
 /* Try again at the job's next time; past its lifetime it fails instead. */
@@ -91,6 +93,8 @@ void active_returned(
 /* The message was under way when its delivering program went away: it may be why. Call once a
  * delivery, before active_returned. */
 void active_suspect(struct message *m);
+/* Nothing of its delivery was tried: it is ready as before. */
+void active_untried(struct active *a, struct job *job, uint16_t number);
 /* After any of these: queues the job again, or finishes (and frees) the message. True when it
  * was finished. */
 bool active_settle(struct active *a, struct job *job);
@@ -150,6 +154,8 @@ void active_set_state(struct active *a, struct message *m, uint16_t number,
 /* The same, keeping the reason. */
 void active_change_state(
     struct active *a, struct message *m, uint16_t number, enum recipient_state state);
+/* While it was under way an operator disposed of the message: nothing else is to be done with it. */
+bool active_is_disposed(struct active *a, struct message *m, uint16_t number);
 /* Writes a result down that has no reason. */
 void active_record(
     struct active *a, const struct message *m, uint16_t number, enum spool_outcome outcome);

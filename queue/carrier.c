@@ -2,7 +2,8 @@
  *
  * Invariant: every delivery in `deliveries` was sent on `channel`. A delivery holds a
  * slot of the scheduler until carrier_results_done; one that only waits for `durable`
- * has none, for group syncs must not slow the flow.
+ * has none, for group syncs must not slow the flow. Two that share a slot are each
+ * other's `partner`; the first that ends leaves it to the other.
  */
 #include "queue/carrier.h"
 #include "common/log.h"
@@ -125,10 +126,27 @@ void carrier_relayed(struct carrier *c, struct delivery *d, const uint16_t *numb
 	delivered(c, d, numbers, n, true);
 }
 
+static void close_offer(struct carrier *c, struct delivery *d)
+{
+	TAILQ_REMOVE(&c->deliveries.offering, d, offer_link);
+	d->offer = OFFER_OVER;
+}
+
 void carrier_results_done(
     struct carrier *c, struct delivery *d, enum destination_verdict verdict, struct moment now)
 {
-	scheduler_done(c->active->scheduler, d->job, verdict, now.ms);
+	struct scheduler *s = c->active->scheduler;
+	if (d->offer == OFFER_OPEN) {
+		close_offer(c, d);
+		scheduler_take_back(s, d->job);
+	}
+	if (d->partner != NULL) {
+		d->partner->partner = NULL;
+		d->partner = NULL;
+		scheduler_done_in_slot(s, d->job, verdict, now.ms);
+	} else {
+		scheduler_done(s, d->job, verdict, now.ms);
+	}
 	d->has_slot = false;
 }
 
@@ -141,15 +159,61 @@ void carrier_end(struct carrier *c, struct delivery *d)
 
 /* --- sending ------------------------------------------------------------ */
 
-struct delivery *carrier_begin(struct carrier *c, struct job *job)
+static struct delivery *begin(
+    struct carrier *c, struct job *job, const uint16_t *numbers, size_t count)
 {
-	uint16_t numbers[RECIPIENTS_PER_PACKET];
-	size_t count = active_start(c->active, job, numbers, RECIPIENTS_PER_PACKET);
 	struct delivery *d = delivery_new(&c->deliveries, job, numbers, count);
 	d->started_ms = loop_now_ms();
 	d->started_wall = loop_wall_ms();
 	d->has_slot = true;
 	return d;
+}
+
+struct delivery *carrier_begin(struct carrier *c, struct job *job)
+{
+	uint16_t numbers[RECIPIENTS_PER_PACKET];
+	size_t count = active_start(c->active, job, numbers, RECIPIENTS_PER_PACKET);
+	return begin(c, job, numbers, count);
+}
+
+bool carrier_offer(struct carrier *c, struct delivery *d)
+{
+	if (d->offer != OFFER_NONE || d->partner != NULL)
+		return false;
+	d->offer = OFFER_OPEN;
+	TAILQ_INSERT_TAIL(&c->deliveries.offering, d, offer_link);
+	scheduler_offer(c->active->scheduler, d->job);
+	return true;
+}
+
+struct delivery *carrier_find_offer(const struct carrier *c, const struct destination *to)
+{
+	struct delivery *d;
+	TAILQ_FOREACH(d, &c->deliveries.offering, offer_link)
+	if (d->job->to == to)
+		break;
+	return d;
+}
+
+struct delivery *carrier_begin_behind(struct carrier *c, struct job *job, struct delivery *behind)
+{
+	uint16_t numbers[RECIPIENTS_PER_PACKET];
+	size_t count = active_start_ahead(c->active, job, numbers, RECIPIENTS_PER_PACKET);
+	struct delivery *d = begin(c, job, numbers, count);
+	close_offer(c, behind);
+	d->behind = behind->cookie;
+	d->partner = behind;
+	behind->partner = d;
+	return d;
+}
+
+/* Backwards, so that they are again in the order they were in. */
+void carrier_return(struct carrier *c, struct delivery *d, struct moment now)
+{
+	for (size_t i = d->count; i-- > 0;)
+		active_untried(c->active, d->job, d->items[i].number);
+	carrier_results_done(c, d, DESTINATION_UNKNOWN, now);
+	carrier_end(c, d);
 }
 
 /* The disk may be repaired: try again. A record or file that is not what was committed stays so:

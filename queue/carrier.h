@@ -52,6 +52,15 @@ void carrier_check_stalled(struct carrier *c, uint64_t now_ms);
 
 /* A delivery of the job that scheduler_next gave. */
 struct delivery *carrier_begin(struct carrier *c, struct job *job);
+/* All of it is sent, and only its verdict is to come: one of the same destination may begin in its
+ * slot. False: it said so before, or shares its slot. */
+bool carrier_offer(struct carrier *c, struct delivery *d);
+/* The oldest one to this destination that offers its slot; NULL: none here. */
+struct delivery *carrier_find_offer(const struct carrier *c, const struct destination *to);
+/* A delivery of the job that scheduler_next_ahead gave, in the slot of `behind`. */
+struct delivery *carrier_begin_behind(struct carrier *c, struct job *job, struct delivery *behind);
+/* One that began behind another, and of which nothing was tried, is over: all of it is ready again. */
+void carrier_return(struct carrier *c, struct delivery *d, struct moment now);
 /* It was sent, or could not be (errno): then its recipients are deferred, or failed when that will
  * not change, and it is over. */
 void carrier_sent(struct carrier *c, struct delivery *d, bool sent);

@@ -19,6 +19,7 @@ void deliveries_init(struct deliveries *all)
 	*all = (struct deliveries){.by_cookie = hash_new(key_of), .next_cookie = 1};
 	TAILQ_INIT(&all->waiting);
 	TAILQ_INIT(&all->settling);
+	TAILQ_INIT(&all->offering);
 }
 
 static void free_delivery(void *delivery, void *ctx)

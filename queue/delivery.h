@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+/* Whether another delivery may begin in a delivery's slot (queue/scheduler.h). */
+enum delivery_offer { OFFER_NONE, OFFER_OPEN, OFFER_OVER };
+
 enum item_state { ITEM_PENDING, ITEM_VISIBLE, ITEM_DONE };
 
 struct delivery_item {
@@ -28,6 +31,10 @@ struct delivery {
 	TAILQ_ENTRY(delivery) link;
 	bool complained; /* the log says that it takes long */
 	bool has_slot;	 /* the scheduler counts it */
+	uint8_t offer;	 /* enum delivery_offer */
+	uint64_t behind; /* cookie of the one in whose slot it began; 0: it began in its own */
+	struct delivery *partner; /* with which it shares the slot now; NULL: none */
+	TAILQ_ENTRY(delivery) offer_link;
 	uint16_t count;
 	uint16_t pending; /* items without a result */
 	uint16_t visible;
@@ -40,6 +47,7 @@ struct deliveries {
 	struct hash *by_cookie;
 	struct delivery_list waiting;  /* for results, oldest first */
 	struct delivery_list settling; /* for durable */
+	struct delivery_list offering; /* by offer_link: those whose offer is open, oldest first */
 	size_t count;
 	uint64_t next_cookie;
 };

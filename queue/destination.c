@@ -65,6 +65,12 @@ bool destination_is_open(const struct destination *d)
 	return d->state == DESTINATION_ALIVE && d->in_flight < d->window;
 }
 
+/* Beyond a window that has become narrower every slot has to become free. */
+bool destination_is_open_ahead(const struct destination *d)
+{
+	return d->state == DESTINATION_ALIVE && d->offers > 0 && d->in_flight <= d->window;
+}
+
 static void revive(struct destination *d)
 {
 	d->state = DESTINATION_ALIVE;
@@ -99,7 +105,7 @@ static void halve(struct destination *d)
 {
 	d->window = d->window / 2 > 0 ? d->window / 2 : 1;
 	d->credit = 0;
-	d->cohort = d->in_flight;
+	d->cohort = d->in_flight + d->ahead;
 }
 
 static void works(struct destination *d)

@@ -73,7 +73,11 @@ struct destination {
 	char *last_reason; /* why something was deferred here; NULL: nothing was */
 	struct turn *last; /* the ring's last turn; its next is the first; NULL: nothing ready */
 	uint32_t jobs;	   /* that refer to it, ready or not */
-	unsigned in_flight;
+	unsigned in_flight; /* slots in use: sessions, as far as we know */
+	unsigned ahead;	    /* deliveries that share another one's slot */
+	unsigned offers;    /* slots in which one more delivery may begin ahead */
+	TAILQ_ENTRY(destination) ahead_link;
+	bool in_ahead; /* the scheduler's: it is in the list by that link */
 	unsigned window;
 	unsigned credit;   /* successes towards a wider window */
 	unsigned cohort;   /* results still to come of what was under way at the last halving */
@@ -117,6 +121,8 @@ void destination_note_reason(struct destination *d, struct str why);
 
 /* Whether one more delivery may begin, as far as window and back-off go. */
 bool destination_is_open(const struct destination *d);
+/* Whether one more may begin in a slot that is in use already. */
+bool destination_is_open_ahead(const struct destination *d);
 /* Takes one result in. `jitter` is a random number. True when the destination died by it:
  * wake.when is set then, in seconds. */
 bool destination_feedback(

@@ -19,6 +19,7 @@ struct moment moment_now(void)
 struct way {
 	enum transport transport;
 	bool (*is_ready)(const struct dispatch *d);
+	struct job *(*next)(struct scheduler *s, enum transport transport);
 	void (*start)(struct dispatch *d, struct job *job);
 };
 
@@ -72,10 +73,17 @@ static void start_remote(struct dispatch *d, struct job *job)
 	remote_start(d->remote, job);
 }
 
+static void start_remote_behind(struct dispatch *d, struct job *job)
+{
+	remote_start_behind(d->remote, job);
+}
+
+/* What may have a slot of its own is not put behind another. */
 static const struct way ways[] = {
-    {TRANSPORT_LOCAL, local_takes_more, start_local},
-    {TRANSPORT_DISCARD, always, start_discard},
-    {TRANSPORT_REMOTE, remote_takes_more, start_remote},
+    {TRANSPORT_LOCAL, local_takes_more, scheduler_next, start_local},
+    {TRANSPORT_DISCARD, always, scheduler_next, start_discard},
+    {TRANSPORT_REMOTE, remote_takes_more, scheduler_next, start_remote},
+    {TRANSPORT_REMOTE, remote_takes_more, scheduler_next_ahead, start_remote_behind},
 };
 
 /* --- runs --------------------------------------------------------------- */
@@ -85,7 +93,7 @@ static size_t run_way(struct dispatch *d, const struct way *w, size_t max)
 {
 	size_t n = 0;
 	for (; n < max && w->is_ready(d); n++) {
-		struct job *job = scheduler_next(d->active->scheduler, w->transport);
+		struct job *job = w->next(d->active->scheduler, w->transport);
 		if (job == NULL)
 			break;
 		w->start(d, job);

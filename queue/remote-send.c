@@ -8,6 +8,7 @@
 #include "queue/remote.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static struct remote_delivery describe(
@@ -21,6 +22,7 @@ static struct remote_delivery describe(
 		    .orcpt = r->orcpt};
 	}
 	return (struct remote_delivery){.delivery = d->cookie,
+	    .behind = d->behind,
 	    .id = message_of(d->job)->id,
 	    .nexthop = destination_name(d->job->to),
 	    .reverse_path = read->envelope.reverse_path,
@@ -86,5 +88,20 @@ void remote_start(struct remote *r, struct job *job)
 {
 	struct carrier *c = choose(r, destination_name(job->to));
 	struct delivery *d = carrier_begin(c, job);
+	carrier_sent(c, d, send_delivery(c, d));
+}
+
+/* The scheduler counts as many offers to a destination as there are here. */
+void remote_start_behind(struct remote *r, struct job *job)
+{
+	struct delivery *behind = NULL;
+	struct carrier *c = NULL;
+	for (unsigned i = 0; i < REMOTE_INSTANCES_MAX && behind == NULL; i++) {
+		c = r->instances[i];
+		behind = c != NULL ? carrier_find_offer(c, job->to) : NULL;
+	}
+	if (behind == NULL)
+		abort();
+	struct delivery *d = carrier_begin_behind(c, job, behind);
 	carrier_sent(c, d, send_delivery(c, d));
 }

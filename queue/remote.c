@@ -156,8 +156,33 @@ static bool on_remote_results(void *ctx, const struct msg_remote_results *m, int
 	return true;
 }
 
+static bool on_content_sent(void *ctx, const struct msg_content_sent *m, int *fds)
+{
+	struct carrier *c = ctx;
+	struct delivery *d = delivery_find(&c->deliveries, m->delivery);
+	(void)fds;
+	if (d == NULL || d->pending == 0 || !carrier_offer(c, d))
+		return false;
+	carrier_progress(c);
+	return true;
+}
+
+static bool on_delivery_returned(void *ctx, const struct msg_delivery_returned *m, int *fds)
+{
+	struct carrier *c = ctx;
+	struct delivery *d = delivery_find(&c->deliveries, m->delivery);
+	(void)fds;
+	if (d == NULL || d->behind == 0 || d->pending != d->count)
+		return false;
+	carrier_return(c, d, moment_now());
+	carrier_progress(c);
+	return true;
+}
+
 static const struct queue_remote_client_handlers handlers = {
     .remote_results = on_remote_results,
+    .content_sent = on_content_sent,
+    .delivery_returned = on_delivery_returned,
 };
 
 /* --- instances ---------------------------------------------------------- */

@@ -37,6 +37,8 @@ void remote_set_channel(struct remote *r, unsigned instance, int fd);
 bool remote_is_ready(const struct remote *r);
 /* Begins a delivery of the job that scheduler_next gave. */
 void remote_start(struct remote *r, struct job *job);
+/* The same for the job that scheduler_next_ahead gave. */
+void remote_start_behind(struct remote *r, struct job *job);
 /* Nothing is under way. */
 bool remote_is_idle(const struct remote *r);
 void remote_check_stalled(struct remote *r, uint64_t now_ms);

@@ -43,6 +43,25 @@ static void add_idle(struct scheduler *s, struct destination *d)
 	s->idle_count++;
 }
 
+void scheduler_unlist_ahead(struct scheduler *s, struct destination *d)
+{
+	if (d->in_ahead)
+		TAILQ_REMOVE(&s->transports[d->transport].share.ahead, d, ahead_link);
+	d->in_ahead = false;
+}
+
+static void update_ahead(struct scheduler *s, struct destination *d)
+{
+	bool in = destination_is_open_ahead(d) && d->trust != TRUST_FAILED &&
+		  destination_first(d) != NULL && !heap_holds(&d->token);
+	if (!in) {
+		scheduler_unlist_ahead(s, d);
+	} else if (!d->in_ahead) {
+		TAILQ_INSERT_TAIL(&s->transports[d->transport].share.ahead, d, ahead_link);
+		d->in_ahead = true;
+	}
+}
+
 /* One whose tokens are spent stays: forgetting it would give them back. */
 static void forget_some(struct scheduler *s)
 {
@@ -60,6 +79,7 @@ static void forget_some(struct scheduler *s)
 void scheduler_update(struct scheduler *s, struct destination *d)
 {
 	unsigned list = list_of(d);
+	update_ahead(s, d);
 	if (d->list == list)
 		return;
 	scheduler_unlist(s, d);

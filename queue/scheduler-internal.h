@@ -5,7 +5,9 @@
  * Invariant: a destination is in one of its transport's lists (queue/share.h)
  * exactly while it has a ready job, a token and room for one more delivery, in
  * `idle` exactly while nothing refers to it; scheduler_update restores it after
- * each change. A dead destination is in the heap of the dead, one without a token
+ * each change. It is in the share's `ahead` exactly while it has a ready job, a token
+ * and a slot in which one more may begin, and did not fail last.
+ * A dead destination is in the heap of the dead, one without a token
  * in the heap of the paced, a waiting job in the heap of jobs.
  */
 #ifndef POSTERN_QUEUE_SCHEDULER_INTERNAL_H
@@ -42,5 +44,7 @@ struct scheduler {
 void scheduler_update(struct scheduler *s, struct destination *d);
 /* Out of whichever list it is in. */
 void scheduler_unlist(struct scheduler *s, struct destination *d);
+/* Out of the share's `ahead`, if it is there. */
+void scheduler_unlist_ahead(struct scheduler *s, struct destination *d);
 
 #endif

@@ -158,7 +158,7 @@ static void spend_token(struct scheduler *s, struct destination *d)
 	heap_add(&s->paced, &d->token);
 }
 
-void scheduler_started(struct scheduler *s, struct job *job, bool more)
+static void take_turn(struct scheduler *s, struct job *job, bool more)
 {
 	struct destination *d = job->to;
 	if (destination_first(d) != job)
@@ -168,10 +168,51 @@ void scheduler_started(struct scheduler *s, struct job *job, bool more)
 		job->state = JOB_IDLE;
 	job->in_flight++;
 	scheduler_unlist(s, d); /* to the end of the line */
+	scheduler_unlist_ahead(s, d);
+}
+
+void scheduler_started(struct scheduler *s, struct job *job, bool more)
+{
+	struct destination *d = job->to;
+	take_turn(s, job, more);
 	share_started(&s->transports[d->transport].share, d);
 	spend_token(s, d);
 	scheduler_update(s, d);
 }
+
+/* --- two in a slot ------------------------------------------------------ */
+
+void scheduler_offer(struct scheduler *s, struct job *job)
+{
+	job->to->offers++;
+	scheduler_update(s, job->to);
+}
+
+void scheduler_take_back(struct scheduler *s, struct job *job)
+{
+	job->to->offers--;
+	scheduler_update(s, job->to);
+}
+
+struct job *scheduler_next_ahead(struct scheduler *s, enum transport transport)
+{
+	const struct destination *d = share_next_ahead(&s->transports[transport].share);
+	return d == NULL ? NULL : destination_first(d);
+}
+
+void scheduler_started_ahead(struct scheduler *s, struct job *job, bool more)
+{
+	struct destination *d = job->to;
+	if (d->offers == 0)
+		abort();
+	take_turn(s, job, more);
+	d->offers--;
+	d->ahead++;
+	spend_token(s, d);
+	scheduler_update(s, d);
+}
+
+/* --- the end of a delivery ---------------------------------------------- */
 
 static void set_now(struct scheduler *s, uint64_t now)
 {
@@ -179,22 +220,35 @@ static void set_now(struct scheduler *s, uint64_t now)
 		s->now = now;
 }
 
-void scheduler_done(
-    struct scheduler *s, struct job *job, enum destination_verdict verdict, uint64_t now)
+static void learn(
+    struct scheduler *s, struct destination *d, enum destination_verdict verdict, uint64_t now)
 {
-	struct destination *d = job->to;
-	struct share *share = &s->transports[d->transport].share;
 	const enum destination_trust trust = d->trust;
 	bool was_dead = d->state == DESTINATION_DEAD;
-	set_now(s, now);
-	job->in_flight--;
-	share_ended(share, d);
 	if (destination_feedback(d, verdict, seconds_up(now), (uint32_t)roll(s)))
 		heap_add(&s->dead, &d->wake);
 	else if (was_dead && d->state != DESTINATION_DEAD)
 		heap_remove(&s->dead, &d->wake);
-	share_trust_changed(share, d, trust);
+	share_trust_changed(&s->transports[d->transport].share, d, trust);
 	scheduler_update(s, d);
+}
+
+void scheduler_done(
+    struct scheduler *s, struct job *job, enum destination_verdict verdict, uint64_t now)
+{
+	set_now(s, now);
+	job->in_flight--;
+	share_ended(&s->transports[job->to->transport].share, job->to);
+	learn(s, job->to, verdict, now);
+}
+
+void scheduler_done_in_slot(
+    struct scheduler *s, struct job *job, enum destination_verdict verdict, uint64_t now)
+{
+	set_now(s, now);
+	job->in_flight--;
+	job->to->ahead--;
+	learn(s, job->to, verdict, now);
 }
 
 void scheduler_hurry(struct scheduler *s, struct job *job)

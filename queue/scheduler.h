@@ -20,6 +20,11 @@
  * the heap brings it back. Starts happen at the time of the last scheduler_due or
  * scheduler_done.
  *
+ * A delivery has a slot of the limit and of its destination's window. When all of it
+ * is sent and only the other side's verdict is to come, one more delivery to the same
+ * destination may begin in that slot (scheduler_offer): the slot is free when both have
+ * ended. It goes to who would get it if it were free.
+ *
  * Life of a job: scheduler_adopt; scheduler_ready; scheduler_next finds it and
  * scheduler_started says that a delivery began; scheduler_done for each delivery
  * that ended; after a deferral scheduler_postpone and, when nothing of it is under
@@ -90,6 +95,18 @@ struct job *scheduler_next(struct scheduler *s, enum transport transport);
 void scheduler_started(struct scheduler *s, struct job *job, bool more);
 /* A delivery of the job ended. */
 void scheduler_done(
+    struct scheduler *s, struct job *job, enum destination_verdict verdict, uint64_t now);
+
+/* In the slot of this delivery of the job one more may begin, until scheduler_take_back. */
+void scheduler_offer(struct scheduler *s, struct job *job);
+/* It is not possible any more, and was not made use of. */
+void scheduler_take_back(struct scheduler *s, struct job *job);
+/* As scheduler_next, for the slots that are offered. */
+struct job *scheduler_next_ahead(struct scheduler *s, enum transport transport);
+/* As scheduler_started, in a slot that its destination was offered, which is taken by it. */
+void scheduler_started_ahead(struct scheduler *s, struct job *job, bool more);
+/* As scheduler_done, when another delivery goes on in the same slot. */
+void scheduler_done_in_slot(
     struct scheduler *s, struct job *job, enum destination_verdict verdict, uint64_t now);
 
 /* The next waiting job that is due, idle now; NULL when there is none (any more). Dead

@@ -11,6 +11,7 @@ void share_init(struct share *s)
 	*s = (struct share){0};
 	for (size_t i = 0; i < SHARE_LISTS; i++)
 		TAILQ_INIT(&s->lists[i]);
+	TAILQ_INIT(&s->ahead);
 }
 
 enum share_list share_list_of(const struct destination *d)
@@ -49,9 +50,10 @@ static struct destination *first_busy(const struct share *s, uint64_t room)
 	return d;
 }
 
-struct destination *share_next(const struct share *s)
+/* Whose turn it is when so many are under way. */
+static struct destination *next_of(const struct share *s, uint64_t used)
 {
-	const uint64_t limit = s->limit, used = s->in_flight;
+	const uint64_t limit = s->limit;
 	const uint64_t common = limit - limit / 4;
 	struct destination *d = NULL;
 	if (used < limit)
@@ -63,6 +65,26 @@ struct destination *share_next(const struct share *s)
 	d = earlier(d, first_busy(s, common - used));
 	if (s->failing < (limit + 3) / 4)
 		d = earlier(d, TAILQ_FIRST(&s->lists[SHARE_FAILING]));
+	return d;
+}
+
+struct destination *share_next(const struct share *s)
+{
+	return next_of(s, s->in_flight);
+}
+
+struct destination *share_next_ahead(const struct share *s)
+{
+	struct destination *d = TAILQ_FIRST(&s->ahead);
+	if (d == NULL)
+		return NULL;
+	const uint64_t used = s->in_flight - 1, common = s->limit - s->limit / 4;
+	struct destination *waiting = next_of(s, used);
+	if (waiting != NULL)
+		return waiting->in_ahead ? waiting : NULL;
+	TAILQ_FOREACH(d, &s->ahead, ahead_link)
+	if (used < common && d->in_flight - 1 < 2 * (common - used))
+		break;
 	return d;
 }
 

@@ -27,12 +27,15 @@ enum share_list { SHARE_BUSY, SHARE_WORKING, SHARE_UNKNOWN, SHARE_FAILING, SHARE
 
 TAILQ_HEAD(destination_list, destination);
 
+TAILQ_HEAD(ahead_list, destination);
+
 struct share {
 	unsigned limit; /* 0: paused */
 	unsigned in_flight;
 	unsigned failing; /* of these, to destinations that failed last */
 	uint64_t next_turn;
 	struct destination_list lists[SHARE_LISTS];
+	struct ahead_list ahead; /* that could begin in a slot which they have; any of the lists too */
 };
 
 void share_init(struct share *s);
@@ -43,6 +46,9 @@ void share_add(struct share *s, struct destination *d, enum share_list list);
 void share_remove(struct share *s, struct destination *d, enum share_list list);
 /* Whose turn it is among those that may start; NULL: nobody may. */
 struct destination *share_next(const struct share *s);
+/* Which of `ahead` may begin in a slot that it has: one that would get this slot if it became free
+ * now, so that nobody who waits for one has to wait for longer. NULL: none. */
+struct destination *share_next_ahead(const struct share *s);
 
 /* A delivery began, or ended. */
 void share_started(struct share *s, struct destination *d);

@@ -14,6 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LMTP = 1, MUST = 2, IMPLICIT = 4, LOGIN = 8, EIGHT = 16, UTF8 = 32, BY_LINE = 64, LF = 128 };
+enum { AHEAD = 64 }; /* of the second octet */
 
 static void fail(const char *why)
 {
@@ -57,7 +58,7 @@ static void check(const struct harness *h)
 		fail("a password in clear");
 }
 
-static void answer(struct harness *h, unsigned *mails, size_t *taken)
+static void answer(struct harness *h, bool ahead, unsigned *mails, size_t *taken)
 {
 	if (client_need(&h->client) == CLIENT_TLS) {
 		buf_reset(&h->sent);
@@ -67,10 +68,16 @@ static void answer(struct harness *h, unsigned *mails, size_t *taken)
 		*taken += harness_taken(h);
 		harness_send(h);
 	}
+	if (ahead && client_may_send_ahead(&h->client) && ++*mails < 4) {
+		*taken += harness_taken(h);
+		harness_send_ahead(h);
+	}
+	if (ahead && *mails == 3 && client_is_ahead(&h->client))
+		harness_withdraw(h);
 	check(h);
 }
 
-static void play(struct harness *h, struct str in, bool by_line)
+static void play(struct harness *h, struct str in, bool by_line, bool ahead)
 {
 	unsigned mails = 0;
 	size_t taken = 0;
@@ -81,7 +88,7 @@ static void play(struct harness *h, struct str in, bool by_line)
 		positive |= memchr(part.p, '2', part.n) != NULL;
 		harness_feed(h, part);
 		check(h);
-		answer(h, &mails, &taken);
+		answer(h, ahead, &mails, &taken);
 		in = str_skip(in, n);
 	}
 	harness_close(h);
@@ -96,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 3)
 		return 0;
 	set_up(&h, data[0], data[1]);
-	play(&h, str_from(data + 2, size - 2), (data[0] & BY_LINE) != 0);
+	play(&h, str_from(data + 2, size - 2), (data[0] & BY_LINE) != 0, (data[1] & AHEAD) != 0);
 	harness_free(&h);
 	return 0;
 }

@@ -16,7 +16,8 @@ struct dialog {
 	struct buf group; /* S lines not fed yet */
 	struct buf line;
 	size_t octets, longest;
-	bool mentioned[CLIENT_RECIPIENTS_MAX]; /* results that R lines have checked */
+	/* Results that R lines, or B lines, have checked. */
+	bool mentioned[CLIENT_RECIPIENTS_MAX], before[CLIENT_RECIPIENTS_MAX];
 	unsigned number;
 	char *fault;
 	size_t fault_size;
@@ -209,10 +210,27 @@ static bool expect_nothing(struct dialog *d)
 
 static bool all_mentioned(struct dialog *d)
 {
-	for (size_t i = 0; i < d->h.sending; i++)
-		if (d->h.results[i].given && !d->mentioned[i])
+	for (size_t i = 0; i < CLIENT_RECIPIENTS_MAX; i++) {
+		if (d->h.last->results[i].given && !d->mentioned[i])
 			return fail(d, "there is a result of recipient %zu", i);
+		if (d->h.before->results[i].given && !d->before[i])
+			return fail(d, "there is a result of recipient %zu of the mail before", i);
+	}
 	return true;
+}
+
+/* "ahead" where it cannot be, or where nothing comes of it, is "not-ahead". */
+static bool act_ahead(struct dialog *d, bool wanted)
+{
+	if (!all_mentioned(d))
+		return false;
+	bool may = client_may_send_ahead(&d->h.client);
+	if (may) {
+		may = harness_send_ahead(&d->h);
+		memcpy(d->before, d->mentioned, sizeof(d->before));
+		memset(may ? d->mentioned : d->before, 0, sizeof(d->mentioned));
+	}
+	return may == wanted || fail(d, may ? "it sent ahead" : "it did not send ahead");
 }
 
 static bool act(struct dialog *d, struct str what)
@@ -223,7 +241,13 @@ static bool act(struct dialog *d, struct str what)
 		if (!all_mentioned(d))
 			return false;
 		memset(d->mentioned, 0, sizeof(d->mentioned));
+		memset(d->before, 0, sizeof(d->before));
 		harness_send(&d->h);
+	} else if (str_eq(what, STR("ahead")) || str_eq(what, STR("not-ahead"))) {
+		if (!act_ahead(d, str_eq(what, STR("ahead"))))
+			return false;
+	} else if (str_eq(what, STR("withdraw"))) {
+		harness_withdraw(&d->h);
 	} else if (str_eq(what, STR("quit"))) {
 		harness_quit(&d->h);
 	} else if (str_eq(what, STR("lost"))) {
@@ -277,13 +301,14 @@ static bool check_described(struct dialog *d, const struct client_result *r, str
 	       fail(d, "it is \"%.*s\"", STR_ARG(buf_str(&d->line)));
 }
 
-static bool check_result(struct dialog *d, struct str text)
+static bool check_result(
+    struct dialog *d, const struct harness_sent *of, bool *mentioned, struct str text)
 {
 	size_t i = dialog_number(dialog_word(&text));
-	if (i >= d->h.sending || !d->h.results[i].given)
+	if (i >= of->mail.recipient_count || !of->results[i].given)
 		return fail(d, "it has no result");
-	d->mentioned[i] = true;
-	return check_described(d, &d->h.results[i].r, text);
+	mentioned[i] = true;
+	return check_described(d, &of->results[i].r, text);
 }
 
 static bool check_failure(struct dialog *d, struct str text)
@@ -321,7 +346,9 @@ static bool run_line(struct dialog *d, struct str line)
 	if (str_has_prefix(line, STR("N:")))
 		return check_need(d, text);
 	if (str_has_prefix(line, STR("R:")))
-		return check_result(d, text);
+		return check_result(d, d->h.last, d->mentioned, text);
+	if (str_has_prefix(line, STR("B:")))
+		return check_result(d, d->h.before, d->before, text);
 	if (str_has_prefix(line, STR("F:")))
 		return check_failure(d, text);
 	return fail(d, "what is this line?");

@@ -4,7 +4,7 @@
 static bool read_content(void *ctx, uint64_t offset, uint8_t *to, size_t n)
 {
 	struct harness *h = ctx;
-	if (n == 0 || offset + n > h->mail.size)
+	if (n == 0 || offset + n > h->last->mail.size)
 		h->broken = "a read past the content";
 	if (h->broken != NULL || (h->unreadable && offset + n > h->unreadable_from))
 		return false;
@@ -26,14 +26,17 @@ static struct str keep(char *to, size_t size, struct str s, const char **broken)
 	return (struct str){to, s.n};
 }
 
-static void on_result(void *ctx, size_t recipient, const struct client_result *result)
+static void on_result(void *ctx, const struct client_mail *mail, size_t recipient,
+    const struct client_result *result)
 {
 	struct harness *h = ctx;
-	if (recipient >= h->sending || h->results[recipient].given) {
+	struct harness_sent *of = mail == &h->before->mail ? h->before : h->last;
+	if (mail != &of->mail || recipient >= mail->recipient_count ||
+	    of->results[recipient].given) {
 		h->broken = "a result too many";
 		return;
 	}
-	struct harness_result *r = &h->results[recipient];
+	struct harness_result *r = &of->results[recipient];
 	r->given = true;
 	r->r = *result;
 	r->r.status = keep(r->status, sizeof(r->status), result->status, &h->broken);
@@ -45,7 +48,7 @@ static void on_result(void *ctx, size_t recipient, const struct client_result *r
 	    [DELIVERY_TAKEN] = '2', [DELIVERY_DEFERRED] = '4', [DELIVERY_FAILED] = '5'};
 	if (result->status.n < 5 || result->status.p[0] != classes[result->outcome])
 		h->broken = "a status that is not the outcome's";
-	h->given++;
+	of->given++;
 }
 
 static const struct client_ops ops = {.read = read_content, .on_result = on_result};
@@ -53,6 +56,8 @@ static const struct client_ops ops = {.read = read_content, .on_result = on_resu
 void harness_init(struct harness *h)
 {
 	memset(h, 0, sizeof(*h));
+	h->last = &h->slots[0];
+	h->before = &h->slots[1];
 	h->policy = (struct client_policy){
 	    .protocol = NEXTHOP_SMTP,
 	    .helo = STR("out.example.org"),
@@ -113,13 +118,47 @@ void harness_tls(struct harness *h)
 	work(h);
 }
 
+void harness_take_mail(struct harness *h)
+{
+	struct harness_sent *sent = h->last;
+	h->mail.size = buf_len(&h->content);
+	sent->mail = h->mail;
+	sent->mail.recipients = sent->recipients;
+	memcpy(sent->recipients, h->recipients, sizeof(sent->recipients));
+	memset(sent->results, 0, sizeof(sent->results));
+	sent->given = 0;
+}
+
 void harness_send(struct harness *h)
 {
-	memset(h->results, 0, sizeof(h->results));
-	h->given = 0;
-	h->sending = h->mail.recipient_count;
-	h->mail.size = buf_len(&h->content);
-	client_send(&h->client, &h->mail);
+	memset(h->before, 0, sizeof(*h->before));
+	harness_take_mail(h);
+	client_send(&h->client, &h->last->mail);
+	work(h);
+}
+
+static void swap(struct harness *h)
+{
+	struct harness_sent *last = h->last;
+	h->last = h->before;
+	h->before = last;
+}
+
+bool harness_send_ahead(struct harness *h)
+{
+	swap(h);
+	harness_take_mail(h);
+	bool ok = client_send_ahead(&h->client, &h->last->mail);
+	if (!ok)
+		swap(h);
+	work(h);
+	return ok;
+}
+
+void harness_withdraw(struct harness *h)
+{
+	client_withdraw(&h->client);
+	memset(h->last, 0, sizeof(*h->last));
 	work(h);
 }
 
@@ -147,8 +186,13 @@ const char *harness_check(const struct harness *h)
 	enum client_need need = client_need(c);
 	if (h->broken != NULL)
 		return h->broken;
-	if ((need == CLIENT_READY || need == CLIENT_OVER) && h->given != h->sending)
+	if ((need == CLIENT_READY || need == CLIENT_OVER) && h->last->given != h->last->mail.recipient_count)
 		return "a recipient without a result";
+	if (c->before.mail == NULL && h->before->given != h->before->mail.recipient_count)
+		return "a recipient of the mail before without a result";
+	if (c->before.mail != NULL && c->mail != NULL && (h->before->given == h->before->mail.recipient_count ||
+					  need != CLIENT_REPLY))
+		return "a mail before that is over";
 	if ((need == CLIENT_READY || need == CLIENT_OVER) && c->mail != NULL)
 		return "a mail left over";
 	if (need == CLIENT_READY && c->outstanding != 0 && !c->early)
@@ -160,10 +204,15 @@ const char *harness_check(const struct harness *h)
 	return NULL;
 }
 
-size_t harness_taken(const struct harness *h)
+static size_t taken(const struct harness_sent *of)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < h->sending; i++)
-		n += h->results[i].given && h->results[i].r.outcome == DELIVERY_TAKEN;
+	for (size_t i = 0; i < of->mail.recipient_count; i++)
+		n += of->results[i].given && of->results[i].r.outcome == DELIVERY_TAKEN;
 	return n;
+}
+
+size_t harness_taken(const struct harness *h)
+{
+	return taken(h->last) + taken(h->before);
 }

@@ -28,6 +28,7 @@ static void note(
 	struct remote_seen *s = &remote_seen[remote_seen_count++];
 	*s = (struct remote_seen){.instance = p->instance,
 	    .delivery = d->delivery,
+	    .behind = d->behind,
 	    .id = d->id,
 	    .size = size,
 	    .flags = d->flags,
@@ -107,6 +108,18 @@ void remote_peer_reset(void)
 void remote_peer_send(unsigned instance, const struct msg_remote_results *m)
 {
 	msg_remote_results_send(peers[instance].channel, m, NULL);
+}
+
+void remote_peer_content_sent(const struct remote_seen *s)
+{
+	const struct msg_content_sent m = {.delivery = s->delivery};
+	msg_content_sent_send(peers[s->instance].channel, &m, NULL);
+}
+
+void remote_peer_return(const struct remote_seen *s)
+{
+	const struct msg_delivery_returned m = {.delivery = s->delivery};
+	msg_delivery_returned_send(peers[s->instance].channel, &m, NULL);
 }
 
 void remote_peer_answer(

@@ -15,7 +15,7 @@ enum { REMOTE_PEERS = 4, REMOTE_SEEN_MAX = 4096 };
 
 struct remote_seen {
 	unsigned instance;
-	uint64_t delivery, id, size;
+	uint64_t delivery, behind, id, size;
 	uint16_t flags;
 	uint8_t ret, notify;
 	size_t count;
@@ -39,6 +39,9 @@ void remote_peer_reset(void);
 /* Answers for all recipients of the delivery alike. */
 void remote_peer_answer(
     const struct remote_seen *s, enum delivery_outcome outcome, enum remote_verdict verdict);
+/* The content of it is sent; it is given back. */
+void remote_peer_content_sent(const struct remote_seen *s);
+void remote_peer_return(const struct remote_seen *s);
 void remote_peer_send(unsigned instance, const struct msg_remote_results *m);
 /* Behaviours for remote_peer_on_delivery. */
 void remote_peer_defer(const struct remote_seen *s);

@@ -80,8 +80,28 @@ static bool on_remote_results(void *ctx, const struct msg_remote_results *m, int
 	return true;
 }
 
+static bool on_content_sent(void *ctx, const struct msg_content_sent *m, int *fds)
+{
+	struct remote_stage *st = ctx;
+	(void)fds;
+	st->content_sent = m->delivery;
+	st->content_sent_count++;
+	return true;
+}
+
+static bool on_delivery_returned(void *ctx, const struct msg_delivery_returned *m, int *fds)
+{
+	struct remote_stage *st = ctx;
+	(void)fds;
+	st->returned = m->delivery;
+	st->returned_count++;
+	return true;
+}
+
 static const struct queue_remote_client_handlers queue_handlers = {
-    .remote_results = on_remote_results};
+    .remote_results = on_remote_results,
+    .content_sent = on_content_sent,
+    .delivery_returned = on_delivery_returned};
 
 static void on_queue_closed(void *ctx, struct channel *ch, const char *why)
 {
@@ -98,6 +118,8 @@ static void fill_order(struct remote_stage *st, struct remote_delivery *to, cons
 {
 	memset(to, 0, sizeof(*to));
 	to->delivery = ++st->next_delivery;
+	to->behind = st->behind;
+	st->behind = 0;
 	to->id = 77;
 	to->nexthop = str_from_cstr(nexthop);
 	to->reverse_path = STR("ann@example.org");

@@ -55,8 +55,11 @@ struct remote_stage {
 	struct buf log_text;
 	/* queue */
 	uint64_t next_delivery;
+	uint64_t behind; /* which the next one may go behind; 0: none */
 	struct remote_answer *answers; /* in the order in which they came */
 	size_t answer_count;
+	uint64_t content_sent, returned; /* the last ones that were said */
+	unsigned content_sent_count, returned_count;
 	/* directory: the answer to every question */
 	bool directory_silent;
 	unsigned hop_queries;

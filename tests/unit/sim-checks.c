@@ -61,9 +61,10 @@ static void check_window(const struct observed *o, const struct terms *terms,
 	sim_require(state != DESTINATION_DEAD, "window: started at a dead destination");
 	sim_require(d->window >= 1, "window: none");
 	sim_require(d->window <= terms->window_max, "window: %u", d->window);
-	sim_require(o->in_flight <= (state == DESTINATION_PROBING ? 1 : d->window),
-	    "window: %u under way, state %u, window %u", o->in_flight, state, d->window);
-	sim_require(o->in_flight == d->in_flight, "window: miscounted");
+	const unsigned slots = o->in_flight - o->ahead;
+	sim_require(slots <= (state == DESTINATION_PROBING ? 1 : d->window),
+	    "window: %u slots in use, state %u, window %u", slots, state, d->window);
+	sim_require(slots == d->in_flight && o->ahead == d->ahead, "window: miscounted");
 }
 
 static void check_probe(struct checks *c, const struct observed *o, uint64_t now)

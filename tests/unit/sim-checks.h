@@ -21,6 +21,7 @@ struct terms {
 
 struct observed {
 	unsigned in_flight;
+	unsigned ahead; /* of these, in the slot of another */
 	unsigned failures; /* in a row */
 	uint64_t starts;
 	uint64_t last_start; /* when */

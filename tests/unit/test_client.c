@@ -232,7 +232,7 @@ START_TEST(a_lost_connection_may_have_taken_it)
 		set_up(&h, &scripts[i]);
 		play(&h, &scripts[i], octets - 1, &p);
 		harness_close(&h);
-		const struct client_result *last = &h.results[RECIPIENTS - 1].r;
+		const struct client_result *last = &h.last->results[RECIPIENTS - 1].r;
 		ck_assert_int_eq(last->outcome, DELIVERY_DEFERRED);
 		ck_assert(last->maybe_taken && !last->next_host);
 		harness_free(&h);
@@ -249,13 +249,12 @@ START_TEST(content_that_did_not_leave)
 	play(&h, &scripts[2], 1, &p);
 	harness_feed(&h, str_skip(str_from_cstr(scripts[2].groups[0]), 1));
 	client_feed(&h.client, str_from_cstr(scripts[2].groups[1]));
-	h.sending = RECIPIENTS;
-	h.mail.size = buf_len(&h.content);
-	client_send(&h.client, &h.mail);
+	harness_take_mail(&h);
+	client_send(&h.client, &h.last->mail);
 	ck_assert_uint_gt(buf_len(&h.out), h.mail.size);
 	client_on_closed(&h.client, STR(""));
 	ck_assert_uint_eq(buf_len(&h.out), 0);
-	ck_assert(!h.results[0].r.maybe_taken && h.results[0].r.next_host);
+	ck_assert(!h.last->results[0].r.maybe_taken && h.last->results[0].r.next_host);
 	harness_free(&h);
 }
 END_TEST
@@ -293,8 +292,8 @@ START_TEST(unreadable_content_is_never_ended)
 	send_large(&h, 500 * 1000, true);
 	ck_assert_int_eq(client_need(&h.client), CLIENT_OVER);
 	ck_assert_uint_eq(harness_taken(&h), 0);
-	ck_assert_int_eq(h.results[0].r.cause, CLIENT_OWN_FAULT);
-	ck_assert(!h.results[0].r.maybe_taken);
+	ck_assert_int_eq(h.last->results[0].r.cause, CLIENT_OWN_FAULT);
+	ck_assert(!h.last->results[0].r.maybe_taken);
 	ck_assert(memmem(buf_data(&h.sent), buf_len(&h.sent), "\r\n.\r\n", 5) == NULL);
 	harness_free(&h);
 }

@@ -4,6 +4,7 @@
  * are all this test: which host is tried, what is made of what it says, and what happens when one
  * of them is slow, dies, or lies.
  */
+#include "deliver-remote/session.h"
 #include "tests/unit/remote-stage.h"
 
 #include <arpa/inet.h>
@@ -253,6 +254,196 @@ START_TEST(idle_session_that_died)
 	if (last[_i][0] != '\0')
 		remote_peer_close(&peer);
 	remote_peer_close(&fresh);
+	end();
+}
+END_TEST
+
+/* ---- one behind the other -------------------------------------------------------------- */
+
+static bool content_is_sent(struct remote_stage *stage)
+{
+	return stage->content_sent_count > 0;
+}
+
+static bool one_is_returned(struct remote_stage *stage)
+{
+	return stage->returned_count > 0;
+}
+
+/* A server that is some way off: its replies are not measured in less. */
+static void far_away(void)
+{
+	usleep(2 * SESSION_AHEAD_MIN_MS * 1000);
+}
+
+static void expect_commands(struct remote_peer *p)
+{
+	remote_expect(p, "MAIL FROM:<ann@example.org>");
+	remote_expect(p, "RCPT TO:<bob@far.example>");
+	remote_expect(p, "DATA\r\n");
+}
+
+#define GO_ON "250 ok\r\n250 ok\r\n354 go on\r\n"
+
+/* A first delivery whose content is there, and a second one whose commands are, too. */
+static void two_in_a_row(uint64_t *first, uint64_t *second)
+{
+	*first = remote_deliver(&st, nexthop);
+	remote_accept(&server, &peer);
+	remote_hello(&peer, "PIPELINING\n8BITMIME");
+	expect_commands(&peer);
+	far_away();
+	remote_say(&peer, GO_ON);
+	remote_expect_content(&peer);
+	ck_assert(remote_until(&st, content_is_sent));
+	ck_assert_uint_eq(st.content_sent, *first);
+	st.behind = *first;
+	*second = remote_deliver(&st, nexthop);
+	expect_commands(&peer);
+}
+
+static void end_two(void)
+{
+	ck_assert(!remote_has_client(&server));
+	remote_peer_close(&peer);
+	end();
+}
+
+/* Each has its own verdict, whatever that is, and in one packet or not. */
+static const struct {
+	const char *verdict, *status;
+	enum delivery_outcome outcome;
+} firsts[] = {
+    {"250 2.0.0 first\r\n", "2.0.0", DELIVERY_TAKEN},
+    {"452 4.3.1 first\r\n", "4.3.1", DELIVERY_DEFERRED},
+    {"554 5.7.1 first\r\n", "5.7.1", DELIVERY_FAILED},
+};
+
+START_TEST(the_next_one_goes_behind_the_dot)
+{
+	uint64_t first, second;
+	begin();
+	two_in_a_row(&first, &second);
+	remote_say(&peer, firsts[_i].verdict);
+	expect(first, firsts[_i].outcome, firsts[_i].status, "first");
+	remote_say(&peer, GO_ON);
+	ck_assert_uint_eq(remote_expect_content(&peer), 21);
+	remote_say(&peer, "250 2.0.0 second\r\n");
+	const struct remote_answer *a = expect(second, DELIVERY_TAKEN, "2.0.0", "second");
+	ck_assert_uint_eq(a->verdict, REMOTE_WORKS);
+	ck_assert_uint_eq(st.returned_count, 0);
+	end_two();
+}
+END_TEST
+
+START_TEST(not_without_pipelining)
+{
+	begin();
+	uint64_t d = remote_deliver(&st, nexthop);
+	remote_accept(&server, &peer);
+	remote_hello(&peer, "8BITMIME"); /* however far away */
+	far_away();
+	remote_take(&peer);
+	expect(d, DELIVERY_TAKEN, "2.0.0", "250");
+	ck_assert_uint_eq(st.content_sent_count, 0);
+	remote_peer_close(&peer);
+	end();
+}
+END_TEST
+
+/* What it was to go behind has ended: there is a session for it all the same. */
+START_TEST(it_comes_too_late)
+{
+	begin_with("", "reuse-idle = \"1 h\"");
+	uint64_t first = remote_deliver(&st, nexthop);
+	remote_accept(&server, &peer);
+	remote_hello(&peer, "PIPELINING\n8BITMIME");
+	remote_take(&peer);
+	expect(first, DELIVERY_TAKEN, "2.0.0", "250");
+	st.behind = first;
+	uint64_t second = remote_deliver(&st, nexthop);
+	remote_take(&peer);
+	expect(second, DELIVERY_TAKEN, "2.0.0", "250");
+	ck_assert(!remote_has_client(&server));
+	remote_peer_close(&peer);
+	end();
+}
+END_TEST
+
+/* It is not for a session of its own while the one before may need another, too. */
+START_TEST(the_session_ends_before_it_is_passed_on)
+{
+	static const char *const last[] = {"", "421 4.3.2 bye\r\n", "354 what\r\n"};
+	uint64_t first, second;
+	begin();
+	two_in_a_row(&first, &second);
+	remote_say(&peer, last[_i]);
+	if (last[_i][0] == '\0')
+		shutdown(peer.fd, SHUT_RDWR);
+	const struct remote_answer *a = remote_answer(&st, first);
+	ck_assert_uint_eq(a->list[0].outcome, DELIVERY_DEFERRED);
+	ck_assert(remote_until(&st, one_is_returned));
+	ck_assert_uint_eq(st.returned, second);
+	ck_assert_uint_eq(st.answer_count, 1);
+	end_two();
+}
+END_TEST
+
+/* As on any session that was used before. */
+START_TEST(the_session_ends_before_mail_is_answered)
+{
+	static const char *const last[] = {"", "421 4.3.2 too old\r\n", "451 4.3.0 not here\r\n"};
+	struct remote_peer fresh;
+	uint64_t first, second;
+	begin();
+	two_in_a_row(&first, &second);
+	remote_say(&peer, "250 2.0.0 first\r\n");
+	expect(first, DELIVERY_TAKEN, "2.0.0", "first");
+	remote_say(&peer, last[_i]);
+	if (last[_i][0] == '\0')
+		shutdown(peer.fd, SHUT_RDWR);
+	else if (last[_i][0] == '4' && last[_i][1] == '5')
+		remote_say(&peer, "503 5.5.1 no\r\n503 5.5.1 no\r\n");
+	remote_accept(&server, &fresh);
+	remote_hello(&fresh, NULL);
+	remote_take(&fresh);
+	expect(second, DELIVERY_TAKEN, "2.0.0", "4711");
+	remote_peer_close(&fresh);
+	end_two();
+}
+END_TEST
+
+/* It goes back, none of its content is sent, and the first one has its verdict nevertheless. */
+START_TEST(a_late_verdict_does_not_hold_the_next_one)
+{
+	uint64_t first, second;
+	begin();
+	two_in_a_row(&first, &second);
+	ck_assert(remote_until(&st, one_is_returned));
+	ck_assert_uint_eq(st.returned, second);
+	remote_say(&peer, "250 2.0.0 first\r\n" GO_ON);
+	expect(first, DELIVERY_TAKEN, "2.0.0", "first");
+	remote_expect_closed(&peer);
+	end_two();
+}
+END_TEST
+
+/* Nobody waits for either any more. */
+START_TEST(two_in_a_row_without_queue)
+{
+	uint64_t first, second;
+	begin();
+	two_in_a_row(&first, &second);
+	remote_kill_queue(&st);
+	remote_expect_closed(&peer);
+	remote_peer_close(&peer);
+	remote_connect_queue(&st);
+	uint64_t d = remote_deliver(&st, nexthop);
+	remote_accept(&server, &peer);
+	remote_hello(&peer, NULL);
+	remote_take(&peer);
+	expect(d, DELIVERY_TAKEN, "2.0.0", "250");
+	remote_peer_close(&peer);
 	end();
 }
 END_TEST
@@ -1265,6 +1456,18 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+static void add_two(TCase *tcase)
+{
+	tcase_add_loop_test(tcase, idle_session_that_died, 0, 3);
+	tcase_add_loop_test(tcase, the_next_one_goes_behind_the_dot, 0, 3);
+	tcase_add_test(tcase, not_without_pipelining);
+	tcase_add_test(tcase, it_comes_too_late);
+	tcase_add_loop_test(tcase, the_session_ends_before_it_is_passed_on, 0, 3);
+	tcase_add_loop_test(tcase, the_session_ends_before_mail_is_answered, 0, 3);
+	tcase_add_test(tcase, a_late_verdict_does_not_hold_the_next_one);
+	tcase_add_test(tcase, two_in_a_row_without_queue);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -1277,7 +1480,7 @@ int main(void)
 	tcase_add_loop_test(tcase, server_with_limits, 0, 2);
 	tcase_add_test(tcase, reuses_a_session);
 	tcase_add_test(tcase, another_nexthop_gets_another_session);
-	tcase_add_loop_test(tcase, idle_session_that_died, 0, 3);
+	add_two(tcase);
 	tcase_add_test(tcase, nobody_listens);
 	tcase_add_loop_test(tcase, greeting_refuses, 0, 3);
 	tcase_add_test(tcase, silent_server_is_remembered);

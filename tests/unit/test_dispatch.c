@@ -685,6 +685,132 @@ START_TEST(a_bad_deliver_remote_loses_its_channel)
 }
 END_TEST
 
+/* --- one behind the other ----------------------------------------------- */
+
+static void one_at_a_time(void)
+{
+	const struct transport_policy p = {
+	    .limit = 100, .destination = {.window_first = 1, .window_max = 1}};
+	scheduler_set_transport(active.scheduler, TRANSPORT_REMOTE, &p);
+	remote_peer_start(&remote, 0);
+}
+
+static unsigned slots(void)
+{
+	struct scheduler_figures f;
+	scheduler_get_figures(active.scheduler, &f);
+	return f.in_flight[TRANSPORT_REMOTE];
+}
+
+START_TEST(one_goes_behind_another)
+{
+	one_at_a_time();
+	for (int i = 0; i < 3; i++)
+		post_to(&other_list[1], 1, false);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 1);
+	ck_assert_uint_eq(remote_seen[0].behind, 0);
+	remote_peer_content_sent(&remote_seen[0]);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 2);
+	ck_assert_uint_eq(remote_seen[1].behind, remote_seen[0].delivery);
+	ck_assert_uint_eq(slots(), 1);
+	/* In either order. */
+	remote_peer_take(&remote_seen[_i]);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 2);
+	ck_assert_uint_eq(slots(), 1);
+	remote_peer_take(&remote_seen[1 - _i]);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 3);
+	ck_assert_uint_eq(remote_seen[2].behind, 0);
+	remote_peer_take(&remote_seen[2]);
+	settle();
+	ck_assert_uint_eq(active.messages.count, 0);
+	ck_assert_uint_eq(slots(), 0);
+}
+END_TEST
+
+/* It is ready again, as if nothing had been; the other one's slot stays its own. */
+START_TEST(what_is_given_back_was_not_tried)
+{
+	one_at_a_time();
+	uint64_t id = post_to(&other_list[1], 1, false);
+	settle();
+	remote_peer_content_sent(&remote_seen[0]);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 1);
+	uint64_t next = post_to(&other_list[1], 1, false); /* later than the offer */
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 2);
+	if (_i == 1) {
+		remote_peer_answer(&remote_seen[0], DELIVERY_DEFERRED, REMOTE_WORKS);
+		settle();
+	}
+	remote_peer_return(&remote_seen[1]);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, _i == 1 ? 3 : 2);
+	ck_assert(!(index_find(&active.messages, next)->flags & MESSAGE_REPEAT));
+	if (_i == 0) {
+		remote_peer_take(&remote_seen[0]);
+		settle();
+		ck_assert(is_finished(id));
+	}
+	ck_assert_uint_eq(remote_seen_count, 3);
+	ck_assert_uint_eq(remote_seen[2].id, next);
+	ck_assert_uint_eq(remote_seen[2].behind, 0);
+	remote_peer_take(&remote_seen[2]);
+	settle();
+	ck_assert(is_finished(next));
+	ck_assert_uint_eq(slots(), 0);
+}
+END_TEST
+
+/* A deliver-remote that dies repeats what was under way, once each. */
+START_TEST(two_that_share_a_slot_are_repeated)
+{
+	one_at_a_time();
+	for (int i = 0; i < 2; i++)
+		post_to(&other_list[1], 1, false);
+	settle();
+	remote_peer_content_sent(&remote_seen[0]);
+	settle();
+	remote_peer_kill(0);
+	settle();
+	ck_assert_uint_eq(slots(), 0);
+	remote_peer_on_delivery = remote_peer_take;
+	remote_peer_start(&remote, 0);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 4);
+	ck_assert_uint_eq(active.messages.count, 0);
+	ck_assert_uint_eq(slots(), 0);
+}
+END_TEST
+
+/* What is said twice, of a delivery that is behind another, or of one in a slot of its own. */
+START_TEST(bad_offers_lose_the_channel)
+{
+	one_at_a_time();
+	for (int i = 0; i < 2; i++)
+		post_to(&other_list[1], 1, false);
+	settle();
+	if (_i == 2) {
+		remote_peer_return(&remote_seen[0]);
+	} else {
+		remote_peer_content_sent(&remote_seen[0]);
+		settle();
+		remote_peer_content_sent(&remote_seen[_i]);
+	}
+	settle();
+	ck_assert(!remote_peer_lives(0));
+	remote_peer_on_delivery = remote_peer_take;
+	remote_peer_start(&remote, 0);
+	settle();
+	ck_assert_uint_eq(active.messages.count, 0);
+	ck_assert_uint_eq(slots(), 0);
+}
+END_TEST
+
 START_TEST(damaged_mail_fails_before_it_is_sent)
 {
 	remote_peer_start(&remote, 0);
@@ -990,6 +1116,10 @@ int main(void)
 	tcase_add_loop_test(tc, another_server_takes_it, 0, 2);
 	tcase_add_test(tc, remote_results_are_written_down);
 	tcase_add_test(tc, an_instance_dies);
+	tcase_add_loop_test(tc, one_goes_behind_another, 0, 2);
+	tcase_add_loop_test(tc, what_is_given_back_was_not_tried, 0, 2);
+	tcase_add_test(tc, two_that_share_a_slot_are_repeated);
+	tcase_add_loop_test(tc, bad_offers_lose_the_channel, 0, 3);
 	tcase_add_loop_test(tc, a_bad_deliver_remote_loses_its_channel, 0,
 	    (int)(sizeof(bad_answers) / sizeof(bad_answers[0])));
 	tcase_add_loop_test(tc, damaged_mail_fails_before_it_is_sent, 0, 2);

@@ -257,6 +257,138 @@ START_TEST(an_operator_can_have_a_dead_one_probed)
 }
 END_TEST
 
+/* --- two in a slot ------------------------------------------------------ */
+
+static struct job *start_ahead(bool more)
+{
+	struct job *job = scheduler_next_ahead(s, TRANSPORT_REMOTE);
+	if (job != NULL)
+		scheduler_started_ahead(s, job, more);
+	return job;
+}
+
+static unsigned in_flight(void)
+{
+	struct scheduler_figures f;
+	scheduler_get_figures(s, &f);
+	return f.in_flight[TRANSPORT_REMOTE];
+}
+
+START_TEST(one_more_begins_in_a_slot_that_is_offered)
+{
+	struct job jobs[4];
+	struct transport_policy p = careful;
+	p.destination.window_first = p.destination.window_max = 1;
+	scheduler_set_transport(s, TRANSPORT_REMOTE, &p);
+	for (int i = 0; i < 4; i++)
+		ready(&jobs[i], destination("a"), 1);
+	ck_assert_ptr_eq(start(false), &jobs[0]);
+	ck_assert_ptr_null(start_ahead(false));
+	scheduler_offer(s, &jobs[0]);
+	ck_assert_ptr_null(start(false));
+	ck_assert_ptr_eq(start_ahead(false), &jobs[1]);
+	ck_assert_ptr_null(start_ahead(false));
+	ck_assert_uint_eq(in_flight(), 1);
+	/* Whichever ends first, the slot is the other's. */
+	scheduler_done_in_slot(s, &jobs[0], DESTINATION_WORKS, 0);
+	ck_assert_uint_eq(in_flight(), 1);
+	ck_assert_ptr_null(start(false));
+	scheduler_offer(s, &jobs[1]);
+	ck_assert_ptr_eq(start_ahead(false), &jobs[2]);
+	scheduler_done_in_slot(s, &jobs[2], DESTINATION_UNKNOWN, 0);
+	ck_assert_ptr_null(start(false));
+	ck_assert_ptr_null(start_ahead(false));
+	scheduler_done(s, &jobs[1], DESTINATION_WORKS, 0);
+	ck_assert_uint_eq(in_flight(), 0);
+	ck_assert_ptr_eq(start(false), &jobs[3]);
+	scheduler_offer(s, &jobs[3]);
+	scheduler_take_back(s, &jobs[3]);
+	ready(&jobs[0], destination("a"), 1);
+	ck_assert_ptr_null(start_ahead(false));
+}
+END_TEST
+
+/* A window that has become narrower, a dead destination, a rate: nothing begins. */
+START_TEST(offers_do_not_go_round_what_holds_a_destination_back)
+{
+	struct transport_policy p = careful;
+	struct job job, *started[100];
+	p.destination.window_first = 8;
+	scheduler_set_transport(s, TRANSPORT_REMOTE, &p);
+	ready(&job, destination("a"), 1);
+	ck_assert_uint_eq(start_all(started), 8);
+	for (int i = 0; i < 8; i++)
+		scheduler_offer(s, started[i]);
+	ck_assert_ptr_eq(start_ahead(true), &job);
+	scheduler_done_in_slot(s, &job, DESTINATION_FAILS, 0); /* a window of 4, 8 are under way */
+	ck_assert_ptr_null(start_ahead(true));
+	for (int i = 0; i < 4; i++) {
+		scheduler_take_back(s, &job);
+		scheduler_done(s, &job, DESTINATION_WORKS, 0);
+	}
+	ck_assert_ptr_eq(start_ahead(true), &job);
+	scheduler_done_in_slot(s, &job, DESTINATION_FAILS, 0);
+	ck_assert_ptr_null(start_ahead(true)); /* it failed last */
+	ck_assert_uint_gt(job.to->offers, 0);
+}
+END_TEST
+
+START_TEST(a_rate_holds_for_offers_too)
+{
+	struct transport_policy p = careful;
+	struct job job;
+	p.destination.rate = 1;
+	scheduler_set_transport(s, TRANSPORT_REMOTE, &p);
+	ready(&job, destination("a"), 1);
+	ck_assert_ptr_eq(start(true), &job);
+	scheduler_offer(s, &job);
+	ck_assert_ptr_null(start_ahead(true));
+	ck_assert_ptr_null(scheduler_due(s, 2 * HOUR));
+	ck_assert_ptr_eq(start_ahead(true), &job);
+}
+END_TEST
+
+/* P5: who has slots does not keep them from those that wait for one. */
+START_TEST(an_offered_slot_goes_to_who_waits_for_it)
+{
+	struct job big, *started[100], other[2];
+	struct transport_policy p = {
+	    .limit = 8, .destination = {.window_first = 100, .window_max = 100}};
+	scheduler_set_transport(s, TRANSPORT_REMOTE, &p);
+	ready(&big, destination("big"), 1);
+	ck_assert_uint_eq(start_all(started), 4);
+	ready(&other[0], destination("x"), 1);
+	ready(&other[1], destination("y"), 1);
+	ck_assert_uint_ge(start_all(started), 2);
+	unsigned before = big.to->in_flight;
+	scheduler_offer(s, &big);
+	ck_assert_ptr_null(start_ahead(true)); /* the others wait for it */
+	scheduler_take_back(s, &big);
+	scheduler_done(s, &big, DESTINATION_WORKS, 0);
+	struct job *next = start(true);
+	ck_assert(next == &other[0] || next == &other[1]);
+	ck_assert_uint_eq(big.to->in_flight, before - 1);
+}
+END_TEST
+
+START_TEST(offers_follow_the_turns_of_senders)
+{
+	struct job big[3], small;
+	struct transport_policy p = careful;
+	p.destination.window_first = p.destination.window_max = 2;
+	scheduler_set_transport(s, TRANSPORT_REMOTE, &p);
+	for (int i = 0; i < 3; i++)
+		ready(&big[i], destination("a"), 1);
+	ck_assert_ptr_eq(start(false), &big[0]);
+	ck_assert_ptr_eq(start(false), &big[1]);
+	ready(&small, destination("a"), 2);
+	scheduler_offer(s, &big[0]);
+	scheduler_offer(s, &big[1]);
+	ck_assert_ptr_eq(start_ahead(false), &big[2]);
+	ck_assert_ptr_eq(start_ahead(false), &small);
+}
+END_TEST
+
 /* --- P5 ----------------------------------------------------------------- */
 
 START_TEST(hanging_destinations_leave_room_for_the_next)
@@ -827,6 +959,11 @@ int main(void)
 	tcase_add_test(rules, destinations_take_turns);
 	tcase_add_test(rules, transports_do_not_mix);
 	tcase_add_test(rules, a_paused_transport_starts_nothing);
+	tcase_add_test(rules, one_more_begins_in_a_slot_that_is_offered);
+	tcase_add_test(rules, offers_do_not_go_round_what_holds_a_destination_back);
+	tcase_add_test(rules, a_rate_holds_for_offers_too);
+	tcase_add_test(rules, an_offered_slot_goes_to_who_waits_for_it);
+	tcase_add_test(rules, offers_follow_the_turns_of_senders);
 	tcase_add_test(rules, window_doubles_until_a_failure_and_grows_by_one_from_then_on);
 	tcase_add_test(rules, one_outage_halves_the_window_once);
 	tcase_add_test(rules, dead_destination_is_probed_by_one_at_growing_distances);

@@ -35,7 +35,7 @@ enum {
 };
 
 #define WALL	    UINT64_C(1700000000000)
-#define LANDING_MAX (5 * MINUTE) /* the longest that a delivery takes, and no sweep ends it */
+#define LANDING_MAX (10 * MINUTE) /* the longest that a delivery takes, and no sweep ends it */
 
 enum person_state { WAITS, DELIVERED, EXPIRED };
 
@@ -65,6 +65,11 @@ struct flight {
 	struct heap_node node; /* first; milliseconds: 49 days are enough */
 	struct job *job;
 	struct host *host;
+	uint64_t ends;
+	bool may_offer, offers; /* at node.when it offers its slot; it does so now */
+	bool returns;		/* it is given back when its partner has landed */
+	struct flight *partner; /* in the same slot */
+	TAILQ_ENTRY(flight) link;
 	size_t count;
 	uint16_t numbers[RECIPIENTS_PER_PACKET];
 };
@@ -74,6 +79,8 @@ static struct sim {
 	struct checks checks;
 	struct active active;
 	struct heap flights;
+	TAILQ_HEAD(, flight) offering;
+	uint64_t behind, returned;
 	struct person *persons;
 	struct letter *letters;
 	size_t person_count, letter_count;
@@ -324,7 +331,26 @@ static void check_start(struct person *p)
 		    (unsigned long long)(o->starts - p->bound));
 }
 
-static void take_off(struct job *job)
+/* Half of those that have a slot of their own offer it when half of their time is over. */
+static void plan_flight(struct flight *f, struct flight *behind)
+{
+	uint64_t takes = world_takes(&sim.world, f->host, sim.now);
+	f->ends = (behind != NULL ? behind->ends : sim.now) + takes;
+	f->may_offer = behind == NULL && world_roll(&sim.world, 2) == 0;
+	f->node.when = (uint32_t)(f->may_offer ? sim.now + takes / 2 : f->ends);
+	heap_add(&sim.flights, &f->node);
+	if (behind == NULL)
+		return;
+	f->returns = world_roll(&sim.world, 8) == 0;
+	f->partner = behind;
+	behind->partner = f;
+	behind->offers = false;
+	TAILQ_REMOVE(&sim.offering, behind, link);
+	sim.behind++;
+}
+
+/* Behind another one, or (NULL) in a slot of its own. */
+static void take_off(struct job *job, struct flight *behind)
 {
 	struct flight *f = xcalloc(1, sizeof(*f));
 	const struct destination *d = job->to;
@@ -332,7 +358,11 @@ static void take_off(struct job *job)
 	const uint64_t id = message_of(job)->id;
 	f->job = job;
 	f->host = world_find(&sim.world, destination_name(d));
-	f->count = active_start(&sim.active, job, f->numbers, RECIPIENTS_PER_PACKET);
+	f->count = behind == NULL
+			   ? active_start(&sim.active, job, f->numbers, RECIPIENTS_PER_PACKET)
+			   : active_start_ahead(
+				 &sim.active, job, f->numbers, RECIPIENTS_PER_PACKET);
+	observed(f->host)->ahead += behind != NULL;
 	sim_require(f->count > 0, "a delivery to nobody");
 	struct person *first = person_of(id, f->numbers[0]);
 	const struct terms terms = terms_of(f->host);
@@ -346,8 +376,7 @@ static void take_off(struct job *job)
 		    "retry: before its time");
 		p->flying = true;
 	}
-	f->node.when = (uint32_t)(sim.now + world_takes(&sim.world, f->host, sim.now));
-	heap_add(&sim.flights, &f->node);
+	plan_flight(f, behind);
 	sim.starts++;
 }
 
@@ -369,6 +398,38 @@ static void defer(struct job *job, uint16_t number, struct person *p)
 	sim.deferred++;
 }
 
+/* The slot is free, or its partner's. */
+static void leave_slot(struct flight *f, enum destination_verdict verdict)
+{
+	struct scheduler *s = sim.active.scheduler;
+	checks_end(observed(f->host), verdict);
+	if (f->offers) {
+		TAILQ_REMOVE(&sim.offering, f, link);
+		scheduler_take_back(s, f->job);
+	}
+	if (f->partner != NULL) {
+		observed(f->host)->ahead--;
+		scheduler_done_in_slot(s, f->job, verdict, sim.now);
+		f->partner->partner = NULL;
+	} else {
+		scheduler_done(s, f->job, verdict, sim.now);
+	}
+}
+
+static void give_back(struct flight *f)
+{
+	const uint64_t id = message_of(f->job)->id;
+	heap_remove(&sim.flights, &f->node);
+	for (size_t i = f->count; i-- > 0;) {
+		person_of(id, f->numbers[i])->flying = false;
+		active_untried(&sim.active, f->job, f->numbers[i]);
+	}
+	leave_slot(f, DESTINATION_UNKNOWN);
+	active_settle(&sim.active, f->job);
+	free(f);
+	sim.returned++;
+}
+
 static void land(struct flight *f)
 {
 	struct job *job = f->job;
@@ -386,10 +447,21 @@ static void land(struct flight *f)
 		sim.delivered++;
 		active_delivered(&sim.active, m, &f->numbers[i], 1);
 	}
-	checks_end(observed(f->host), verdict);
-	scheduler_done(sim.active.scheduler, job, verdict, sim.now);
+	if (f->partner != NULL && f->partner->returns)
+		give_back(f->partner);
+	leave_slot(f, verdict);
 	active_settle(&sim.active, job);
 	free(f);
+}
+
+static void offer(struct flight *f)
+{
+	f->may_offer = false;
+	f->offers = true;
+	TAILQ_INSERT_TAIL(&sim.offering, f, link);
+	f->node.when = (uint32_t)f->ends;
+	heap_add(&sim.flights, &f->node);
+	scheduler_offer(sim.active.scheduler, f->job);
 }
 
 static void land_all(void)
@@ -397,7 +469,11 @@ static void land_all(void)
 	struct heap_node *first;
 	while ((first = heap_first(&sim.flights)) != NULL && first->when <= sim.now) {
 		heap_remove(&sim.flights, first);
-		land((struct flight *)first);
+		struct flight *f = (struct flight *)first;
+		if (f->may_offer)
+			offer(f);
+		else
+			land(f);
 	}
 }
 
@@ -407,7 +483,14 @@ static void start_all(void)
 	while (!active_wake(&sim.active, moment(), 1000))
 		;
 	while ((job = scheduler_next(sim.active.scheduler, TRANSPORT_REMOTE)) != NULL)
-		take_off(job);
+		take_off(job, NULL);
+	while ((job = scheduler_next_ahead(sim.active.scheduler, TRANSPORT_REMOTE)) != NULL) {
+		struct flight *behind = TAILQ_FIRST(&sim.offering);
+		while (behind != NULL && behind->job->to != job->to)
+			behind = TAILQ_NEXT(behind, link);
+		sim_require(behind != NULL, "nobody offers what is taken");
+		take_off(job, behind);
+	}
 }
 
 /* --- lifetimes ---------------------------------------------------------- */
@@ -447,6 +530,7 @@ static void sweep(void)
 static void forget_flights(void)
 {
 	struct heap_node *first;
+	TAILQ_INIT(&sim.offering);
 	while ((first = heap_first(&sim.flights)) != NULL) {
 		heap_remove(&sim.flights, first);
 		free(first);
@@ -542,6 +626,7 @@ static void run_until(uint64_t until)
 
 static void begin(uint64_t seed)
 {
+	TAILQ_INIT(&sim.offering);
 	world_init(&sim.world, seed, DAYS * DAY);
 	sim.persons = xcalloc(PERSONS_MAX, sizeof(*sim.persons));
 	sim.letters = xcalloc(LETTERS_MAX, sizeof(*sim.letters));
@@ -591,6 +676,7 @@ START_TEST(thirty_days)
 	    (unsigned long long)sim.checks.probes, (unsigned long long)sim.checks.alternations);
 	sim_require(sim.at_once > 5000, "hardly tested");
 	sim_require(sim.checks.probes > 5000, "hardly tested");
+	sim_require(sim.behind > 5000 && sim.returned > 500, "hardly tested");
 	sim_require(sim.checks.alternations > 5000, "hardly tested");
 }
 END_TEST

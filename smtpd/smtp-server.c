@@ -54,7 +54,7 @@ const char *smtp_server_protocol(const struct smtp_server *s)
 	};
 	bool utf8 = s->txn.envelope.flags & ENVELOPE_SMTPUTF8;
 	unsigned with = (s->tls != NULL ? 1U : 0U) + (s->login != NULL ? 2U : 0U);
-	return s->esmtp ? names[utf8][with] : "SMTP";
+	return !s->esmtp && !utf8 && with == 0 ? "SMTP" : names[utf8][with];
 }
 
 void smtp_server_expect_tls(struct smtp_server *s)

@@ -716,7 +716,7 @@ static const struct {
     {MORE("smtp { colour = red }\n"), "4: known here are size-max, "},
     {MORE("smtpd { size-max = 5 }\n"), "4: did you mean \"smtp\"?"},
     {MORE("plumbing \"x\" { chain = y { } }\nworker = 1"),
-	"4: the sections are listen, certificate, smtp, pop3, queue, remote, resolver, relay, "
+	"4: the sections are listen, certificate, smtp, submission, pop3, auth, queue, remote, resolver, relay, "
 	"lmtp, "
 	"destination\n5: did you mean \"workers\"?"},
     {MORE("certificate { chain = y }\n"), "4: is called as the host"},

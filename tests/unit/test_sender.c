@@ -46,10 +46,19 @@ static bool on_generation(void *ctx, const struct msg_directory_generation *m, i
 	return true;
 }
 
+static bool on_offer(void *ctx, const struct msg_auth_offer *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true;
+}
+
 static const struct smtpd_directory_client_handlers handlers = {
     .rcpt_answer = on_rcpt_answer,
     .sender_answer = on_sender_answer,
     .directory_generation = on_generation,
+    .auth_offer = on_offer,
 };
 
 static void on_closed(void *ctx, struct channel *channel, const char *why)

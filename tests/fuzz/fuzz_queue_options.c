@@ -62,7 +62,7 @@ static void check_bounds(const struct queue_options *o)
 {
 	demand(o->which.sender.n <= ADDRESS_MAX && o->which.recipient.n <= ADDRESS_MAX);
 	demand(o->which.destination.n <= NEXTHOP_MAX);
-	demand(o->which.before < NOW);
+	demand(o->which.before <= NOW);
 	demand(o->top >= 1 && o->top <= QUEUE_TOP_MAX);
 }
 

@@ -148,6 +148,9 @@ void session_receive(struct session *s)
 			/* In clear, what is behind the 220 of STARTTLS is TLS's. */
 			if (client_need(&s->client) == CLIENT_TLS)
 				return;
+			/* The socket was emptied; the event loop says when there is more. */
+			if (s->tls == NULL && !s->deaf && (size_t)n < sizeof(scratch))
+				return;
 			continue;
 		}
 		if (n == TLS_AGAIN && s->tls != NULL && tls_wants_write(s->tls))

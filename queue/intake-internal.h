@@ -27,8 +27,8 @@ struct submission {
 	size_t octets;
 	struct transaction *waiters; /* none: to be rolled back */
 	struct submission *next, *previous;
-	size_t session_size;
-	char session[SESSION_ID_MAX];
+	size_t session_size, client_size;
+	char session[SESSION_ID_MAX], client[CLIENT_ADDRESS_MAX];
 };
 
 const struct refusal *refusal_for(int error);

@@ -3,6 +3,7 @@
  * `postern check`: every fault of the configuration, then of the tables; `postern check
  * network` is in cmd-check-network.c.
  */
+#include "control/anchor-check.h"
 #include "control/cmd-check-network.h"
 #include "control/conf-file.h"
 
@@ -36,10 +37,20 @@ static int check_templates(const struct conf *conf)
 	return sound ? EX_OK : EX_CONFIG;
 }
 
+static int check_anchor(const struct command_context *ctx)
+{
+	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
+	bool sound = anchor_check(ctx->conf, ctx->conf_path, &faults);
+	fwrite(buf_data(&faults), 1, buf_len(&faults), stderr);
+	buf_release(&faults);
+	return sound ? EX_OK : EX_CONFIG;
+}
+
 static int check_files(const struct command_context *ctx)
 {
 	int tables = check_tables(ctx->conf), templates = check_templates(ctx->conf);
-	int status = tables != EX_OK ? tables : templates;
+	int anchor = check_anchor(ctx);
+	int status = tables != EX_OK ? tables : templates != EX_OK ? templates : anchor;
 	if (status == EX_OK)
 		printf("%s: ok\n", ctx->conf_path);
 	return status;

@@ -6,6 +6,7 @@
 #include "deliver-remote/route-internal.h"
 #include "common/loop.h"
 #include "deliver-remote/diagnosis.h"
+#include "deliver-remote/idle.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 	((struct route *)(void *)((char *)(pointer)-offsetof(struct route, field)))
 
 static void next_host(struct route *r);
+static void cut_self(struct route *r);
 
 /* Not for secrets, but not to be foreseen either. */
 static uint64_t chance(void)
@@ -39,7 +41,6 @@ static void end(struct route *r, enum delivery_outcome outcome)
 		    STR("the session ended before all recipients were named"));
 	text_clear(&r->end.text);
 	text_add(&r->end.text, text_str(&r->last));
-	text_add(&r->end.text, text_str(&r->others));
 	if (is_looked_up(r))
 		text_add(&r->end.text, str_from_cstr(diagnosis_words(r->fault)));
 	r->end.outcome = outcome;
@@ -47,6 +48,8 @@ static void end(struct route *r, enum delivery_outcome outcome)
 	if (outcome == DELIVERY_DEFERRED && r->end.status[0] != '4')
 		r->end.status[0] = '4';
 	r->end.verdict = r->destination_at_fault ? REMOTE_FAILS : REMOTE_UNKNOWN;
+	r->end.tried = r->tries->count;
+	route_push(r);
 	r->events->on_end(r);
 }
 
@@ -77,6 +80,24 @@ static void note_greeter(const struct route *r, const struct session *s)
 		diagnosis_note_greeting(r->host, str_from_cstr(s->client.greeter));
 }
 
+/* An exchanger that DNS names and that greets with our own name is this server, by whatever address
+ * it was reached: behind a translator of addresses that is not one of ours. Nexthops that the
+ * operator names may be another program of this machine. */
+static bool is_greeted_by_self(const struct route *r, const struct session *s)
+{
+	struct str greeter = str_from_cstr(s->client.greeter);
+	return is_looked_up(r) && r->host != NULL && s->started && greeter.n > 0 &&
+	       str_caseeq(greeter, str_from_cstr(r->policy->hostname));
+}
+
+static void leave_self(struct route *r, struct session *s)
+{
+	idle_give(s, NULL);
+	dial_stop(&r->dial);
+	cut_self(r);
+	next_host(r);
+}
+
 static void on_ready(struct session *s, void *owner)
 {
 	struct route *r = owner;
@@ -84,6 +105,10 @@ static void on_ready(struct session *s, void *owner)
 	if (s->place.family != 0)
 		dead_forget(dial_dead(), &s->place);
 	note_greeter(r, s);
+	if (is_greeted_by_self(r, s)) {
+		leave_self(r, s);
+		return;
+	}
 	route_push(r);
 	r->events->on_session(r, s);
 }
@@ -332,9 +357,10 @@ static void begin_socket(struct route *r)
 }
 
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
-    struct policy *policy, struct dns_client *dns)
+    struct policy *policy, struct dns_client *dns, struct tries *tries)
 {
 	memset(r, 0, sizeof(*r));
+	r->tries = tries;
 	r->events = events;
 	r->hop = hop_hold(hop);
 	r->policy = policy_hold(policy);

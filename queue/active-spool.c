@@ -73,13 +73,14 @@ static void recall_deferral(
 	scheduler_postpone_until(a->scheduler, job, scheduler_time(result->next_try, now));
 }
 
-static const uint8_t state_after[] = {
+static const uint16_t state_after[SPOOL_OUTCOMES] = {
     [SPOOL_DELIVERED] = RECIPIENT_DELIVERED,
     [SPOOL_FAILED] = RECIPIENT_FAILED,
     [SPOOL_DEFERRED] = RECIPIENT_DEFERRED,
     [SPOOL_BOUNCED] = RECIPIENT_BOUNCED,
     [SPOOL_HELD] = RECIPIENT_HELD,
     [SPOOL_RELEASED] = RECIPIENT_READY,
+    [SPOOL_SUCCEEDED] = RECIPIENT_SUCCEEDED,
 };
 
 void active_on_result(
@@ -87,7 +88,7 @@ void active_on_result(
 {
 	struct message *m = index_find(&a->messages, id);
 	if (m == NULL || result->number >= m->recipient_count || result->outcome == 0 ||
-	    result->outcome > SPOOL_WARNED)
+	    result->outcome >= SPOOL_OUTCOMES)
 		return;
 	if (result->outcome == SPOOL_WARNED) {
 		m->flags |= MESSAGE_WARNED;
@@ -97,7 +98,9 @@ void active_on_result(
 		recall_deferral(a, message_job(m, result->number), result, now);
 	if (result->outcome == SPOOL_RELEASED)
 		m->flags |= MESSAGE_RELEASED;
-	const struct why why = {result->status, result->mta, result->reply, result->text};
+	message_set_tries(m, result->number, result->first_try, result->last_try);
+	const struct why why = {result->status, result->mta, result->reply, result->text,
+	    result->tried, result->tried_count};
 	active_set_state(a, m, result->number, state_after[result->outcome], &why);
 }
 
@@ -108,9 +111,53 @@ void active_on_finished(struct active *a, uint64_t id)
 		active_finish(a, m, false);
 }
 
+/* --- what notices have told ---------------------------------------------- */
+
+struct settled {
+	uint64_t about;
+	uint8_t outcome;
+	size_t count;
+	uint16_t *numbers;
+};
+
+void active_on_settled(struct active *a, const struct spool_settled *from)
+{
+	size_t n = a->settled_count;
+	if ((n & (n - 1)) == 0)
+		a->settled = xreallocarray(a->settled, n == 0 ? 1 : n * 2, sizeof(*a->settled));
+	struct settled *s = &a->settled[a->settled_count++];
+	*s = (struct settled){.about = from->about, .outcome = from->outcome, .count = from->count};
+	s->numbers = xreallocarray(NULL, from->count + 1, sizeof(*s->numbers));
+	for (size_t i = 0; i < from->count; i++)
+		s->numbers[i] = from->numbers[i];
+}
+
+/* The results that say so may have been lost; they must be there before the notice is finished. */
+static void apply_settled(struct active *a, const struct settled *s)
+{
+	struct message *m = index_find(&a->messages, s->about);
+	if (m != NULL && s->outcome == SPOOL_WARNED && !(m->flags & MESSAGE_WARNED))
+		active_warned(a, m);
+	for (size_t i = 0; m != NULL && i < s->count; i++)
+		if (s->numbers[i] < m->recipient_count)
+			active_told(a, m, s->numbers[i]);
+}
+
+void active_forget_settled(struct active *a)
+{
+	for (size_t i = 0; i < a->settled_count; i++)
+		free(a->settled[i].numbers);
+	free(a->settled);
+	a->settled = NULL;
+	a->settled_count = 0;
+}
+
 void active_begin(struct active *a)
 {
 	uint64_t id = 0;
+	for (size_t i = 0; i < a->settled_count; i++)
+		apply_settled(a, &a->settled[i]);
+	active_forget_settled(a);
 	for (struct message *m; (m = index_after(&a->messages, id)) != NULL;) {
 		id = m->id;
 		if (m->open == 0) {
@@ -153,6 +200,20 @@ static void keep(struct snapshot *s, struct str from, struct str *to)
 		s->full = true;
 }
 
+static void keep_tried(struct snapshot *s, const struct why *why, struct spool_result *r)
+{
+	if (why->tried_count == 0)
+		return;
+	struct tried *list = pool_array(s->pool, why->tried_count, sizeof(*list));
+	s->full = s->full || list == NULL;
+	for (size_t i = 0; list != NULL && i < why->tried_count; i++) {
+		keep(s, why->tried[i].host, &list[i].host);
+		keep(s, why->tried[i].said, &list[i].said);
+	}
+	r->tried = list;
+	r->tried_count = list == NULL ? 0 : why->tried_count;
+}
+
 static void add_result(
     struct snapshot *s, const struct message *m, uint16_t number, enum spool_outcome outcome)
 {
@@ -164,6 +225,8 @@ static void add_result(
 	keep(s, why.mta, &r->mta);
 	keep(s, why.reply, &r->reply);
 	keep(s, why.text, &r->text);
+	message_tries(m, number, &r->first_try, &r->last_try);
+	keep_tried(s, &why, r);
 }
 
 static bool add_waiting(void *ctx, const struct message *m, uint16_t number, const struct job *job)
@@ -184,12 +247,14 @@ static bool add_waiting(void *ctx, const struct message *m, uint16_t number, con
 }
 
 static const struct {
-	uint8_t state, outcome;
+	uint16_t state;
+	uint8_t outcome;
 } kept[] = {
     {RECIPIENT_DELIVERED, SPOOL_DELIVERED},
     {RECIPIENT_BOUNCED, SPOOL_BOUNCED},
     {RECIPIENT_FAILED, SPOOL_FAILED},
     {RECIPIENT_HELD, SPOOL_HELD},
+    {RECIPIENT_SUCCEEDED, SPOOL_SUCCEEDED},
 };
 
 bool active_on_snapshot(const struct active *a, uint64_t id, struct pool *pool,

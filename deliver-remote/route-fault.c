@@ -3,6 +3,7 @@
  * What went wrong on a route: of the latest host in words, those before it as a list.
  */
 #include "deliver-remote/route-internal.h"
+#include "deliver-remote/diagnosis.h"
 
 #include <stdio.h>
 
@@ -80,4 +81,22 @@ void route_note(struct route *r, const struct session *s, struct str what)
 	text_printf(&r->last_host, "%s", s->relay);
 	text_add(&r->last_said, what);
 	note(r, LINK_GREETING, STR("4.4.2"));
+}
+
+/* --- who greets ---------------------------------------------------------- */
+
+void route_note_greeter(const struct route *r, const struct session *s)
+{
+	if (route_is_looked_up(r) && r->host != NULL && s->started)
+		diagnosis_note_greeting(r->host, str_from_cstr(s->client.greeter));
+}
+
+/* An exchanger that DNS names and that greets with our own name is this server, by whatever address
+ * it was reached: behind a translator of addresses that is not one of ours. Nexthops that the
+ * operator names may be another program of this machine. */
+bool route_is_greeted_by_self(const struct route *r, const struct session *s)
+{
+	struct str greeter = str_from_cstr(s->client.greeter);
+	return route_is_looked_up(r) && r->host != NULL && s->started && greeter.n > 0 &&
+	       str_caseeq(greeter, str_from_cstr(r->policy->hostname));
 }

@@ -26,12 +26,6 @@ static uint64_t chance(void)
 	return n;
 }
 
-/* Its host is an exchanger that DNS names. */
-static bool is_looked_up(const struct route *r)
-{
-	return r->hop->target.kind == NEXTHOP_DOMAIN;
-}
-
 /* ---- the end ------------------------------------------------------------------------- */
 
 static void end(struct route *r, enum delivery_outcome outcome)
@@ -41,7 +35,7 @@ static void end(struct route *r, enum delivery_outcome outcome)
 		    STR("the session ended before all recipients were named"));
 	text_clear(&r->end.text);
 	text_add(&r->end.text, text_str(&r->last));
-	if (is_looked_up(r))
+	if (route_is_looked_up(r))
 		text_add(&r->end.text, str_from_cstr(diagnosis_words(r->fault)));
 	r->end.outcome = outcome;
 	/* One host among others that is proven not to be there is no reason for ever. */
@@ -74,22 +68,6 @@ static void end_of_hosts(struct route *r)
 
 /* ---- sessions ------------------------------------------------------------------------ */
 
-static void note_greeter(const struct route *r, const struct session *s)
-{
-	if (is_looked_up(r) && r->host != NULL && s->started)
-		diagnosis_note_greeting(r->host, str_from_cstr(s->client.greeter));
-}
-
-/* An exchanger that DNS names and that greets with our own name is this server, by whatever address
- * it was reached: behind a translator of addresses that is not one of ours. Nexthops that the
- * operator names may be another program of this machine. */
-static bool is_greeted_by_self(const struct route *r, const struct session *s)
-{
-	struct str greeter = str_from_cstr(s->client.greeter);
-	return is_looked_up(r) && r->host != NULL && s->started && greeter.n > 0 &&
-	       str_caseeq(greeter, str_from_cstr(r->policy->hostname));
-}
-
 static void leave_self(struct route *r, struct session *s)
 {
 	idle_give(s, NULL);
@@ -104,8 +82,8 @@ static void on_ready(struct session *s, void *owner)
 	r->session = NULL;
 	if (s->place.family != 0)
 		dead_forget(dial_dead(), &s->place);
-	note_greeter(r, s);
-	if (is_greeted_by_self(r, s)) {
+	route_note_greeter(r, s);
+	if (route_is_greeted_by_self(r, s)) {
 		leave_self(r, s);
 		return;
 	}
@@ -123,7 +101,7 @@ static void on_over(struct session *s, void *owner)
 {
 	struct route *r = owner;
 	r->session = NULL;
-	note_greeter(r, s);
+	route_note_greeter(r, s);
 	if (s->place.family != 0)
 		dead_note(dial_dead(), &s->place, s->fault, loop_now_ms());
 	if (may_try_in_clear(r, s)) {
@@ -174,7 +152,7 @@ static void on_fault(struct dial *d, const struct place *place, enum link_fault 
 		r->self = true;
 	else
 		route_note_connect(r, place, fault);
-	if (is_looked_up(r) && r->host != NULL)
+	if (route_is_looked_up(r) && r->host != NULL)
 		diagnosis_note_link(r->host, fault);
 }
 

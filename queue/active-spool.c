@@ -24,8 +24,7 @@ static void forget_results(struct active *a, struct message *m)
 	uint16_t *jobs = xreallocarray(NULL, m->recipient_count, sizeof(*jobs));
 	message_jobs(m, jobs);
 	for (size_t i = 0; i < m->recipient_count; i++)
-		active_set_state(
-		    a, m, (uint16_t)i, message_first_state(&m->jobs[jobs[i]]), NULL);
+		active_set_state(a, m, (uint16_t)i, message_first_state(&m->jobs[jobs[i]]), NULL);
 	free(jobs);
 	m->flags &= (uint8_t)~MESSAGE_WARNED;
 	for (size_t i = 0; i < m->job_count; i++) {
@@ -111,53 +110,10 @@ void active_on_finished(struct active *a, uint64_t id)
 		active_finish(a, m, false);
 }
 
-/* --- what notices have told ---------------------------------------------- */
-
-struct settled {
-	uint64_t about;
-	uint8_t outcome;
-	size_t count;
-	uint16_t *numbers;
-};
-
-void active_on_settled(struct active *a, const struct spool_settled *from)
-{
-	size_t n = a->settled_count;
-	if ((n & (n - 1)) == 0)
-		a->settled = xreallocarray(a->settled, n == 0 ? 1 : n * 2, sizeof(*a->settled));
-	struct settled *s = &a->settled[a->settled_count++];
-	*s = (struct settled){.about = from->about, .outcome = from->outcome, .count = from->count};
-	s->numbers = xreallocarray(NULL, from->count + 1, sizeof(*s->numbers));
-	for (size_t i = 0; i < from->count; i++)
-		s->numbers[i] = from->numbers[i];
-}
-
-/* The results that say so may have been lost; they must be there before the notice is finished. */
-static void apply_settled(struct active *a, const struct settled *s)
-{
-	struct message *m = index_find(&a->messages, s->about);
-	if (m != NULL && s->outcome == SPOOL_WARNED && !(m->flags & MESSAGE_WARNED))
-		active_warned(a, m);
-	for (size_t i = 0; m != NULL && i < s->count; i++)
-		if (s->numbers[i] < m->recipient_count)
-			active_told(a, m, s->numbers[i]);
-}
-
-void active_forget_settled(struct active *a)
-{
-	for (size_t i = 0; i < a->settled_count; i++)
-		free(a->settled[i].numbers);
-	free(a->settled);
-	a->settled = NULL;
-	a->settled_count = 0;
-}
-
 void active_begin(struct active *a)
 {
 	uint64_t id = 0;
-	for (size_t i = 0; i < a->settled_count; i++)
-		apply_settled(a, &a->settled[i]);
-	active_forget_settled(a);
+	active_apply_settled(a);
 	for (struct message *m; (m = index_after(&a->messages, id)) != NULL;) {
 		id = m->id;
 		if (m->open == 0) {

@@ -255,29 +255,6 @@ void active_failed(struct active *a, struct message *m, uint16_t number, const s
 		a->notices.on_failed(a->notices.ctx, m->id);
 }
 
-void active_bounced(struct active *a, struct message *m, uint16_t number)
-{
-	active_set_state(a, m, number, RECIPIENT_BOUNCED, NULL);
-	active_record(a, m, number, SPOOL_BOUNCED);
-}
-
-void active_told(struct active *a, struct message *m, uint16_t number)
-{
-	unsigned state = message_recipients(m)[number].state;
-	if (state == RECIPIENT_FAILED) {
-		active_bounced(a, m, number);
-	} else if (state == RECIPIENT_SUCCEEDED) {
-		active_set_state(a, m, number, RECIPIENT_DELIVERED, NULL);
-		active_record(a, m, number, SPOOL_DELIVERED);
-	}
-}
-
-void active_warned(struct active *a, struct message *m)
-{
-	m->flags |= MESSAGE_WARNED;
-	active_record(a, m, 0, SPOOL_WARNED);
-}
-
 void active_suspect(struct message *m)
 {
 	if (m->crashes < UINT8_MAX)
@@ -413,30 +390,4 @@ uint64_t active_next_try(const struct job *job, struct moment now)
 {
 	uint64_t when = scheduler_postponed_until(job);
 	return when <= now.ms ? now.wall : now.wall + (when - now.ms);
-}
-
-/* --- lists -------------------------------------------------------------- */
-
-static bool each_in_list(
-    const struct message *m, uint16_t number, const struct job *job, active_each_fn *fn, void *ctx)
-{
-	for (; number != RECIPIENT_NONE; number = message_recipients(m)[number].next)
-		if (!fn(ctx, m, number, job))
-			return false;
-	return true;
-}
-
-void active_each_open(const struct message *m, active_each_fn *fn, void *ctx)
-{
-	enum {
-		IN_NO_LIST = RECIPIENT_ACTIVE | RECIPIENT_VISIBLE | RECIPIENT_HELD | RECIPIENT_OWED
-	};
-	for (size_t i = 0; i < m->job_count; i++)
-		if (!each_in_list(m, m->jobs[i].own.ready, &m->jobs[i], fn, ctx) ||
-		    !each_in_list(m, m->jobs[i].own.deferred, &m->jobs[i], fn, ctx))
-			return;
-	const struct message_recipient *list = message_recipients(m);
-	for (size_t i = 0; i < m->recipient_count; i++)
-		if ((list[i].state & IN_NO_LIST) && !fn(ctx, m, (uint16_t)i, NULL))
-			return;
 }

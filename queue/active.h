@@ -170,7 +170,8 @@ void active_unhold(struct active *a, struct message *m);
 /* The recipients with the routes they have, those that were released with what they get; `list`
  * has room for all. True when there are released ones. */
 bool active_routes(const struct message *m, struct recipient *list);
-/* Of a recovery that is over, or given up. */
+/* When everything was reported; then they are forgotten. */
+void active_apply_settled(struct active *a);
 void active_forget_settled(struct active *a);
 /* Puts a linked message's jobs into the scheduler. */
 void active_queue_jobs(struct active *a, struct message *m);

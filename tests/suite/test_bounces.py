@@ -168,8 +168,9 @@ def test_what_waits_is_reported_and_then_fails(relay, sink):
     _, text, about, (recipient,), _ = one_report(one)
     assert recipient["Action"] == "failed"
     assert recipient["Status"] == "4.4.7"
-    assert "come back tomorrow" in text
-    assert re.search(r"delivery time expired after ([2-9]|\d\d) tries", text)
+    words = " ".join(text.split())
+    assert "come back tomorrow" in words
+    assert re.search(r"delivery time expired after ([2-9]|\d\d) tries", words)
     first, last = (email.utils.parsedate_to_datetime(re.search(rf"{when} tried on (.*)", text).group(1))
                    for when in ("first", "last"))
     assert first < last
@@ -187,20 +188,19 @@ def test_success_is_reported_where_it_is_asked(relay, sink):
         assert smtp.cmd("RCPT TO:<carl@remote.test> NOTIFY=SUCCESS,FAILURE").code == 250
         assert smtp.cmd("RCPT TO:<dora@remote.test> NOTIFY=FAILURE").code == 250
         assert smtp.data(MESSAGE).code == 250
-    one.wait_files("bob", 2)
-    actions = {}
-    for raw in one.fetch("bob"):
-        for recipient in report(raw)[3]:
-            actions[recipient["Final-Recipient"]] = recipient["Action"]
+    one.wait_queue_empty()  # in one notice or two
+    actions = {recipient["Final-Recipient"]: recipient["Action"]
+               for raw in one.fetch("bob") for recipient in report(raw)[3]}
     assert actions == {"rfc822; ann@example.test": "delivered", "rfc822; carl@remote.test": "relayed"}
 
 
-def test_an_alias_of_several_is_expanded(relay, sink):
+def test_an_alias_of_several_is_expanded(make, sink):
     """The alias is reported once; the server behind it, which has DSN, is not asked to report a success."""
     sink.extensions = ("DSN",)
-    one = relay()
-    one.write("tables/aliases", "all@example.test: ann@example.test, carl@remote.test\n")
-    one.postern("table", "build", check=True)
+    one = make(start=False, conf={"remote": {"tls": "none"}},
+               tables={"aliases": "all@example.test: ann@example.test, carl@remote.test\n"})
+    route(one, sink)
+    one.start()
     with one.smtp() as smtp:
         smtp.ehlo()
         smtp.cmd("MAIL FROM:<bob@example.test>")

@@ -1324,6 +1324,27 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+/* What is asked on the way to a session. */
+static void add_ways(TCase *tcase)
+{
+	tcase_add_test(tcase, follows_mx_records);
+	tcase_add_test(tcase, what_every_host_said_is_told);
+	tcase_add_test(tcase, greeted_by_our_own_name);
+	tcase_add_loop_test(tcase, next_host_when_one_takes_no_mail, 0, 2);
+	tcase_add_test(tcase, next_host_when_mail_is_put_off);
+	tcase_add_loop_test(tcase, dns_says_no, 0, 11);
+	tcase_add_test(tcase, domain_without_mx);
+	tcase_add_test(tcase, second_address_beside_the_first);
+	tcase_add_test(tcase, dead_address_is_remembered);
+	tcase_add_test(tcase, connects_from_the_configured_address);
+	tcase_add_test(tcase, one_family_is_enough);
+	tcase_add_test(tcase, resolver_that_is_away);
+	tcase_add_test(tcase, resolver_that_is_silent);
+	tcase_add_test(tcase, directory_that_is_away);
+	tcase_add_test(tcase, directory_says_no);
+	tcase_add_test(tcase, directory_that_lies);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -1343,22 +1364,7 @@ int main(void)
 	tcase_add_test(tcase, greeting_in_drips);
 	tcase_add_test(tcase, closes_at_any_octet);
 	tcase_add_test(tcase, server_that_takes_no_content);
-	tcase_add_test(tcase, follows_mx_records);
-	tcase_add_test(tcase, what_every_host_said_is_told);
-	tcase_add_test(tcase, greeted_by_our_own_name);
-	tcase_add_loop_test(tcase, next_host_when_one_takes_no_mail, 0, 2);
-	tcase_add_test(tcase, next_host_when_mail_is_put_off);
-	tcase_add_loop_test(tcase, dns_says_no, 0, 11);
-	tcase_add_test(tcase, domain_without_mx);
-	tcase_add_test(tcase, second_address_beside_the_first);
-	tcase_add_test(tcase, dead_address_is_remembered);
-	tcase_add_test(tcase, connects_from_the_configured_address);
-	tcase_add_test(tcase, one_family_is_enough);
-	tcase_add_test(tcase, resolver_that_is_away);
-	tcase_add_test(tcase, resolver_that_is_silent);
-	tcase_add_test(tcase, directory_that_is_away);
-	tcase_add_test(tcase, directory_says_no);
-	tcase_add_test(tcase, directory_that_lies);
+	add_ways(tcase);
 	tcase_add_test(tcase, goes_through_a_relay);
 	tcase_add_test(tcase, any_certificate_will_do);
 	tcase_add_test(tcase, tls_from_the_first_octet);

@@ -26,6 +26,7 @@ enum {
 	ENHANCED_CODE_MAX = 12,	  /* "5.999.999" */
 	REASON_MAX = 512,
 	RELAY_MAX = 320,	  /* "host[address]:port" */
+	TRIED_MAX = 12,		  /* hosts that are told of beside the one that decided */
 	MX_HOSTS_MAX = 50,
 	IP_ADDRESSES_MAX = 50,
 	TLSA_MAX = 20,

@@ -192,7 +192,7 @@ static void begin_json(struct log_event *ev, struct str id)
 	put_cstr(ev, "\",\"host\":\"");
 	put_escaped(ev, str_from_cstr(log_settings.hostname), true, LOG_VALUE_MAX);
 	put_cstr(ev, "\",\"program\":\"");
-	put_cstr(ev, log_settings.program);
+	put_cstr(ev, ev->program);
 	put_cstr(ev, "\",\"pid\":");
 	put_number(ev, pid());
 	put_cstr(ev, ",\"level\":\"");
@@ -219,7 +219,7 @@ static void begin_line(struct log_event *ev, struct str id)
 		put_cstr(ev, " ");
 	}
 	put_cstr(ev, "postern/");
-	put_cstr(ev, log_settings.program);
+	put_cstr(ev, ev->program);
 	put_cstr(ev, "[");
 	put_number(ev, pid());
 	put_cstr(ev, "]: ");
@@ -232,6 +232,12 @@ static void begin_line(struct log_event *ev, struct str id)
 
 void log_begin(struct log_event *ev, int level, struct str id)
 {
+	log_begin_as(ev, log_settings.program, level, id);
+}
+
+void log_begin_as(struct log_event *ev, const char *program, int level, struct str id)
+{
+	ev->program = program;
 	ev->level = level;
 	ev->muted = level == LOG_DEBUG && !log_settings.verbose;
 	ev->n = 0;

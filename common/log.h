@@ -57,6 +57,7 @@ void log_deferred(bool deferred);
 
 struct log_event {
 	int level;
+	const char *program; /* in whose name */
 	bool muted; /* a debugging event, and the log is not verbose */
 	size_t n;
 	size_t values;
@@ -65,6 +66,8 @@ struct log_event {
 
 /* `level` as in syslog.h (LOG_DEBUG only when verbose); `id` may be empty. */
 void log_begin(struct log_event *ev, int level, struct str id);
+/* In the name of another program, where tools look for it there. */
+void log_begin_as(struct log_event *ev, const char *program, int level, struct str id);
 void log_str(struct log_event *ev, const char *name, struct str value);
 /* In angle brackets in the line shape. */
 void log_address(struct log_event *ev, const char *name, struct str value);

@@ -5,6 +5,7 @@
  * cmd-check-network.c.
  */
 #include "common/mailbox-root.h"
+#include "control/anchor-check.h"
 #include "control/check-certificates.h"
 #include "control/check-mailboxes.h"
 #include "control/cmd-check-network.h"
@@ -44,11 +45,24 @@ static int check_templates(const struct conf *conf)
 	return sound ? EX_OK : EX_CONFIG;
 }
 
+static int check_anchor(const struct command_context *ctx)
+{
+	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
+	bool sound = anchor_check(ctx->conf, ctx->conf_path, &faults);
+	fwrite(buf_data(&faults), 1, buf_len(&faults), stderr);
+	buf_release(&faults);
+	return sound ? EX_OK : EX_CONFIG;
+}
+
 static int check_files(const struct command_context *ctx)
 {
 	int tables = check_tables(ctx->conf), templates = check_templates(ctx->conf);
 	int certificates = check_certificates(ctx->conf, ctx->conf_path, stderr);
-	int status = tables != EX_OK ? tables : templates != EX_OK ? templates : certificates;
+	int anchor = check_anchor(ctx);
+	int status = tables != EX_OK	     ? tables
+		     : templates != EX_OK    ? templates
+		     : certificates != EX_OK ? certificates
+					     : anchor;
 	char *mailboxes = mailbox_root_path(ctx->conf);
 	check_mailboxes(mailboxes, MAIL_USER, ctx->conf_path, stderr);
 	free(mailboxes);

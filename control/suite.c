@@ -8,6 +8,7 @@
 #include "control/certificates.h"
 #include "control/exit-status.h"
 #include "control/lmtp.h"
+#include "control/anchor-check.h"
 #include "control/reload.h"
 
 #include "common/admission.h"
@@ -348,6 +349,7 @@ bool suite_reload(struct buf *faults)
 	if (!conf_file_load(path, &fresh, faults))
 		return false;
 	if (!reload_may_change(suite.file.conf, fresh.conf, path, faults) ||
+	    !anchor_check(fresh.conf, path, faults) ||
 	    !listen_open(fresh.conf, path, 0, &suite.listeners, &listeners, faults)) {
 		conf_file_release(&fresh);
 		return false;

@@ -30,6 +30,7 @@ struct delivery {
 	struct hop_query query;
 	struct hop *hop;
 	struct route route;
+	struct tries tries;
 	bool routed; /* the route has begun */
 	bool began_anew;
 	struct session *session;
@@ -84,8 +85,5 @@ size_t delivery_unsettled(const struct delivery *d);
 /* One of struct session_events; the owner is the delivery. */
 void delivery_on_result(
     struct session *s, void *owner, size_t recipient, const struct client_result *r);
-/* What the last host that answered said stands first, then why there was no other. */
-void delivery_add_end(
-    struct delivery *d, struct remote_result *result, const struct route_end *end);
 
 #endif

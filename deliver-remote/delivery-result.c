@@ -16,6 +16,8 @@ void delivery_set_result(struct delivery *d, size_t target, enum delivery_outcom
 	struct outcome *o = &d->outcomes[target];
 	o->result = (struct remote_result){
 	    .number = d->to.targets[target].number,
+	    .tried = (uint8_t)d->tries.count,
+	    .own = TRIED_MAX,
 	    .outcome = (uint8_t)outcome,
 	    .status = delivery_keep(d, status, ENHANCED_CODE_MAX),
 	    .text = delivery_keep(d, text, REASON_MAX),
@@ -41,8 +43,7 @@ size_t delivery_unsettled(const struct delivery *d)
 	return n;
 }
 
-static void describe(
-    struct delivery *d, const struct session *s, const struct client_result *r, struct text *t)
+static void describe(const struct session *s, const struct client_result *r, struct text *t)
 {
 	const char *command = r->command != NULL ? r->command : "";
 	text_clear(t);
@@ -55,8 +56,6 @@ static void describe(
 		    t, "host %s said: %.*s (in reply to %s)", s->label, STR_ARG(r->reply), command);
 	else
 		text_printf(t, "%s: %.*s", s->label, STR_ARG(r->text));
-	if (d->routed)
-		text_add(t, route_others(&d->route));
 }
 
 static bool is_loss(const struct client_result *r)
@@ -100,7 +99,7 @@ void delivery_on_result(
 		return;
 	}
 	note_verdict(d, r);
-	describe(d, s, r, &text);
+	describe(s, r, &text);
 	delivery_set_result(d, target, r->outcome, r->status, text_str(&text));
 	o->result.mta = delivery_keep(d, session_mta(s), DOMAIN_MAX);
 	o->result.reply = delivery_keep(d, r->reply, REMOTE_TEXT_MAX);
@@ -109,15 +108,6 @@ void delivery_on_result(
 	if (!o->settled && d->routed && !d->noted)
 		route_note(&d->route, s, r->reply.n > 0 ? r->reply : r->text);
 	d->noted = d->noted || !o->settled;
-}
-
-/* What the last host that answered said stands first. */
-void delivery_add_end(struct delivery *d, struct remote_result *result, const struct route_end *end)
-{
-	struct text text;
-	text_clear(&text);
-	text_add(&text, result->text);
-	text_add(&text, STR("; after that "));
-	text_add(&text, text_str(&end->text));
-	result->text = delivery_keep(d, text_str(&text), REASON_MAX);
+	if (!o->settled)
+		o->result.own = (uint8_t)d->tries.count;
 }

@@ -63,6 +63,8 @@ static void send_results(struct delivery *d, enum remote_verdict verdict)
 	    .relay = d->relay[0] != '\0' ? str_from_cstr(d->relay) : STR("none"),
 	    .results = results,
 	    .results_count = d->to.targets_count,
+	    .tried = d->tries.list,
+	    .tried_count = d->tries.count,
 	};
 	delivery_setup->on_results(&m);
 }
@@ -187,13 +189,14 @@ static void on_end(struct route *r)
 		if (o->settled)
 			continue;
 		if (o->known) {
-			delivery_add_end(d, &o->result, &r->end);
+			o->result.tried = (uint8_t)d->tries.count;
 			continue;
 		}
 		delivery_set_result(
 		    d, i, r->end.outcome, str_from_cstr(r->end.status), text_str(&r->end.text));
 		o->result.mta = delivery_keep(d, str_from_cstr(r->end.mta), DOMAIN_MAX);
 		o->result.reply = delivery_keep(d, text_str(&r->end.reply), REMOTE_TEXT_MAX);
+		o->result.tried = (uint8_t)r->end.tried;
 	}
 	delivery_finish(d, r->end.verdict);
 }
@@ -204,7 +207,7 @@ static void begin_route(struct delivery *d)
 {
 	route_stop(&d->route);
 	d->routed = true;
-	route_start(&d->route, &route_events, d->hop, d->policy, delivery_setup->dns);
+	route_start(&d->route, &route_events, d->hop, d->policy, delivery_setup->dns, &d->tries);
 }
 
 /* Some wait for a further transaction, and the last one was not in vain. */
@@ -270,7 +273,7 @@ static void on_hop(struct hop_query *query, struct hop *hop)
 static struct delivery *new_delivery(const struct remote_delivery *to)
 {
 	struct delivery *d = xcalloc(1, sizeof(*d));
-	d->pool = pool_new(DELIVERY_SIZE_MAX);
+	d->pool = d->tries.pool = pool_new(DELIVERY_SIZE_MAX);
 	d->policy = policy_hold(current);
 	d->content.fd = -1;
 	d->asked_ms = loop_now_ms();

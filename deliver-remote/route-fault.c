@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: ISC
  *
- * What went wrong on a route, in words: the latest host first, those before it in short.
+ * What went wrong on a route: of the latest host in words, those before it as a list.
  */
 #include "deliver-remote/route-internal.h"
+#include "deliver-remote/diagnosis.h"
 
 #include <stdio.h>
 
-/* The latest comes first, those before it are told in short. */
+static struct str keep(const struct tries *t, const struct text *text)
+{
+	struct str out;
+	return pool_copy(t->pool, text_str(text), &out) ? out : STR("");
+}
+
 void route_push(struct route *r)
 {
+	struct tries *t = r->tries;
 	if (r->last.n == 0)
 		return;
-	text_add(&r->others, r->others.n == 0 ? STR("; before that ") : STR(", "));
-	text_add(&r->others, text_str(&r->last_short));
+	if (t->count < TRIED_MAX) {
+		t->list[t->count].host = str_head(keep(t, &r->last_host), RELAY_MAX);
+		t->list[t->count].said = keep(t, &r->last_said);
+		t->count++;
+	}
 	text_clear(&r->last);
-	text_clear(&r->last_short);
+	text_clear(&r->last_host);
+	text_clear(&r->last_said);
 }
 
 static void note(struct route *r, enum link_fault fault, struct str status)
@@ -34,7 +45,8 @@ void route_note_connect(struct route *r, const struct place *place, enum link_fa
 	place_format(place, address);
 	text_printf(
 	    &r->last, "connect to %s[%s]:%u: %s", host, address, place->port, fault_words(fault));
-	text_printf(&r->last_short, "%s[%s]: %s", host, address, fault_words(fault));
+	text_printf(&r->last_host, "%s[%s]:%u", host, address, place->port);
+	text_printf(&r->last_said, "%s", fault_words(fault));
 	note(r, fault, fault_status(fault));
 }
 
@@ -42,7 +54,7 @@ void route_note_host(struct route *r, enum link_fault fault, struct str status, 
 {
 	route_push(r);
 	text_add(&r->last, text);
-	text_add(&r->last_short, text);
+	text_add(&r->last_said, text);
 	note(r, fault, status);
 }
 
@@ -52,8 +64,8 @@ void route_note_session(struct route *r, const struct session *s)
 	route_push(r);
 	text_printf(&r->last, s->said ? "host %s said: " : "%s: ", s->label);
 	text_add(&r->last, text_str(&s->reason));
-	text_printf(&r->last_short, "%s: ", s->label);
-	text_add(&r->last_short, text_str(&s->reason));
+	text_printf(&r->last_host, "%s", s->relay);
+	text_add(&r->last_said, text_str(&s->reason));
 	bool own = failure->status.n == 0 || failure->status.p[0] != '4';
 	note(r, s->fault, own ? fault_status(s->fault) : failure->status);
 	if (!s->said)
@@ -65,12 +77,26 @@ void route_note_session(struct route *r, const struct session *s)
 void route_note(struct route *r, const struct session *s, struct str what)
 {
 	route_push(r);
-	text_printf(&r->last_short, "%s: %.*s", s->label, STR_ARG(what));
-	text_add(&r->last, text_str(&r->last_short));
+	text_printf(&r->last, "%s: %.*s", s->label, STR_ARG(what));
+	text_printf(&r->last_host, "%s", s->relay);
+	text_add(&r->last_said, what);
 	note(r, LINK_GREETING, STR("4.4.2"));
 }
 
-struct str route_others(const struct route *r)
+/* --- who greets ---------------------------------------------------------- */
+
+void route_note_greeter(const struct route *r, const struct session *s)
 {
-	return text_str(&r->others);
+	if (route_is_looked_up(r) && r->host != NULL && s->started)
+		diagnosis_note_greeting(r->host, str_from_cstr(s->client.greeter));
+}
+
+/* An exchanger that DNS names and that greets with our own name is this server, by whatever address
+ * it was reached: behind a translator of addresses that is not one of ours. Nexthops that the
+ * operator names may be another program of this machine. */
+bool route_is_greeted_by_self(const struct route *r, const struct session *s)
+{
+	struct str greeter = str_from_cstr(s->client.greeter);
+	return route_is_looked_up(r) && r->host != NULL && s->started && greeter.n > 0 &&
+	       str_caseeq(greeter, str_from_cstr(r->policy->hostname));
 }

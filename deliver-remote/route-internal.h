@@ -7,6 +7,14 @@
 
 #include "deliver-remote/route.h"
 
+/* Its host is an exchanger that DNS names. */
+static inline bool route_is_looked_up(const struct route *r)
+{
+	return r->hop->target.kind == NEXTHOP_DOMAIN;
+}
+
+void route_note_greeter(const struct route *r, const struct session *s);
+bool route_is_greeted_by_self(const struct route *r, const struct session *s);
 /* What was noted last is from now on one of those before. */
 void route_push(struct route *r);
 void route_note_connect(struct route *r, const struct place *place, enum link_fault fault);

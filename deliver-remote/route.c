@@ -6,6 +6,7 @@
 #include "deliver-remote/route-internal.h"
 #include "common/loop.h"
 #include "deliver-remote/diagnosis.h"
+#include "deliver-remote/idle.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 	((struct route *)(void *)((char *)(pointer)-offsetof(struct route, field)))
 
 static void next_host(struct route *r);
+static void cut_self(struct route *r);
 
 /* Not for secrets, but not to be foreseen either. */
 static uint64_t chance(void)
@@ -22,12 +24,6 @@ static uint64_t chance(void)
 	if (RAND_bytes((uint8_t *)&n, sizeof(n)) != 1)
 		n = loop_now_ms();
 	return n;
-}
-
-/* Its host is an exchanger that DNS names. */
-static bool is_looked_up(const struct route *r)
-{
-	return r->hop->target.kind == NEXTHOP_DOMAIN;
 }
 
 /* ---- the end ------------------------------------------------------------------------- */
@@ -39,14 +35,15 @@ static void end(struct route *r, enum delivery_outcome outcome)
 		    STR("the session ended before all recipients were named"));
 	text_clear(&r->end.text);
 	text_add(&r->end.text, text_str(&r->last));
-	text_add(&r->end.text, text_str(&r->others));
-	if (is_looked_up(r))
+	if (route_is_looked_up(r))
 		text_add(&r->end.text, str_from_cstr(diagnosis_words(r->fault)));
 	r->end.outcome = outcome;
 	/* One host among others that is proven not to be there is no reason for ever. */
 	if (outcome == DELIVERY_DEFERRED && r->end.status[0] != '4')
 		r->end.status[0] = '4';
 	r->end.verdict = r->destination_at_fault ? REMOTE_FAILS : REMOTE_UNKNOWN;
+	r->end.tried = r->tries->count;
+	route_push(r);
 	r->events->on_end(r);
 }
 
@@ -71,10 +68,12 @@ static void end_of_hosts(struct route *r)
 
 /* ---- sessions ------------------------------------------------------------------------ */
 
-static void note_greeter(const struct route *r, const struct session *s)
+static void leave_self(struct route *r, struct session *s)
 {
-	if (is_looked_up(r) && r->host != NULL && s->started)
-		diagnosis_note_greeting(r->host, str_from_cstr(s->client.greeter));
+	idle_give(s, NULL);
+	dial_stop(&r->dial);
+	cut_self(r);
+	next_host(r);
 }
 
 static void on_ready(struct session *s, void *owner)
@@ -83,7 +82,11 @@ static void on_ready(struct session *s, void *owner)
 	r->session = NULL;
 	if (s->place.family != 0)
 		dead_forget(dial_dead(), &s->place);
-	note_greeter(r, s);
+	route_note_greeter(r, s);
+	if (route_is_greeted_by_self(r, s)) {
+		leave_self(r, s);
+		return;
+	}
 	route_push(r);
 	r->events->on_session(r, s);
 }
@@ -98,7 +101,7 @@ static void on_over(struct session *s, void *owner)
 {
 	struct route *r = owner;
 	r->session = NULL;
-	note_greeter(r, s);
+	route_note_greeter(r, s);
 	if (s->place.family != 0)
 		dead_note(dial_dead(), &s->place, s->fault, loop_now_ms());
 	if (may_try_in_clear(r, s)) {
@@ -149,7 +152,7 @@ static void on_fault(struct dial *d, const struct place *place, enum link_fault 
 		r->self = true;
 	else
 		route_note_connect(r, place, fault);
-	if (is_looked_up(r) && r->host != NULL)
+	if (route_is_looked_up(r) && r->host != NULL)
 		diagnosis_note_link(r->host, fault);
 }
 
@@ -332,9 +335,10 @@ static void begin_socket(struct route *r)
 }
 
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
-    struct policy *policy, struct dns_client *dns)
+    struct policy *policy, struct dns_client *dns, struct tries *tries)
 {
 	memset(r, 0, sizeof(*r));
+	r->tries = tries;
 	r->events = events;
 	r->hop = hop_hold(hop);
 	r->policy = policy_hold(policy);

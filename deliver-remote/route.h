@@ -6,6 +6,7 @@
 #ifndef POSTERN_REMOTE_ROUTE_H
 #define POSTERN_REMOTE_ROUTE_H
 
+#include "common/msg-queue-remote.h"
 #include "deliver-remote/candidates.h"
 #include "deliver-remote/dial.h"
 #include "deliver-remote/lmtp.h"
@@ -20,6 +21,13 @@ enum {
 };
 
 struct route;
+
+/* Hosts that were in vain, in order; those beyond TRIED_MAX are only in the log. */
+struct tries {
+	struct pool *pool; /* for their strings */
+	struct remote_tried list[TRIED_MAX];
+	size_t count;
+};
 
 struct route_events {
 	/* A session is ready: the callee becomes its owner. It may go on with route_next. */
@@ -36,6 +44,7 @@ struct route_end {
 	char mta[DOMAIN_MAX + 1]; /* the last one that said something; may be empty */
 	struct text reply;	  /* and what */
 	struct text text;
+	size_t tried; /* before that */
 };
 
 struct route {
@@ -63,21 +72,19 @@ struct route {
 	/* What went wrong. */
 	enum link_fault fault;
 	bool destination_at_fault;
-	struct text last, last_short, others;
+	struct tries *tries;
+	struct text last, last_host, last_said;
 	struct route_end end;
 };
 
-/* `hop` has the verdict HOP_OK. */
+/* `hop` has the verdict HOP_OK. Adds to the tries, which are its owner's. */
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
-    struct policy *policy, struct dns_client *dns);
+    struct policy *policy, struct dns_client *dns, struct tries *tries);
 /* The session that it gave could not take (all of) the mail: the next host. */
 void route_next(struct route *r);
 /* Ends it; nothing is called any more. Nothing happens when it never began. */
 void route_stop(struct route *r);
 /* Notes why a session that it gave could not take all of the mail, for the texts. */
 void route_note(struct route *r, const struct session *s, struct str what);
-/* "; before that mx1.example.net[192.0.2.7]: Connection refused": of the hosts before the last one;
- * may be empty. */
-struct str route_others(const struct route *r);
 
 #endif

@@ -108,7 +108,7 @@ void active_unhold(struct active *a, struct message *m)
 
 void active_delete(struct active *a, struct message *m)
 {
-	enum { NOT_UNDER_WAY = RECIPIENT_HELD | RECIPIENT_FAILED };
+	enum { NOT_UNDER_WAY = RECIPIENT_HELD | RECIPIENT_OWED };
 	uint16_t number;
 	m->flags |= MESSAGE_DELETED;
 	for (size_t i = 0; i < m->job_count; i++) {

@@ -24,8 +24,7 @@ static void forget_results(struct active *a, struct message *m)
 	uint16_t *jobs = xreallocarray(NULL, m->recipient_count, sizeof(*jobs));
 	message_jobs(m, jobs);
 	for (size_t i = 0; i < m->recipient_count; i++)
-		active_set_state(
-		    a, m, (uint16_t)i, message_first_state(&m->jobs[jobs[i]]), NULL);
+		active_set_state(a, m, (uint16_t)i, message_first_state(&m->jobs[jobs[i]]), NULL);
 	free(jobs);
 	m->flags &= (uint8_t)~MESSAGE_WARNED;
 	for (size_t i = 0; i < m->job_count; i++) {
@@ -73,13 +72,14 @@ static void recall_deferral(
 	scheduler_postpone_until(a->scheduler, job, scheduler_time(result->next_try, now));
 }
 
-static const uint8_t state_after[] = {
+static const uint16_t state_after[SPOOL_OUTCOMES] = {
     [SPOOL_DELIVERED] = RECIPIENT_DELIVERED,
     [SPOOL_FAILED] = RECIPIENT_FAILED,
     [SPOOL_DEFERRED] = RECIPIENT_DEFERRED,
     [SPOOL_BOUNCED] = RECIPIENT_BOUNCED,
     [SPOOL_HELD] = RECIPIENT_HELD,
     [SPOOL_RELEASED] = RECIPIENT_READY,
+    [SPOOL_SUCCEEDED] = RECIPIENT_SUCCEEDED,
 };
 
 void active_on_result(
@@ -87,7 +87,7 @@ void active_on_result(
 {
 	struct message *m = index_find(&a->messages, id);
 	if (m == NULL || result->number >= m->recipient_count || result->outcome == 0 ||
-	    result->outcome > SPOOL_WARNED)
+	    result->outcome >= SPOOL_OUTCOMES)
 		return;
 	if (result->outcome == SPOOL_WARNED) {
 		m->flags |= MESSAGE_WARNED;
@@ -97,7 +97,9 @@ void active_on_result(
 		recall_deferral(a, message_job(m, result->number), result, now);
 	if (result->outcome == SPOOL_RELEASED)
 		m->flags |= MESSAGE_RELEASED;
-	const struct why why = {result->status, result->mta, result->reply, result->text};
+	message_set_tries(m, result->number, result->first_try, result->last_try);
+	const struct why why = {result->status, result->mta, result->reply, result->text,
+	    result->tried, result->tried_count};
 	active_set_state(a, m, result->number, state_after[result->outcome], &why);
 }
 
@@ -111,6 +113,7 @@ void active_on_finished(struct active *a, uint64_t id)
 void active_begin(struct active *a)
 {
 	uint64_t id = 0;
+	active_apply_settled(a);
 	for (struct message *m; (m = index_after(&a->messages, id)) != NULL;) {
 		id = m->id;
 		if (m->open == 0) {
@@ -153,6 +156,20 @@ static void keep(struct snapshot *s, struct str from, struct str *to)
 		s->full = true;
 }
 
+static void keep_tried(struct snapshot *s, const struct why *why, struct spool_result *r)
+{
+	if (why->tried_count == 0)
+		return;
+	struct tried *list = pool_array(s->pool, why->tried_count, sizeof(*list));
+	s->full = s->full || list == NULL;
+	for (size_t i = 0; list != NULL && i < why->tried_count; i++) {
+		keep(s, why->tried[i].host, &list[i].host);
+		keep(s, why->tried[i].said, &list[i].said);
+	}
+	r->tried = list;
+	r->tried_count = list == NULL ? 0 : why->tried_count;
+}
+
 static void add_result(
     struct snapshot *s, const struct message *m, uint16_t number, enum spool_outcome outcome)
 {
@@ -164,6 +181,8 @@ static void add_result(
 	keep(s, why.mta, &r->mta);
 	keep(s, why.reply, &r->reply);
 	keep(s, why.text, &r->text);
+	message_tries(m, number, &r->first_try, &r->last_try);
+	keep_tried(s, &why, r);
 }
 
 static bool add_waiting(void *ctx, const struct message *m, uint16_t number, const struct job *job)
@@ -184,12 +203,14 @@ static bool add_waiting(void *ctx, const struct message *m, uint16_t number, con
 }
 
 static const struct {
-	uint8_t state, outcome;
+	uint16_t state;
+	uint8_t outcome;
 } kept[] = {
     {RECIPIENT_DELIVERED, SPOOL_DELIVERED},
     {RECIPIENT_BOUNCED, SPOOL_BOUNCED},
     {RECIPIENT_FAILED, SPOOL_FAILED},
     {RECIPIENT_HELD, SPOOL_HELD},
+    {RECIPIENT_SUCCEEDED, SPOOL_SUCCEEDED},
 };
 
 bool active_on_snapshot(const struct active *a, uint64_t id, struct pool *pool,

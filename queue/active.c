@@ -28,6 +28,7 @@ void active_reset(struct active *a)
 		free(m);
 	}
 	index_reset(&a->messages);
+	active_forget_settled(a);
 	scheduler_free(a->scheduler);
 	reasons_free(a->reasons);
 	*a = (struct active){0};
@@ -38,7 +39,7 @@ static void set_state(
 {
 	struct message_recipient *r = &message_recipients(m)[number];
 	bool was_done = (r->state & RECIPIENT_DONE) != 0, is_done = (state & RECIPIENT_DONE) != 0;
-	r->state = (uint8_t)state;
+	r->state = state & RECIPIENT_STATES;
 	if (was_done == is_done)
 		return;
 	m->open = (uint16_t)(is_done ? m->open - 1 : m->open + 1);
@@ -81,6 +82,9 @@ static void record_why(
 	result.mta = why->mta;
 	result.reply = why->reply;
 	result.text = why->text;
+	result.tried = why->tried;
+	result.tried_count = why->tried_count;
+	message_tries(m, result.number, &result.first_try, &result.last_try);
 	record(a, m, &result);
 }
 
@@ -154,6 +158,22 @@ void active_delivered(struct active *a, struct message *m, const uint16_t *numbe
 		active_record(a, m, numbers[i], SPOOL_DELIVERED);
 }
 
+/* Whether the sender wants to know is in the spool, so that is for the notices to find out. */
+void active_succeeded(struct active *a, struct message *m, const uint16_t *numbers, size_t n)
+{
+	if ((m->flags & (MESSAGE_SUCCESS | MESSAGE_DELETED)) != MESSAGE_SUCCESS) {
+		active_delivered(a, m, numbers, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		active_set_state(a, m, numbers[i], RECIPIENT_SUCCEEDED, NULL);
+		active_record(a, m, numbers[i], SPOOL_SUCCEEDED);
+	}
+	a->delivered += n;
+	if (n > 0 && a->notices.on_succeeded != NULL)
+		a->notices.on_succeeded(a->notices.ctx, m->id);
+}
+
 /* When a message's part for this destination expires; UINT64_MAX: never. */
 static uint64_t expiry_of(const struct active *a, const struct message *m, const struct job *job)
 {
@@ -172,11 +192,21 @@ uint64_t active_expires(const struct active *a, const struct message *m)
 	return first;
 }
 
+/* How often it was tried; a try that has just ended may not be counted in its job yet. */
+static unsigned tries_of(struct message *m, uint16_t number)
+{
+	const struct job *job = message_job(m, number);
+	bool now = message_recipients(m)[number].state == RECIPIENT_ACTIVE && !job->postponed;
+	return job->attempts + (now ? 1u : 0u);
+}
+
 /* What was said last is what its sender wants to know; the status says that time is over. */
 static void expire(struct active *a, struct message *m, uint16_t number, struct why why)
 {
 	char text[REASON_MAX];
-	int n = snprintf(text, sizeof(text), "delivery time expired; %.*s",
+	unsigned tries = tries_of(m, number);
+	int n = snprintf(text, sizeof(text), "delivery time expired after %u %s; %.*s", tries,
+	    tries == 1 ? "try" : "tries",
 	    STR_ARG(why.text.n > 0 ? why.text : STR("the destination could not be reached")));
 	why.status = STR("4.4.7");
 	why.text = str_from(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
@@ -231,18 +261,6 @@ void active_failed(struct active *a, struct message *m, uint16_t number, const s
 	record_why(a, m, (struct spool_result){.number = number, .outcome = SPOOL_FAILED}, why);
 	if (a->notices.on_failed != NULL)
 		a->notices.on_failed(a->notices.ctx, m->id);
-}
-
-void active_bounced(struct active *a, struct message *m, uint16_t number)
-{
-	active_set_state(a, m, number, RECIPIENT_BOUNCED, NULL);
-	active_record(a, m, number, SPOOL_BOUNCED);
-}
-
-void active_warned(struct active *a, struct message *m)
-{
-	m->flags |= MESSAGE_WARNED;
-	active_record(a, m, 0, SPOOL_WARNED);
 }
 
 bool active_settle(struct active *a, struct job *job)
@@ -323,6 +341,8 @@ static void sweep_message(struct active *a, struct message *m, struct moment now
 	bool waits = (states & (RECIPIENT_READY | RECIPIENT_DEFERRED)) != 0;
 	if ((states & RECIPIENT_FAILED) && a->notices.on_failed != NULL)
 		a->notices.on_failed(a->notices.ctx, m->id);
+	if ((states & RECIPIENT_SUCCEEDED) && a->notices.on_succeeded != NULL)
+		a->notices.on_succeeded(a->notices.ctx, m->id);
 	if (waits && !(m->flags & MESSAGE_WARNED) && a->delay_notice != 0 &&
 	    now.wall >= m->arrival + a->delay_notice && a->notices.on_overdue != NULL)
 		a->notices.on_overdue(a->notices.ctx, m->id);
@@ -345,31 +365,4 @@ uint64_t active_next_try(const struct job *job, struct moment now)
 {
 	uint64_t when = scheduler_postponed_until(job);
 	return when <= now.ms ? now.wall : now.wall + (when - now.ms);
-}
-
-/* --- lists -------------------------------------------------------------- */
-
-static bool each_in_list(
-    const struct message *m, uint16_t number, const struct job *job, active_each_fn *fn, void *ctx)
-{
-	for (; number != RECIPIENT_NONE; number = message_recipients(m)[number].next)
-		if (!fn(ctx, m, number, job))
-			return false;
-	return true;
-}
-
-void active_each_open(const struct message *m, active_each_fn *fn, void *ctx)
-{
-	enum {
-		IN_NO_LIST =
-		    RECIPIENT_ACTIVE | RECIPIENT_VISIBLE | RECIPIENT_HELD | RECIPIENT_FAILED
-	};
-	for (size_t i = 0; i < m->job_count; i++)
-		if (!each_in_list(m, m->jobs[i].own.ready, &m->jobs[i], fn, ctx) ||
-		    !each_in_list(m, m->jobs[i].own.deferred, &m->jobs[i], fn, ctx))
-			return;
-	const struct message_recipient *list = message_recipients(m);
-	for (size_t i = 0; i < m->recipient_count; i++)
-		if ((list[i].state & IN_NO_LIST) && !fn(ctx, m, (uint16_t)i, NULL))
-			return;
 }

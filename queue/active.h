@@ -7,8 +7,10 @@
  * A recipient's way (queue/recipient-state.h):
  *
  *   READY -> ACTIVE -> VISIBLE -> DELIVERED     the delivery's durable came
+ *              |          |-> SUCCEEDED -> DELIVERED  the same, when its sender was told, or need
+ *              |          |                           not be; of mail that some want to know of
  *              |          `-> DEFERRED          its group sync failed
- *              |-> DELIVERED                    another server took it
+ *              |-> DELIVERED or SUCCEEDED       another server took it
  *              |-> DEFERRED -> READY            at its job's next try
  *              |      `-> FAILED                past its lifetime
  *              |-> FAILED -> BOUNCED            when its sender was told, or need not be
@@ -35,10 +37,11 @@ struct moment {
 	uint64_t wall; /* since the epoch */
 };
 
-/* Who tells senders what became of their mail (queue/bounce.h). Both may be called again and
- * again for the same message; neither may touch the active set before it has returned. */
+/* Who tells senders what became of their mail (queue/bounce.h). All may be called again and
+ * again for the same message; none may touch the active set before it has returned. */
 struct active_notices {
 	void (*on_failed)(void *ctx, uint64_t id);  /* it has recipients that are FAILED */
+	void (*on_succeeded)(void *ctx, uint64_t id); /* ... that are SUCCEEDED */
 	void (*on_overdue)(void *ctx, uint64_t id); /* it waits, and its sender is to know */
 	void *ctx;
 };
@@ -56,6 +59,8 @@ struct active {
 	/* A message left the set; called before it is freed. May be NULL. */
 	void (*on_finished)(void *ctx, const struct message *m);
 	void *ctx;
+	struct settled *settled; /* during recovery: what was found settled */
+	size_t settled_count;
 	uint64_t recipients;			/* not done */
 	uint64_t octets;			/* of content */
 	uint64_t accepted, delivered, deferred; /* since the start */
@@ -78,12 +83,17 @@ size_t active_start(struct active *a, struct job *job, uint16_t *numbers, size_t
 size_t active_start_ahead(struct active *a, struct job *job, uint16_t *numbers, size_t max);
 void active_visible(struct active *a, struct message *m, uint16_t number);
 void active_delivered(struct active *a, struct message *m, const uint16_t *numbers, size_t n);
+/* The same; where some of the message's recipients are to be told of (NOTIFY=SUCCESS), the notices
+ * find out whether it is these. */
+void active_succeeded(struct active *a, struct message *m, const uint16_t *numbers, size_t n);
 /* Try again at the job's next time; past its lifetime it fails instead. */
 void active_deferred(struct active *a, struct job *job, uint16_t number, const struct why *why,
     struct moment now);
 void active_failed(struct active *a, struct message *m, uint16_t number, const struct why *why);
 /* Failed, and nothing is owed to the sender any more. */
 void active_bounced(struct active *a, struct message *m, uint16_t number);
+/* Its sender was told, or need not be: FAILED becomes BOUNCED, SUCCEEDED DELIVERED. */
+void active_told(struct active *a, struct message *m, uint16_t number);
 /* The sender knows that it waits. */
 void active_warned(struct active *a, struct message *m);
 /* The delivery was broken off, nobody knows how far it got: back to the front, P3's repeat set.
@@ -131,6 +141,7 @@ void active_on_message(struct active *a, uint64_t id, const struct spool_place *
 void active_on_result(
     struct active *a, uint64_t id, const struct spool_result *result, struct moment now);
 void active_on_finished(struct active *a, uint64_t id);
+void active_on_settled(struct active *a, const struct spool_settled *settled);
 /* Recovery is over: everything is queued as its states say. */
 void active_begin(struct active *a);
 bool active_is_live(const struct active *a, uint64_t id, const struct spool_place *place);
@@ -165,6 +176,9 @@ void active_unhold(struct active *a, struct message *m);
 /* The recipients with the routes they have, those that were released with what they get; `list`
  * has room for all. True when there are released ones. */
 bool active_routes(const struct message *m, struct recipient *list);
+/* When everything was reported; then they are forgotten. */
+void active_apply_settled(struct active *a);
+void active_forget_settled(struct active *a);
 /* Puts a linked message's jobs into the scheduler. */
 void active_queue_jobs(struct active *a, struct message *m);
 /* Takes the message out and frees it; `tell` the spool. */

@@ -13,7 +13,7 @@
 
 struct notice_key {
 	uint64_t about; /* the message */
-	uint64_t kind;	/* enum dsn_kind as it was owed; of DSN_SUCCESS with a serial above */
+	uint64_t kind;	/* enum dsn_kind as it was owed */
 };
 
 struct notice {
@@ -24,9 +24,8 @@ struct notice {
 	uint64_t since, due;  /* on the loop's clock */
 	enum dsn_kind kind;   /* as it will be: a failure may become DSN_DOUBLE */
 	uint64_t id;	      /* of the notice, once it is made; 0: not yet */
-	uint64_t token;
 	uint16_t flags;	      /* enum envelope_flags of the notice */
-	uint16_t count;	      /* recipients that it tells of */
+	uint16_t count;	      /* recipients that it tells of, those of an alias included */
 	uint16_t numbers[DSN_RECIPIENTS_MAX];
 	struct content *content; /* NULL: not made, or a large file */
 	struct message *message; /* on its way to the disk */
@@ -41,16 +40,13 @@ static inline struct str notice_session(const struct notice *n)
 }
 
 enum make_result {
-	MAKE_READY, /* content, numbers, token and flags are set */
-	MAKE_NOTHING, /* nobody wants to be told; what failed is BOUNCED */
+	MAKE_READY, /* content, numbers and flags are set */
+	MAKE_NOTHING, /* nobody wants to be told; what was owed is over */
 	MAKE_LATER, /* it cannot be read or written now */
 };
 
 /* Chooses recipients of the message and makes the notice's content. */
 enum make_result bounce_make(struct bounces *b, struct notice *n, struct message *m);
-/* The same of a success, just now. */
-enum make_result bounce_make_success(struct bounces *b, struct notice *n, const struct message *m,
-    const uint16_t *numbers, size_t count, bool relayed);
 /* The file of a large content is not needed. */
 void bounce_unmake(struct bounces *b, struct notice *n);
 

@@ -88,52 +88,107 @@ static bool wants(const struct source *s, uint16_t number, enum notify what)
 static struct dsn_recipient describe(const struct bounces *b, const struct source *s,
     uint16_t number, enum dsn_action action)
 {
-	return (struct dsn_recipient){.address = message_address(s->m, number),
+	struct dsn_recipient r = {.address = message_address(s->m, number),
 	    .original = message_original(s->m, number),
 	    .orcpt = s->damaged ? (struct str){NULL, 0} : s->read.recipients[number].orcpt,
 	    .action = action,
 	    .why = reasons_why(b->active->reasons, message_recipients(s->m)[number].reason)};
+	message_tries(s->m, number, &r.first_attempt, &r.last_attempt);
+	return r;
+}
+
+/* What the notice tells, and of whom: several recipients may be one alias. */
+struct told {
+	struct dsn_recipient list[DSN_RECIPIENTS_MAX];
+	size_t count;
+};
+
+static void tell(struct notice *n, struct told *t, uint16_t number, struct dsn_recipient r)
+{
+	t->list[t->count++] = r;
+	n->numbers[n->count++] = number;
 }
 
 /* --- which recipients --------------------------------------------------- */
 
-static void choose_failed(struct bounces *b, struct notice *n, struct message *m,
-    const struct source *s)
+static bool is_in_state(const struct message *m, size_t number, unsigned states)
 {
-	n->count = 0;
+	return (message_recipients(m)[number].state & states) != 0;
+}
+
+static void tell_failed(struct bounces *b, struct notice *n, struct message *m,
+    const struct source *s, struct told *t)
+{
 	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++) {
-		if (message_recipients(m)[i].state != RECIPIENT_FAILED)
+		if (!is_in_state(m, i, RECIPIENT_FAILED))
 			continue;
 		if (wants(s, (uint16_t)i, NOTIFY_FAILURE))
-			n->numbers[n->count++] = (uint16_t)i;
+			tell(n, t, (uint16_t)i, describe(b, s, (uint16_t)i, DSN_FAILED));
 		else
-			active_bounced(b->active, m, (uint16_t)i);
+			active_told(b->active, m, (uint16_t)i);
 	}
 }
 
-static void choose_delayed(struct notice *n, const struct message *m, const struct source *s)
+static void tell_delayed(struct bounces *b, struct notice *n, struct message *m,
+    const struct source *s, struct told *t)
 {
-	n->count = 0;
 	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++)
-		if ((message_recipients(m)[i].state & (RECIPIENT_READY | RECIPIENT_DEFERRED)) &&
+		if (is_in_state(m, i, RECIPIENT_READY | RECIPIENT_DEFERRED) &&
 		    wants(s, (uint16_t)i, NOTIFY_DELAY))
-			n->numbers[n->count++] = (uint16_t)i;
+			tell(n, t, (uint16_t)i, describe(b, s, (uint16_t)i, DSN_DELAYED));
+}
+
+/* Another one of the same alias has been told of, in this notice or before. */
+static bool is_told_alias(const struct message *m, uint16_t number, const struct notice *n)
+{
+	struct str alias = message_original(m, number);
+	for (size_t i = 0; i < n->count; i++)
+		if (str_eq(message_original(m, n->numbers[i]), alias))
+			return true;
+	for (size_t i = 0; i < m->recipient_count; i++)
+		if (is_in_state(m, i, RECIPIENT_DELIVERED) &&
+		    str_eq(message_original(m, (uint16_t)i), alias))
+			return true;
+	return false;
+}
+
+/* The alias itself; who is behind it is none of the sender's business. */
+static struct dsn_recipient describe_alias(
+    const struct bounces *b, const struct source *s, uint16_t number)
+{
+	struct dsn_recipient r = describe(b, s, number, DSN_EXPANDED);
+	r.address = r.original;
+	return r;
+}
+
+static struct dsn_recipient describe_success(
+    const struct bounces *b, const struct source *s, struct message *m, uint16_t number)
+{
+	bool remote = message_job(m, number)->to->transport == TRANSPORT_REMOTE;
+	struct dsn_recipient r = message_is_expanded(m, number)
+				     ? describe_alias(b, s, number)
+				     : describe(b, s, number, remote ? DSN_RELAYED : DSN_DELIVERED);
+	r.why = (struct why){.status = STR("2.0.0")};
+	return r;
+}
+
+static void tell_succeeded(struct bounces *b, struct notice *n, struct message *m,
+    const struct source *s, struct told *t)
+{
+	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++) {
+		uint16_t number = (uint16_t)i;
+		if (!is_in_state(m, i, RECIPIENT_SUCCEEDED))
+			continue;
+		if (s->damaged || !wants(s, number, NOTIFY_SUCCESS))
+			active_told(b->active, m, number);
+		else if (message_is_expanded(m, number) && is_told_alias(m, number, n))
+			n->numbers[n->count++] = number;
+		else
+			tell(n, t, number, describe_success(b, s, m, number));
+	}
 }
 
 /* --- the content -------------------------------------------------------- */
-
-/* The same of the same recipients after a crash, so that the same notice is not sent twice. */
-static uint64_t token_of(const struct notice *n)
-{
-	static const uint8_t key[16] = "postern notices";
-	struct buf b = BUF_INIT(1024);
-	buf_append(&b, &n->key.about, sizeof(n->key.about));
-	buf_append_u8(&b, (uint8_t)n->kind);
-	buf_append(&b, n->numbers, n->count * sizeof(n->numbers[0]));
-	uint64_t token = siphash24(key, buf_data(&b), buf_len(&b));
-	buf_release(&b);
-	return token;
-}
 
 static bool write_all(int fd, struct str s)
 {
@@ -173,13 +228,12 @@ void bounce_unmake(struct bounces *b, struct notice *n)
 	n->id = 0;
 }
 
-static enum make_result make(struct bounces *b, struct notice *n, const struct source *s,
-    const struct dsn_recipient *list)
+static enum make_result make(
+    struct bounces *b, struct notice *n, const struct source *s, const struct told *told)
 {
 	const struct envelope *e = &s->read.envelope;
 	struct buf out = BUF_INIT(RETURN_MAX + 4 * DSN_OVERHEAD_MAX);
 	n->id = spool_next_id(b->spool);
-	n->token = token_of(n);
 	const struct dsn d = {.text = b->templates->list[n->kind],
 	    .hostname = b->hostname,
 	    .postmaster = b->postmaster.n > 0 ? b->postmaster : STR("the postmaster"),
@@ -191,8 +245,8 @@ static enum make_result make(struct bounces *b, struct notice *n, const struct s
 	    .until = active_expires(b->active, s->m),
 	    .sender = message_sender(s->m),
 	    .envid = e->envid,
-	    .recipients = list,
-	    .count = n->count,
+	    .recipients = told->list,
+	    .count = told->count,
 	    .content = s->content,
 	    .whole = s->whole,
 	    .smtputf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0};
@@ -212,27 +266,33 @@ static bool is_double_bounce(const struct source *s)
 static void drop_failed(struct bounces *b, struct message *m)
 {
 	for (size_t i = 0; i < m->recipient_count; i++)
-		if (message_recipients(m)[i].state == RECIPIENT_FAILED)
-			active_bounced(b->active, m, (uint16_t)i);
+		if (is_in_state(m, i, RECIPIENT_FAILED))
+			active_told(b->active, m, (uint16_t)i);
 }
 
-static enum make_result make_of_waiting(struct bounces *b, struct notice *n, struct message *m,
-    const struct source *s)
+typedef void tell_fn(struct bounces *b, struct notice *n, struct message *m,
+    const struct source *s, struct told *t);
+
+static tell_fn *const tellers[DSN_KINDS] = {
+    [DSN_FAILURE] = tell_failed,
+    [DSN_DELAY] = tell_delayed,
+    [DSN_SUCCESS] = tell_succeeded,
+    [DSN_DOUBLE] = tell_failed,
+};
+
+static enum make_result make_of(
+    struct bounces *b, struct notice *n, struct message *m, const struct source *s)
 {
-	struct dsn_recipient list[DSN_RECIPIENTS_MAX];
-	bool delay = n->kind == DSN_DELAY;
+	struct told told;
 	if (n->kind == DSN_DOUBLE && is_double_bounce(s)) {
 		queue_log_notice(m->id, "a double bounce cannot be delivered; given up", 0);
 		drop_failed(b, m);
 		return MAKE_NOTHING;
 	}
-	if (delay)
-		choose_delayed(n, m, s);
-	else
-		choose_failed(b, n, m, s);
-	for (size_t i = 0; i < n->count; i++)
-		list[i] = describe(b, s, n->numbers[i], delay ? DSN_DELAYED : DSN_FAILED);
-	return n->count == 0 ? MAKE_NOTHING : make(b, n, s, list);
+	told.count = n->count = 0;
+	tellers[n->kind](b, n, m, s, &told);
+	/* Those of an alias that was told of before are over with nothing to say. */
+	return told.count == 0 ? MAKE_NOTHING : make(b, n, s, &told);
 }
 
 enum make_result bounce_make(struct bounces *b, struct notice *n, struct message *m)
@@ -240,29 +300,7 @@ enum make_result bounce_make(struct bounces *b, struct notice *n, struct message
 	struct source s;
 	enum make_result result = MAKE_LATER;
 	if (read_source(b, &s, m, n->kind))
-		result = make_of_waiting(b, n, m, &s);
-	done_source(&s);
-	return result;
-}
-
-enum make_result bounce_make_success(struct bounces *b, struct notice *n, const struct message *m,
-    const uint16_t *numbers, size_t count, bool relayed)
-{
-	struct dsn_recipient list[DSN_RECIPIENTS_MAX];
-	struct source s;
-	enum make_result result = MAKE_NOTHING;
-	if (read_source(b, &s, m, DSN_SUCCESS) && !s.damaged) {
-		for (size_t i = 0; i < count && n->count < DSN_RECIPIENTS_MAX; i++) {
-			if (!wants(&s, numbers[i], NOTIFY_SUCCESS))
-				continue;
-			list[n->count] =
-			    describe(b, &s, numbers[i], relayed ? DSN_RELAYED : DSN_DELIVERED);
-			list[n->count].why = (struct why){.status = STR("2.0.0")};
-			n->numbers[n->count++] = numbers[i];
-		}
-		if (n->count > 0)
-			result = make(b, n, &s, list);
-	}
+		result = make_of(b, n, m, &s);
 	done_source(&s);
 	return result;
 }

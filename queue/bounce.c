@@ -35,7 +35,7 @@ static void start_timer(struct bounces *b, uint64_t ms)
 static struct notice *notice_new(struct bounces *b, uint64_t about, enum dsn_kind kind)
 {
 	uint64_t serial = ++b->last_serial;
-	struct notice_key key = {about, kind == DSN_SUCCESS ? serial << 8 | DSN_SUCCESS : kind};
+	struct notice_key key = {about, kind};
 	if (b->stopping || hash_count(b->notices) >= NOTICES_MAX ||
 	    hash_find(b->notices, str_from(&key, sizeof(key))) != NULL)
 		return NULL;
@@ -100,38 +100,60 @@ static void conclude(struct bounces *b, struct notice *n, struct message *m)
 		active_settle_message(b->active, m);
 }
 
-/* Nobody can be told: what failed is over all the same. */
-static void give_up(struct bounces *b, struct notice *n, const char *why)
+/* The state of those that a notice of this kind is owed for; 0: it is owed for the message. */
+static unsigned owed_state(const struct notice *n)
+{
+	return n->key.kind == DSN_FAILURE   ? RECIPIENT_FAILED
+	       : n->key.kind == DSN_SUCCESS ? RECIPIENT_SUCCEEDED
+					    : 0;
+}
+
+static void told(struct bounces *b, const struct notice *n, struct message *m, uint16_t number)
+{
+	if (message_recipients(m)[number].state == owed_state(n))
+		active_told(b->active, m, number);
+}
+
+/* Nobody can be told, or is to be: what was owed is over all the same. */
+static void drop_owed(struct bounces *b, struct notice *n)
 {
 	struct message *m = message_for(b, n);
-	queue_log_notice(n->key.about, why, 0);
-	for (size_t i = 0; m != NULL && n->key.kind == DSN_FAILURE && i < m->recipient_count; i++)
-		if (message_recipients(m)[i].state == RECIPIENT_FAILED)
-			active_bounced(b->active, m, (uint16_t)i);
+	for (size_t i = 0; m != NULL && i < m->recipient_count; i++)
+		told(b, n, m, (uint16_t)i);
 	conclude(b, n, m);
 }
 
-/* Its sender is told, or need not be. */
+static void give_up(struct bounces *b, struct notice *n, const char *why)
+{
+	queue_log_notice(n->key.about, why, 0);
+	drop_owed(b, n);
+}
+
+/* Its sender is told. */
 static void settle(struct bounces *b, struct notice *n)
 {
 	struct message *m = message_for(b, n);
-	for (size_t i = 0; m != NULL && n->key.kind == DSN_FAILURE && i < n->count; i++)
-		if (message_recipients(m)[n->numbers[i]].state == RECIPIENT_FAILED)
-			active_bounced(b->active, m, n->numbers[i]);
+	for (size_t i = 0; m != NULL && i < n->count; i++)
+		told(b, n, m, n->numbers[i]);
 	conclude(b, n, m);
 }
 
 /* --- to the spool ------------------------------------------------------- */
+
+static enum spool_outcome outcome_of(const struct notice *n)
+{
+	return n->key.kind == DSN_FAILURE   ? SPOOL_BOUNCED
+	       : n->key.kind == DSN_SUCCESS ? SPOOL_DELIVERED
+					    : SPOOL_WARNED;
+}
 
 static void submit(
     struct bounces *b, struct notice *n, const struct route_target *targets, size_t count)
 {
 	struct recipient list[EXPANSION_MAX];
 	const struct str to = str_from(n->to, n->to_size);
-	const struct envelope e = {.arrival = loop_wall_ms(),
-	    .token = n->token,
-	    .session = notice_session(n),
-	    .flags = n->flags};
+	const struct envelope e = {
+	    .arrival = loop_wall_ms(), .session = notice_session(n), .flags = n->flags};
 	for (size_t i = 0; i < count; i++)
 		list[i] = (struct recipient){.address = targets[i].address,
 		    .original = to,
@@ -141,11 +163,11 @@ static void submit(
 	    .recipients = list,
 	    .recipient_count = count,
 	    .large = n->content == NULL,
-	    .large_size = n->size};
+	    .large_size = n->size,
+	    .settled = {n->key.about, (uint8_t)outcome_of(n), n->numbers, n->count}};
 	if (n->content != NULL)
 		sm.content = str_from(n->content->octets, n->content->n);
 	n->message = message_new(b->active->scheduler, n->id, &e, list, count, n->size);
-	tokens_add(b->tokens, n->token, n->id, loop_now_ms());
 	spool_submit(b->spool, n->id, &sm, n);
 }
 
@@ -183,15 +205,11 @@ bool bounces_on_committed(struct bounces *b, void *tag, const struct spool_place
 		on_committed(b, n, place);
 		return true;
 	}
-	tokens_remove(b->tokens, n->token, n->id);
 	message_free(b->active->scheduler, n->message);
 	n->message = NULL;
 	if (n->content == NULL)
 		n->id = 0; /* the spool removed the file */
-	if (n->key.kind != DSN_FAILURE && n->key.kind != DSN_DELAY && n->id == 0) {
-		notice_end(b, n);
-		return true;
-	}
+	bounce_unmake(b, n);
 	try_later(b, n);
 	return true;
 }
@@ -223,27 +241,17 @@ static void make_double(struct bounces *b, struct notice *n)
 	route(b, n);
 }
 
-/* A success is made already. */
-static enum make_result make(struct bounces *b, struct notice *n)
-{
-	struct message *m = message_for(b, n);
-	if (n->id != 0)
-		return MAKE_READY;
-	return m == NULL ? MAKE_NOTHING : bounce_make(b, n, m);
-}
-
 static void go_to(
     struct bounces *b, struct notice *n, const struct route_target *targets, size_t count)
 {
-	uint64_t id;
-	enum make_result result = make(b, n);
-	if (result == MAKE_LATER) {
+	struct message *m = message_for(b, n);
+	enum make_result result = m == NULL ? MAKE_NOTHING : bounce_make(b, n, m);
+	if (result == MAKE_LATER)
 		try_later(b, n);
-	} else if (result == MAKE_NOTHING || tokens_find(b->tokens, n->token, loop_now_ms(), &id)) {
+	else if (result == MAKE_NOTHING)
 		settle(b, n);
-	} else {
+	else
 		submit(b, n, targets, count);
-	}
 }
 
 static void on_answer(void *ctx, uint64_t serial, const struct msg_address_answer *m)
@@ -273,15 +281,11 @@ static void route(struct bounces *b, struct notice *n)
 static void begin(struct bounces *b, struct notice *n)
 {
 	const struct message *m = message_for(b, n);
-	if (m == NULL && n->key.kind <= DSN_DELAY) {
+	if (m == NULL) {
 		notice_end(b, n);
 		return;
 	}
 	set_working(b, n, true);
-	if (n->id != 0) { /* made already, of a success */
-		route(b, n);
-		return;
-	}
 	n->kind = (enum dsn_kind)n->key.kind;
 	struct str sender = message_sender(m);
 	if (sender.n > 0) {
@@ -290,29 +294,29 @@ static void begin(struct bounces *b, struct notice *n)
 	} else if (n->kind == DSN_FAILURE) {
 		make_double(b, n);
 	} else {
-		settle(b, n);
+		drop_owed(b, n);
 	}
 }
 
 /* --- when --------------------------------------------------------------- */
 
-/* Failures that come close together go into one notice. */
+/* What comes close together goes into one notice. */
 static bool is_ripe(const struct bounces *b, const struct notice *n, uint64_t now)
 {
 	enum { UNDER_WAY = RECIPIENT_READY | RECIPIENT_ACTIVE | RECIPIENT_VISIBLE };
 	const struct message *m = message_for(b, n);
-	size_t failed = 0;
+	size_t owed = 0;
 	bool busy = false;
 	if (now < n->due)
 		return false;
-	if (m == NULL || n->key.kind != DSN_FAILURE || now >= n->since + NOTICE_WAIT_MS)
+	if (m == NULL || owed_state(n) == 0 || now >= n->since + NOTICE_WAIT_MS)
 		return true;
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		unsigned state = message_recipients(m)[i].state;
-		failed += state == RECIPIENT_FAILED;
+		owed += state == owed_state(n);
 		busy |= (state & UNDER_WAY) != 0;
 	}
-	return !busy || failed >= DSN_RECIPIENTS_MAX;
+	return !busy || owed >= DSN_RECIPIENTS_MAX;
 }
 
 void bounces_run(struct bounces *b, uint64_t now)
@@ -345,33 +349,25 @@ static void on_overdue(void *ctx, uint64_t id)
 	notice_new(ctx, id, DSN_DELAY);
 }
 
-void bounces_on_success(
-    void *ctx, const struct message *m, const uint16_t *numbers, size_t count, bool relayed)
+static void on_succeeded(void *ctx, uint64_t id)
 {
-	struct bounces *b = ctx;
-	struct notice *n = message_sender(m).n == 0 ? NULL : notice_new(b, m->id, DSN_SUCCESS);
-	if (n == NULL)
-		return;
-	set_to(n, message_sender(m));
-	if (bounce_make_success(b, n, m, numbers, count, relayed) != MAKE_READY)
-		notice_end(b, n);
+	notice_new(ctx, id, DSN_SUCCESS);
 }
 
 /* --- beginning and end -------------------------------------------------- */
 
 void bounces_init(struct bounces *b, struct active *active, struct reader *reader,
-    struct tokens *tokens, struct router *router, const struct templates *templates)
+    struct router *router, const struct templates *templates)
 {
 	*b = (struct bounces){.active = active,
 	    .reader = reader,
-	    .tokens = tokens,
 	    .router = router,
 	    .templates = templates,
 	    .notices = hash_new(key_of)};
 	TAILQ_INIT(&b->waiting);
 	TAILQ_INIT(&b->working);
 	b->timer = loop_timer(on_timer, b);
-	active->notices = (struct active_notices){on_failed, on_overdue, b};
+	active->notices = (struct active_notices){on_failed, on_succeeded, on_overdue, b};
 }
 
 void bounces_stop(struct bounces *b)

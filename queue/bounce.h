@@ -5,14 +5,17 @@
  * is a message of its own, with a null reverse-path.
  *
  * Guarantees
- * - A failed recipient is BOUNCED after its notice is committed, never before; a
- *   crash between both makes the same notice again, which is found by its token.
+ * - A failed recipient is BOUNCED, one that is to be told of as delivered DELIVERED, after the
+ *   notice is committed, never before. The notice's own record says whom it tells of (struct
+ *   spool_settled), so a crash parts neither: everybody is told of once.
  * - Nobody is told of what is addressed from <>: that, and what cannot be returned,
  *   goes to the postmaster once, and is said in the log.
  * - NOTIFY, RET, ENVID and ORCPT (RFC 3461) are honoured.
- * - Notices of success are lost when queue dies before they are committed.
+ * - An alias of several addresses is reported once, as expanded, when the first of them has the
+ *   message (RFC 3461 §5.2.7.3); those are told of only when they fail or wait. Mail that an
+ *   operator's table discards is delivered: its address exists, and was given what it asks for.
  *
- * Failures of one message within NOTICE_WAIT_MS, or until nothing else of it is
+ * Failures of one message, or successes, within NOTICE_WAIT_MS, or until nothing else of it is
  * under way, go into one notice, at most DSN_RECIPIENTS_MAX of them.
  */
 #ifndef POSTERN_QUEUE_BOUNCE_H
@@ -21,7 +24,6 @@
 #include "queue/reader.h"
 #include "queue/router.h"
 #include "queue/templates.h"
-#include "queue/tokens.h"
 
 enum {
 	NOTICES_MAX = 10000,	/* owed at a time; what is owed beyond is found by a later sweep */
@@ -36,7 +38,6 @@ TAILQ_HEAD(notice_list, notice);
 struct bounces {
 	struct active *active;
 	struct reader *reader;
-	struct tokens *tokens;
 	struct router *router;
 	const struct templates *templates;
 	struct spool *spool; /* NULL: closed already */
@@ -56,7 +57,7 @@ struct bounces {
 
 /* Borrows all; sets the active set's notices. */
 void bounces_init(struct bounces *b, struct active *active, struct reader *reader,
-    struct tokens *tokens, struct router *router, const struct templates *templates);
+    struct router *router, const struct templates *templates);
 void bounces_reset(struct bounces *b);
 /* Begins nothing any more. */
 void bounces_stop(struct bounces *b);
@@ -64,9 +65,6 @@ void bounces_stop(struct bounces *b);
 /* Begins what is due; its timer does that, too. */
 void bounces_run(struct bounces *b, uint64_t now_ms);
 
-/* Of struct carrier. */
-void bounces_on_success(
-    void *bounces, const struct message *m, const uint16_t *numbers, size_t n, bool relayed);
 /* Of struct spool_events; false: the commit was not one of a notice. */
 bool bounces_on_committed(
     struct bounces *b, void *tag, const struct spool_place *place, int error);

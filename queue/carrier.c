@@ -43,18 +43,36 @@ void carrier_progress(struct carrier *c)
 
 /* --- results ------------------------------------------------------------ */
 
+enum { NOTE_SIZE = 2 * REASON_MAX };
+
+/* All on one line: what decided, and the other hosts. */
+static struct str note_of(const struct why *why, char *out, size_t n)
+{
+	size_t at = 0;
+	for (size_t i = 0; i <= why->tried_count && at + 1 < n; i++) {
+		const struct tried *t = i == 0 ? NULL : &why->tried[i - 1];
+		int added = t == NULL ? snprintf(out, n, "%.*s", STR_ARG(why->text))
+				      : snprintf(out + at, n - at, "%s%.*s%s%.*s",
+					    i == 1 ? "; also tried " : ", ", STR_ARG(t->host),
+					    t->host.n > 0 ? ": " : "", STR_ARG(t->said));
+		at += added > 0 ? (size_t)added : 0;
+	}
+	return str_from(out, at < n ? at : n - 1);
+}
+
 static void log_result(const struct carrier *c, const struct delivery *d, uint16_t number,
     const char *status, const struct why *why, const struct carrier_report *report,
     struct moment now)
 {
 	const struct carrier_report plain = {.relay = c->relay,
 	    .transmit_ms = now.wall > d->started_wall ? now.wall - d->started_wall : 0};
+	char note[NOTE_SIZE];
 	if (report == NULL)
 		report = &plain;
 	const struct queue_log_delivery entry = {.relay = report->relay,
 	    .status = status,
 	    .dsn = why->status,
-	    .note = why->text,
+	    .note = note_of(why, note, sizeof(note)),
 	    .started = d->started_wall,
 	    .connect_ms = report->connect_ms,
 	    .transmit_ms = report->transmit_ms,
@@ -106,24 +124,10 @@ void carrier_log_sent(const struct carrier *c, const struct delivery *d, uint16_
 	log_result(c, d, number, "sent", why, report, now);
 }
 
-static void delivered(
-    struct carrier *c, struct delivery *d, const uint16_t *numbers, size_t n, bool relayed)
-{
-	struct message *m = message_of(d->job);
-	if (n > 0 && (m->flags & MESSAGE_SUCCESS) && c->on_success != NULL)
-		c->on_success(c->success_ctx, m, numbers, n, relayed);
-	active_delivered(c->active, m, numbers, n);
-}
-
 void carrier_delivered(
     struct carrier *c, struct delivery *d, const uint16_t *numbers, size_t n)
 {
-	delivered(c, d, numbers, n, false);
-}
-
-void carrier_relayed(struct carrier *c, struct delivery *d, const uint16_t *numbers, size_t n)
-{
-	delivered(c, d, numbers, n, true);
+	active_succeeded(c->active, message_of(d->job), numbers, n);
 }
 
 static void close_offer(struct carrier *c, struct delivery *d)
@@ -166,6 +170,8 @@ static struct delivery *begin(
 	d->started_ms = loop_now_ms();
 	d->started_wall = loop_wall_ms();
 	d->has_slot = true;
+	for (size_t i = 0; i < count; i++)
+		message_note_try(message_of(job), numbers[i], d->started_wall);
 	return d;
 }
 

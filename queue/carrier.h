@@ -31,11 +31,7 @@ struct carrier {
 	struct deliveries deliveries;
 	/* There is room for another delivery, or work again. May be NULL. */
 	void (*on_progress)(void *ctx);
-	/* These recipients of the message have it, and somebody may want to be told (NOTIFY=SUCCESS);
-	 * `relayed`: by a server that will not tell. The message is in the spool. May be NULL. */
-	void (*on_success)(void *ctx, const struct message *m, const uint16_t *numbers, size_t n,
-	    bool relayed);
-	void *ctx, *success_ctx;
+	void *ctx;
 };
 
 /* Fills the struct's common part from what the owner set of it: program, relay, stalled_ms. */
@@ -79,7 +75,6 @@ void carrier_fail(struct carrier *c, struct delivery *d, struct delivery_item *i
 /* These recipients have it: in their mailboxes, or at a server that reports no success. */
 void carrier_delivered(
     struct carrier *c, struct delivery *d, const uint16_t *numbers, size_t n);
-void carrier_relayed(struct carrier *c, struct delivery *d, const uint16_t *numbers, size_t n);
 void carrier_log_sent(const struct carrier *c, const struct delivery *d, uint16_t number,
     const struct why *why, const struct carrier_report *report, struct moment now);
 /* The last result came: the scheduler's slot is free. */

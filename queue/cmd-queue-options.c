@@ -8,7 +8,7 @@
 
 static const struct {
 	const char *name;
-	uint8_t states;
+	uint16_t states;
 } states[] = {
     {"active", RECIPIENT_READY | RECIPIENT_ACTIVE | RECIPIENT_VISIBLE},
     {"deferred", RECIPIENT_DEFERRED},

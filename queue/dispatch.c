@@ -58,7 +58,7 @@ static void start_discard(struct dispatch *d, struct job *job)
 	size_t n = active_start(d->active, job, numbers, RECIPIENTS_PER_PACKET);
 	for (size_t i = 0; i < n; i++)
 		log_discarded(m, numbers[i], now);
-	active_delivered(d->active, m, numbers, n);
+	active_succeeded(d->active, m, numbers, n);
 	scheduler_done(d->active->scheduler, job, DESTINATION_WORKS, now.ms);
 	active_settle(d->active, job);
 }

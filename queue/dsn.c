@@ -43,17 +43,45 @@ static bool needs_utf8(const struct dsn *d)
 
 /* --- words for people --------------------------------------------------- */
 
+/* A line for each host; the one that decided comes first. */
+static bool describe_hosts(struct buf *b, const struct why *why)
+{
+	struct str said = why->text.n > 0 ? why->text : why->reply;
+	bool ok = said.n == 0 || (buf_append_str(b, STR(":\n    ")) && buf_append_str(b, said));
+	for (size_t i = 0; i < why->tried_count && ok; i++)
+		ok = buf_append_str(b, STR("\n    also tried ")) &&
+		     buf_append_str(b, why->tried[i].host) &&
+		     (why->tried[i].host.n == 0 || buf_append_str(b, STR(": "))) &&
+		     buf_append_str(b, why->tried[i].said);
+	return ok;
+}
+
+/* Of what was tried more than once. */
+static bool describe_tries(struct buf *b, const struct dsn_recipient *r)
+{
+	char first[HEADER_DATE_SIZE], last[HEADER_DATE_SIZE];
+	bool wanted = r->action == DSN_FAILED || r->action == DSN_DELAYED;
+	if (!wanted || r->first_attempt == 0 || r->last_attempt == r->first_attempt)
+		return true;
+	header_date(r->first_attempt, first);
+	header_date(r->last_attempt, last);
+	return buf_append_str(b, STR("\n    first tried on ")) &&
+	       buf_append_str(b, str_from_cstr(first)) &&
+	       buf_append_str(b, STR("\n    last tried on ")) &&
+	       buf_append_str(b, str_from_cstr(last));
+}
+
 static bool describe(struct buf *b, const struct dsn_recipient *r)
 {
-	struct str said = r->why.text.n > 0 ? r->why.text : r->why.reply;
 	bool ok = buf_append_str(b, STR("<")) && buf_append_str(b, r->address) &&
 		  buf_append_str(b, STR(">"));
 	if (ok && !str_eq(r->address, r->original) && r->original.n > 0)
 		ok = buf_append_str(b, STR(" (from <")) && buf_append_str(b, r->original) &&
 		     buf_append_str(b, STR(">)"));
-	if (ok && said.n > 0)
-		ok = buf_append_str(b, STR(":\n    ")) && buf_append_str(b, said);
-	return ok && buf_append_str(b, STR("\n"));
+	if (ok && r->action == DSN_EXPANDED)
+		ok = buf_append_str(b, STR(": passed on to several addresses"));
+	return ok && describe_hosts(b, &r->why) && describe_tries(b, r) &&
+	       buf_append_str(b, STR("\n"));
 }
 
 static struct str returned(const struct layout *l)

@@ -30,7 +30,7 @@ struct dsn_recipient {
 	struct str orcpt;    /* decoded "type;address"; empty: none */
 	enum dsn_action action;
 	struct why why;
-	uint64_t last_attempt; /* ms since the epoch; 0: none, or not known */
+	uint64_t first_attempt, last_attempt; /* ms since the epoch; 0: none, or not known */
 };
 
 struct dsn {
@@ -56,7 +56,7 @@ struct dsn {
 enum { DSN_RECIPIENTS_MAX = 100 };
 
 /* Of what is around the content: header, texts, and what is said of all recipients. */
-#define DSN_OVERHEAD_MAX ((size_t)1024 * 1024)
+#define DSN_OVERHEAD_MAX ((size_t)4 * 1024 * 1024)
 
 /* Appends the notice; false past the buffer's ceiling. *flags: what its own envelope must say
  * (enum envelope_flags). */

@@ -6,7 +6,7 @@
 
 struct filter {
 	char *sender, *recipient, *destination; /* "": any */
-	uint8_t states;
+	uint16_t states;
 	uint64_t before;
 };
 

@@ -27,8 +27,9 @@ struct submission {
 	size_t octets;
 	struct transaction *waiters; /* none: to be rolled back */
 	struct submission *next, *previous;
-	size_t session_size;
-	char session[SESSION_ID_MAX];
+	size_t session_size, client_size, login_size;
+	char login[LOGIN_MAX];
+	char session[SESSION_ID_MAX], client[CLIENT_ADDRESS_MAX];
 };
 
 const struct refusal *refusal_for(int error);

@@ -57,7 +57,8 @@ static void on_message(void *ctx, uint64_t id, const struct spool_place *place,
     const struct envelope *envelope, const struct recipient *recipients, size_t count)
 {
 	(void)ctx;
-	tokens_add(q.tokens, envelope->token, id, loop_now_ms());
+	if (envelope->token != 0) /* ours have none */
+		tokens_add(q.tokens, envelope->token, id, loop_now_ms());
 	active_on_message(&q.active, id, place, envelope, recipients, count);
 }
 
@@ -71,6 +72,12 @@ static void on_finished(void *ctx, uint64_t id)
 {
 	(void)ctx;
 	active_on_finished(&q.active, id);
+}
+
+static void on_settled(void *ctx, const struct spool_settled *settled)
+{
+	(void)ctx;
+	active_on_settled(&q.active, settled);
 }
 
 static void on_damage(void *ctx, const char *text)
@@ -120,6 +127,7 @@ static const struct spool_events events = {
     .on_message = on_message,
     .on_result = on_result,
     .on_finished = on_finished,
+    .on_settled = on_settled,
     .on_damage = on_damage,
     .on_committed = on_committed,
     .on_space = on_space,
@@ -204,6 +212,7 @@ static void make_parts(void)
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		log_fatal(EX_OSERR, "no random numbers: %m");
 	active_init(&q.active, seed);
+	scheduler_begin(q.active.scheduler, loop_now_ms());
 	q.tokens = tokens_new();
 	q.contents = contents_new(CACHE_OCTETS);
 	reader_init(&q.reader, &q.active, q.contents);
@@ -212,11 +221,9 @@ static void make_parts(void)
 	dispatch_init(&q.dispatch, &q.active, &q.local, &q.remote);
 	q.router = router_new(reroute_on_changed, &q.reroute);
 	reroute_init(&q.reroute, &q.active, q.router);
-	bounces_init(&q.bounces, &q.active, &q.reader, q.tokens, q.router, &q.templates);
+	bounces_init(&q.bounces, &q.active, &q.reader, q.router, &q.templates);
 	sweeper_init(&q.sweeper, &q.active);
 	q.bounces.on_progress = q.reroute.on_progress = on_progress;
-	q.local.carrier.on_success = q.remote.on_success = bounces_on_success;
-	q.local.carrier.success_ctx = q.remote.success_ctx = &q.bounces;
 	operators_init(&q.operators, &q.active, &q.dispatch);
 	q.intake = (struct intake){.active = &q.active, .tokens = q.tokens, .contents = q.contents};
 }

@@ -88,7 +88,7 @@ static void fill(struct message *m, const struct envelope *envelope,
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		list[i] = (struct message_recipient){.text = at,
 		    .next = job_of[i],
-		    .state = (uint8_t)message_first_state(&m->jobs[job_of[i]])};
+		    .state = message_first_state(&m->jobs[job_of[i]]) & RECIPIENT_STATES};
 		if (recipients[i].notify & NOTIFY_SUCCESS)
 			m->flags |= MESSAGE_SUCCESS;
 		at = put_text(m, at, recipients[i].address);
@@ -173,6 +173,8 @@ static void copy_states(struct message *m, const struct message *old, const uint
 		bool moved = m->jobs[list[i].next].to != old->jobs[old_jobs[i]].to;
 		list[i].reason = r->reason;
 		list[i].state = r->state;
+		list[i].first_try = r->first_try;
+		list[i].last_try = r->last_try;
 		if (moved && r->state == RECIPIENT_DEFERRED)
 			list[i].state = RECIPIENT_READY;
 	}
@@ -235,6 +237,53 @@ struct str message_original(const struct message *m, uint16_t number)
 	uint32_t at = message_recipients(m)[number].text + (uint32_t)sizeof(uint16_t);
 	struct str original = get_text(m, at + (uint32_t)address.n);
 	return original.n == 0 ? address : original;
+}
+
+/* They lie beside each other, and each has an address of its own. */
+bool message_is_expanded(const struct message *m, uint16_t number)
+{
+	struct str original = message_original(m, number), address = message_address(m, number);
+	for (int step = -1; step <= 1; step += 2) {
+		int other = number + step;
+		if (other < 0 || other >= m->recipient_count)
+			continue;
+		if (str_eq(message_original(m, (uint16_t)other), original) &&
+		    !str_eq(message_address(m, (uint16_t)other), address))
+			return true;
+	}
+	return false;
+}
+
+/* --- when it was tried --------------------------------------------------- */
+
+enum { LAST_TRY_MAX = (1 << 23) - 1 };
+
+void message_set_tries(const struct message *m, uint16_t number, uint64_t first, uint64_t last)
+{
+	struct message_recipient *r = &message_recipients(m)[number];
+	uint64_t minutes = first > m->arrival ? (first - m->arrival) / 60000 : 0;
+	uint64_t seconds = last > m->arrival ? (last - m->arrival) / 1000 : 0;
+	if (last == 0)
+		return;
+	r->first_try = (uint16_t)(minutes < UINT16_MAX ? minutes : UINT16_MAX);
+	r->last_try = (seconds + 1 < LAST_TRY_MAX ? seconds + 1 : LAST_TRY_MAX) & LAST_TRY_MAX;
+}
+
+void message_note_try(const struct message *m, uint16_t number, uint64_t wall)
+{
+	uint64_t first, last;
+	message_tries(m, number, &first, &last);
+	message_set_tries(m, number, last == 0 ? wall : first, wall);
+}
+
+void message_tries(const struct message *m, uint16_t number, uint64_t *first, uint64_t *last)
+{
+	const struct message_recipient *r = &message_recipients(m)[number];
+	bool never = r->last_try == 0;
+	*first = never ? 0 : m->arrival + r->first_try * UINT64_C(60000);
+	*last = never ? 0 : m->arrival + (r->last_try - 1) * UINT64_C(1000);
+	if (*first > *last)
+		*first = *last;
 }
 
 struct spool_place message_place(const struct message *m)

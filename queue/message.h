@@ -4,9 +4,9 @@
  * spool, its jobs (one a destination), its recipients and the text of the
  * addresses. Content and the rest of the envelope stay in the spool.
  *
- * With addresses of 25 octets a message to one recipient takes about 160 octets,
+ * With addresses of 25 octets a message to one recipient takes about 165 octets,
  * and about 190 with its share of index, heap and allocator; each further
- * recipient at the same destination takes 41.
+ * recipient at the same destination takes 45.
  */
 #ifndef POSTERN_QUEUE_MESSAGE_H
 #define POSTERN_QUEUE_MESSAGE_H
@@ -22,7 +22,9 @@ struct message_recipient {
 	uint32_t text;	 /* where its addresses are in the message's text */
 	uint32_t reason; /* handle of queue/reasons.h; 0: none */
 	uint16_t next;	 /* in its job's list; in none, or before message_link: its job's number */
-	uint8_t state;	 /* enum recipient_state */
+	uint16_t first_try;  /* minutes after the message's arrival; good when last_try is */
+	uint32_t state : 9;  /* enum recipient_state */
+	uint32_t last_try : 23; /* seconds after the arrival, and one; 0: never tried */
 };
 
 enum message_flags {
@@ -49,7 +51,7 @@ struct message {
 	struct job jobs[];
 };
 
-_Static_assert(sizeof(struct message_recipient) == 12, "see the figures above");
+_Static_assert(sizeof(struct message_recipient) == 16, "see the figures above");
 _Static_assert(sizeof(struct message) == 56, "see the figures above");
 
 /* All recipients are as message_first_state says, all jobs idle and empty until message_link.
@@ -78,6 +80,14 @@ struct str message_sender(const struct message *m);
 struct str message_address(const struct message *m, uint16_t number);
 /* As the client gave it; the address itself when that is the same. */
 struct str message_original(const struct message *m, uint16_t number);
+/* One of several that a single RCPT stood for: an alias. */
+bool message_is_expanded(const struct message *m, uint16_t number);
+/* It is tried now, at `wall` (ms since the epoch). */
+void message_note_try(const struct message *m, uint16_t number, uint64_t wall);
+/* The first time, to the minute, and the last; ms since the epoch; 0: never. */
+void message_tries(const struct message *m, uint16_t number, uint64_t *first, uint64_t *last);
+/* As they were known before. */
+void message_set_tries(const struct message *m, uint16_t number, uint64_t first, uint64_t last);
 /* The message whose job it is. */
 struct message *message_of(const struct job *job);
 

@@ -16,7 +16,8 @@
 
 enum { PHASE_ENVELOPE, PHASE_RECIPIENTS, PHASE_CONTENT };
 
-#define RECIPIENT_TEXT_MAX ((size_t)4096) /* two addresses, a reason, and words around */
+/* Two addresses, a reason, other hosts, and words around. */
+#define RECIPIENT_TEXT_MAX ((size_t)4096 + TRIED_MAX * (RELAY_MAX + REASON_MAX + 20))
 #define READ_MAX	   ((size_t)256 * 1024 * 1024)
 
 static struct buf text = BUF_INIT(INLINE_CONTENT_MAX);
@@ -105,6 +106,24 @@ static bool note_job(void *ctx, const struct message *m, uint16_t number, const 
 	return true;
 }
 
+static void put_tries(const struct message *m, uint16_t number)
+{
+	uint64_t first, last;
+	message_tries(m, number, &first, &last);
+	if (last == 0)
+		return;
+	put_time("first try", first);
+	put_time("last try", last);
+}
+
+static void put_reason(struct why why)
+{
+	put_field("reason", why.text);
+	for (size_t i = 0; i < why.tried_count; i++)
+		buf_printf(&text, "%12s: %.*s%s%.*s\n", "also tried", STR_ARG(why.tried[i].host),
+		    why.tried[i].host.n > 0 ? ": " : "", STR_ARG(why.tried[i].said));
+}
+
 static void put_recipient(
     const struct active *a, const struct message *m, uint16_t number, const struct job *job)
 {
@@ -118,7 +137,8 @@ static void put_recipient(
 		buf_printf(&text, "%12s: %u\n", "attempts", job->attempts);
 	if (job != NULL && r->state == RECIPIENT_DEFERRED)
 		put_time("next try", active_next_try(job, moment_now()));
-	put_field("reason", reasons_text(a->reasons, r->reason));
+	put_tries(m, number);
+	put_reason(reasons_why(a->reasons, r->reason));
 }
 
 /* As many as fit in one piece, from `from`; returns the next one's number. */

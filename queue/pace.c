@@ -16,6 +16,14 @@ void pace_set_rate(struct pace *p, unsigned rate)
 		*p = (struct pace){.rate = rate};
 }
 
+void pace_was_empty(struct pace *p, uint64_t then)
+{
+	if (p->rate == 0)
+		return;
+	p->full_at = then * NS_PER_MS + SLACK_NS;
+	p->full_at += (HOUR_NS + SLACK_NS + p->rate - 1) / p->rate;
+}
+
 uint64_t pace_opens_at(const struct pace *p)
 {
 	return p->full_at <= SLACK_NS ? 0 : (p->full_at - SLACK_NS + NS_PER_MS - 1) / NS_PER_MS;

@@ -25,6 +25,8 @@ struct pace {
 
 /* Another rate begins with a full bucket. */
 void pace_set_rate(struct pace *p, unsigned rate);
+/* The bucket was empty then: who begins anew does not know what was spent before. */
+void pace_was_empty(struct pace *p, uint64_t then);
 /* There is a token. */
 bool pace_is_open(const struct pace *p, uint64_t now);
 /* As if none had ever been taken. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue/queue-log.h"
 #include "queue/recent.h"
+#include "common/client-name.h"
 #include "common/log.h"
 #include "common/queue-id.h"
 
@@ -20,6 +21,21 @@ static void begin(struct log_event *ev, int level, uint64_t id)
 {
 	struct id_text t;
 	log_begin(ev, level, text_of(&t, id));
+}
+
+void queue_log_client(uint64_t id, struct str client, struct str session, struct str login)
+{
+	struct id_text t;
+	struct log_event ev;
+	struct buf name = BUF_INIT(4 * CLIENT_ADDRESS_MAX);
+	client_name_put(&name, client);
+	log_begin_as(&ev, "smtpd", LOG_INFO, text_of(&t, id));
+	log_str(&ev, "client", buf_str(&name));
+	log_str(&ev, "session", session);
+	if (login.n > 0)
+		log_str(&ev, "sasl_username", login);
+	log_end(&ev);
+	buf_release(&name);
 }
 
 void queue_log_accepted(const struct message *m)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * A reason is kept as one text, with the lengths of its parts in front: that is its key.
+ * A reason is kept as one text, with the lengths of its parts in front: that is its key. Hosts
+ * are at its end, each with its own lengths.
  *
  * Invariant: a slot is a reason with users, or a free one, chained through `next_free`.
  */
@@ -15,6 +16,8 @@ struct reason {
 	uint32_t users;
 	uint32_t handle;
 	size_t n;
+	struct tried *tried; /* into the text; NULL: none */
+	size_t tried_count;
 	char text[];
 };
 
@@ -48,8 +51,10 @@ struct reasons *reasons_new(size_t octets_max)
 
 static void free_reason(void *reason, void *ctx)
 {
+	struct reason *r = reason;
 	(void)ctx;
-	free(reason);
+	free(r->tried);
+	free(r);
 }
 
 void reasons_free(struct reasons *r)
@@ -78,31 +83,28 @@ static uint32_t take_slot(struct reasons *r)
 
 static size_t cost(const struct reason *reason)
 {
-	return sizeof(*reason) + reason->n;
-}
-
-static struct reason *add(struct reasons *r, struct str text)
-{
-	struct reason *reason = xmalloc(sizeof(*reason) + text.n);
-	*reason = (struct reason){.handle = take_slot(r), .n = text.n};
-	memcpy(reason->text, text.p, text.n);
-	r->slots[reason->handle].reason = reason;
-	r->octets += cost(reason);
-	hash_put(r->by_text, reason);
-	return reason;
+	return sizeof(*reason) + reason->n + reason->tried_count * sizeof(*reason->tried);
 }
 
 struct lengths {
-	uint8_t status, mta;
-	uint16_t reply;
+	uint8_t status, mta, tried;
+	uint16_t reply, text;
 };
 
-_Static_assert(ENHANCED_CODE_MAX < 256 && DOMAIN_MAX < 256 && REMOTE_TEXT_MAX < 65536, "lengths");
+struct tried_lengths {
+	uint16_t host, said;
+};
+
+_Static_assert(ENHANCED_CODE_MAX < 256 && DOMAIN_MAX < 256 && REMOTE_TEXT_MAX < 65536 &&
+		   REASON_MAX < 65536 && RELAY_MAX < 65536 && TRIED_MAX < 256,
+    "lengths");
+
+enum { TRIED_OCTETS = sizeof(struct tried_lengths) + RELAY_MAX + REASON_MAX };
 
 struct packed {
 	size_t n;
 	char octets[sizeof(struct lengths) + ENHANCED_CODE_MAX + DOMAIN_MAX + REMOTE_TEXT_MAX +
-		    REASON_MAX];
+		    REASON_MAX + TRIED_MAX * TRIED_OCTETS];
 };
 
 static void put(struct packed *p, struct str s)
@@ -112,18 +114,37 @@ static void put(struct packed *p, struct str s)
 	p->n += s.n;
 }
 
+static void put_tried(struct packed *p, const struct tried *t)
+{
+	struct str host = str_head(t->host, RELAY_MAX), said = str_head(t->said, REASON_MAX);
+	const struct tried_lengths lengths = {(uint16_t)host.n, (uint16_t)said.n};
+	put(p, str_from(&lengths, sizeof(lengths)));
+	put(p, host);
+	put(p, said);
+}
+
 static struct str pack(struct packed *p, const struct why *why)
 {
 	struct str status = str_head(why->status, ENHANCED_CODE_MAX);
 	struct str mta = str_head(why->mta, DOMAIN_MAX);
 	struct str reply = str_head(why->reply, REMOTE_TEXT_MAX);
-	const struct lengths lengths = {(uint8_t)status.n, (uint8_t)mta.n, (uint16_t)reply.n};
+	struct str text = str_head(why->text, REASON_MAX);
+	size_t tried = why->tried_count < TRIED_MAX ? why->tried_count : TRIED_MAX;
+	struct lengths lengths;
+	memset(&lengths, 0, sizeof(lengths)); /* padding is part of the key */
+	lengths.status = (uint8_t)status.n;
+	lengths.mta = (uint8_t)mta.n;
+	lengths.tried = (uint8_t)tried;
+	lengths.reply = (uint16_t)reply.n;
+	lengths.text = (uint16_t)text.n;
 	p->n = 0;
 	put(p, str_from(&lengths, sizeof(lengths)));
 	put(p, status);
 	put(p, mta);
 	put(p, reply);
-	put(p, str_head(why->text, REASON_MAX));
+	put(p, text);
+	for (size_t i = 0; i < tried; i++)
+		put_tried(p, &why->tried[i]);
 	return str_from(p->octets, p->n);
 }
 
@@ -134,21 +155,67 @@ static struct str take(struct str *rest, size_t n)
 	return head;
 }
 
+static struct lengths take_lengths(struct str *rest)
+{
+	struct lengths lengths;
+	memcpy(&lengths, take(rest, sizeof(lengths)).p, sizeof(lengths));
+	return lengths;
+}
+
+static void find_tried(struct reason *reason)
+{
+	struct str rest = key_of(reason);
+	struct lengths l = take_lengths(&rest);
+	rest = str_skip(rest, (size_t)l.status + l.mta + l.reply + l.text);
+	if (l.tried == 0)
+		return;
+	reason->tried_count = l.tried;
+	reason->tried = xreallocarray(NULL, l.tried, sizeof(*reason->tried));
+	for (size_t i = 0; i < l.tried; i++) {
+		struct tried_lengths t;
+		memcpy(&t, take(&rest, sizeof(t)).p, sizeof(t));
+		reason->tried[i].host = take(&rest, t.host);
+		reason->tried[i].said = take(&rest, t.said);
+	}
+}
+
+static struct reason *add(struct reasons *r, struct str text)
+{
+	struct reason *reason = xmalloc(sizeof(*reason) + text.n);
+	*reason = (struct reason){.handle = take_slot(r), .n = text.n};
+	memcpy(reason->text, text.p, text.n);
+	find_tried(reason);
+	r->slots[reason->handle].reason = reason;
+	r->octets += cost(reason);
+	hash_put(r->by_text, reason);
+	return reason;
+}
+
+/* The more different ones there are, the less is kept of a new one. */
+static struct why shortened(const struct reasons *r, const struct why *why)
+{
+	struct why less = *why;
+	if (r->octets > r->octets_max / 2)
+		less.tried_count = 0;
+	if (r->octets > r->octets_max)
+		less = (struct why){.status = why->status,
+		    .text = STR("too many different reasons to keep; this one is in the log")};
+	return less;
+}
+
 uint32_t reasons_get(struct reasons *r, const struct why *why)
 {
 	struct packed packed;
-	if (why->status.n + why->mta.n + why->reply.n + why->text.n == 0)
+	if (why->status.n + why->mta.n + why->reply.n + why->text.n + why->tried_count == 0)
 		return 0;
-	struct str key = pack(&packed, why);
-	struct reason *reason = hash_find(r->by_text, key);
-	if (reason == NULL && r->octets > r->octets_max) {
-		const struct why less = {.status = why->status,
-		    .text = STR("too many different reasons to keep; this one is in the log")};
-		key = pack(&packed, &less);
+	struct reason *reason = hash_find(r->by_text, pack(&packed, why));
+	if (reason == NULL) {
+		const struct why less = shortened(r, why);
+		struct str key = pack(&packed, &less);
 		reason = hash_find(r->by_text, key);
+		if (reason == NULL)
+			reason = add(r, key);
 	}
-	if (reason == NULL)
-		reason = add(r, key);
 	reason->users++;
 	return reason->handle;
 }
@@ -164,20 +231,22 @@ void reasons_put(struct reasons *r, uint32_t handle)
 	r->octets -= cost(reason);
 	r->slots[handle].next_free = r->first_free;
 	r->first_free = handle;
-	free(reason);
+	free_reason(reason, NULL);
 }
 
 struct why reasons_why(const struct reasons *r, uint32_t handle)
 {
-	struct lengths lengths;
 	if (handle == 0)
 		return (struct why){0};
-	struct str rest = key_of(r->slots[handle].reason);
-	memcpy(&lengths, take(&rest, sizeof(lengths)).p, sizeof(lengths));
+	const struct reason *reason = r->slots[handle].reason;
+	struct str rest = key_of(reason);
+	struct lengths lengths = take_lengths(&rest);
 	struct why why = {.status = take(&rest, lengths.status)};
 	why.mta = take(&rest, lengths.mta);
 	why.reply = take(&rest, lengths.reply);
-	why.text = rest;
+	why.text = take(&rest, lengths.text);
+	why.tried = reason->tried;
+	why.tried_count = reason->tried_count;
 	return why;
 }
 

@@ -2,21 +2,27 @@
  *
  * Why recipients were deferred or failed: each reason is kept once, however many
  * wait for it. Many different ones are bounded too: past REASONS_OCTETS_MAX only
- * the status of a new one is kept, with a pointer to the log.
+ * the status of a new one is kept, with a pointer to the log; past half of it, no list
+ * of hosts.
  */
 #ifndef POSTERN_QUEUE_REASONS_H
 #define POSTERN_QUEUE_REASONS_H
 
-#include "common/str.h"
+#include "queue/tried.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 #define REASONS_OCTETS_MAX ((size_t)16 * 1024 * 1024)
 
 /* What became of a try, as a DSN tells it; printable, each cut at its maximum. */
 struct why {
-	struct str status; /* enhanced code (ENHANCED_CODE_MAX) */
-	struct str mta;	   /* who said it (DOMAIN_MAX); empty: nobody else */
-	struct str reply;  /* what it said (REMOTE_TEXT_MAX) */
-	struct str text;   /* in words (REASON_MAX) */
+	struct str status;	   /* enhanced code (ENHANCED_CODE_MAX) */
+	struct str mta;		   /* who said it (DOMAIN_MAX); empty: nobody else */
+	struct str reply;	   /* what it said (REMOTE_TEXT_MAX) */
+	struct str text;	   /* in words (REASON_MAX) */
+	const struct tried *tried; /* other hosts, before that (TRIED_MAX) */
+	size_t tried_count;
 };
 
 #define WHY(code, words) ((struct why){.status = STR(code), .text = STR(words)})

@@ -14,6 +14,7 @@ static const struct {
     {RECIPIENT_HELD, "held"},
     {RECIPIENT_FAILED, "failed"},
     {RECIPIENT_DELIVERED, "delivered"},
+    {RECIPIENT_SUCCEEDED, "succeeded"},
     {RECIPIENT_BOUNCED, "bounced"},
 };
 

@@ -15,8 +15,12 @@ enum recipient_state {
 	RECIPIENT_FAILED = 32,	/* for good; its sender is owed a bounce */
 	RECIPIENT_DELIVERED = 64,
 	RECIPIENT_BOUNCED = 128,
+	RECIPIENT_SUCCEEDED = 256, /* delivered; its sender may be owed a notice of that */
 
 	RECIPIENT_DONE = RECIPIENT_DELIVERED | RECIPIENT_BOUNCED,
+	/* What is left is a word to its sender. */
+	RECIPIENT_OWED = RECIPIENT_FAILED | RECIPIENT_SUCCEEDED,
+	RECIPIENT_STATES = 511,
 };
 
 /* "deferred", ...; "unknown" for any other number. */

@@ -11,13 +11,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Of several that an alias stands for none is asked to report a success: that is reported here, as
+ * expanded (RFC 3461 §5.2.7.3). */
+static uint8_t notify_of(const struct message *m, uint16_t number, uint8_t notify)
+{
+	if ((notify & NOTIFY_SUCCESS) == 0 || !message_is_expanded(m, number))
+		return notify;
+	return notify == NOTIFY_SUCCESS ? NOTIFY_NEVER
+					: (uint8_t)(notify & ~(unsigned)NOTIFY_SUCCESS);
+}
+
 static struct remote_delivery describe(
     const struct delivery *d, const struct read_back *read, struct remote_target *targets)
 {
 	for (size_t i = 0; i < d->count; i++) {
 		const struct recipient *r = &read->recipients[d->items[i].number];
 		targets[i] = (struct remote_target){.number = d->items[i].number,
-		    .notify = r->notify,
+		    .notify = notify_of(message_of(d->job), d->items[i].number, r->notify),
 		    .address = r->address,
 		    .orcpt = r->orcpt};
 	}

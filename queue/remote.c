@@ -60,8 +60,10 @@ void remote_check_stalled(struct remote *r, uint64_t now_ms)
 struct results {
 	struct carrier *carrier;
 	struct delivery *delivery;
+	const struct msg_remote_results *answer;
 	struct carrier_report report;
 	struct moment now;
+	struct tried tried[TRIED_MAX]; /* of the recipient at hand */
 	/* DELIVERY_TAKEN, by whether the other server will tell of success. */
 	uint16_t told[RECIPIENTS_PER_PACKET], untold[RECIPIENTS_PER_PACKET];
 	size_t told_count, untold_count;
@@ -70,9 +72,15 @@ struct results {
 typedef void take_fn(
     struct results *s, struct delivery_item *item, const struct remote_result *r);
 
-static struct why why_of(const struct remote_result *r)
+static struct why why_of(struct results *s, const struct remote_result *r)
 {
-	return (struct why){.status = r->status, .mta = r->mta, .reply = r->reply, .text = r->text};
+	struct why why = {.status = r->status, .mta = r->mta, .reply = r->reply, .text = r->text};
+	why.tried = s->tried;
+	for (size_t i = 0; i < r->tried && i < s->answer->tried_count; i++)
+		if (i != r->own)
+			s->tried[why.tried_count++] =
+			    (struct tried){s->answer->tried[i].host, s->answer->tried[i].said};
+	return why;
 }
 
 static void take_taken(
@@ -81,7 +89,8 @@ static void take_taken(
 	const struct why why = {.status = r->status.n > 0 ? r->status : STR("2.0.0"),
 	    .text = r->reply.n > 0 ? r->reply : r->text};
 	carrier_log_sent(s->carrier, s->delivery, item->number, &why, &s->report, s->now);
-	if (r->dsn_passed)
+	/* An alias is reported here as expanded: the others were not asked to. */
+	if (r->dsn_passed && !message_is_expanded(message_of(s->delivery->job), item->number))
 		s->told[s->told_count++] = item->number;
 	else
 		s->untold[s->untold_count++] = item->number;
@@ -90,13 +99,13 @@ static void take_taken(
 static void take_deferred(
     struct results *s, struct delivery_item *item, const struct remote_result *r)
 {
-	carrier_defer(s->carrier, s->delivery, item, why_of(r), &s->report, s->now);
+	carrier_defer(s->carrier, s->delivery, item, why_of(s, r), &s->report, s->now);
 }
 
 static void take_failed(
     struct results *s, struct delivery_item *item, const struct remote_result *r)
 {
-	carrier_fail(s->carrier, s->delivery, item, why_of(r), &s->report, s->now);
+	carrier_fail(s->carrier, s->delivery, item, why_of(s, r), &s->report, s->now);
 }
 
 static take_fn *const takers[] = {
@@ -130,14 +139,14 @@ static bool take_all(struct results *s, const struct remote_result *list, size_t
 		ok = take(s, &list[i], i);
 	active_delivered(
 	    s->carrier->active, message_of(s->delivery->job), s->told, s->told_count);
-	carrier_relayed(s->carrier, s->delivery, s->untold, s->untold_count);
+	carrier_delivered(s->carrier, s->delivery, s->untold, s->untold_count);
 	return ok;
 }
 
 static bool on_remote_results(void *ctx, const struct msg_remote_results *m, int *fds)
 {
 	char relay[RELAY_MAX + 1];
-	struct results s = {.carrier = ctx, .report = {.relay = relay}, .now = moment_now()};
+	struct results s = {.carrier = ctx, .answer = m, .report = {.relay = relay}, .now = moment_now()};
 	(void)fds;
 	s.delivery = delivery_find(&s.carrier->deliveries, m->delivery);
 	if (s.delivery == NULL || s.delivery->pending == 0 || m->verdict == 0 ||
@@ -194,14 +203,6 @@ static void on_progress(void *ctx)
 		r->on_progress(r->ctx);
 }
 
-static void on_success(
-    void *ctx, const struct message *m, const uint16_t *numbers, size_t n, bool relayed)
-{
-	const struct remote *r = ctx;
-	if (r->on_success != NULL)
-		r->on_success(r->success_ctx, m, numbers, n, relayed);
-}
-
 static struct carrier *instance_new(struct remote *r)
 {
 	struct carrier *c = xcalloc(1, sizeof(*c));
@@ -209,8 +210,7 @@ static struct carrier *instance_new(struct remote *r)
 	c->relay = "none";
 	c->stalled_ms = STALLED_MS;
 	c->on_progress = on_progress;
-	c->on_success = on_success;
-	c->ctx = c->success_ctx = r;
+	c->ctx = r;
 	carrier_init(c, r->active, r->reader);
 	return c;
 }

@@ -23,9 +23,7 @@ struct remote {
 	struct carrier *instances[REMOTE_INSTANCES_MAX]; /* NULL: never seen */
 	/* As in struct carrier. */
 	void (*on_progress)(void *ctx);
-	void (*on_success)(void *ctx, const struct message *m, const uint16_t *numbers, size_t n,
-	    bool relayed);
-	void *ctx, *success_ctx;
+	void *ctx;
 };
 
 /* Borrows both. */

@@ -114,7 +114,7 @@ static void ask_domain(struct reroute *r, struct str address)
 static bool has_route(const struct message_recipient *r, const struct job *job)
 {
 	return job->to->transport == TRANSPORT_REMOTE &&
-	       (r->state & (RECIPIENT_DONE | RECIPIENT_FAILED)) == 0;
+	       (r->state & (RECIPIENT_DONE | RECIPIENT_OWED)) == 0;
 }
 
 static bool may_have_route(const struct message *m)

@@ -130,6 +130,9 @@ struct destination *scheduler_destination(
 	d = destination_new(key, (uint8_t)transport, policy_of(s, transport, nexthop));
 	d->list = LIST_NONE;
 	hash_put(s->destinations, d);
+	if (s->began != 0)
+		pace_was_empty(&d->pace, s->began);
+	scheduler_pace(s, d);
 	return d;
 }
 

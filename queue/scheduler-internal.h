@@ -37,11 +37,14 @@ struct scheduler {
 	struct heap dead;    /* struct destination */
 	struct heap paced;   /* its `token` */
 	uint64_t now;
+	uint64_t began; /* tokens are counted from then on; 0: from ever */
 	uint64_t chance;
 };
 
 /* Puts it into the list where it belongs now; an idle one may be forgotten by it. */
 void scheduler_update(struct scheduler *s, struct destination *d);
+/* One without a token waits for it; call when it was not waiting. */
+void scheduler_pace(struct scheduler *s, struct destination *d);
 /* Out of whichever list it is in. */
 void scheduler_unlist(struct scheduler *s, struct destination *d);
 /* Out of the share's `ahead`, if it is there. */

@@ -35,6 +35,11 @@ struct scheduler *scheduler_new(uint64_t seed)
 	return s;
 }
 
+void scheduler_begin(struct scheduler *s, uint64_t now)
+{
+	s->began = s->now = now;
+}
+
 static void free_destination(void *destination, void *ctx)
 {
 	(void)ctx;
@@ -149,13 +154,18 @@ struct job *scheduler_next(struct scheduler *s, enum transport transport)
 	return d == NULL ? NULL : destination_first(d);
 }
 
-static void spend_token(struct scheduler *s, struct destination *d)
+void scheduler_pace(struct scheduler *s, struct destination *d)
 {
-	pace_spend(&d->pace, s->now);
 	if (pace_is_open(&d->pace, s->now))
 		return;
 	d->token.when = seconds_up(pace_opens_at(&d->pace));
 	heap_add(&s->paced, &d->token);
+}
+
+static void spend_token(struct scheduler *s, struct destination *d)
+{
+	pace_spend(&d->pace, s->now);
+	scheduler_pace(s, d);
 }
 
 static void take_turn(struct scheduler *s, struct job *job, bool more)

@@ -48,6 +48,9 @@ struct transport_policy {
 };
 
 struct scheduler *scheduler_new(uint64_t seed);
+/* A process begins: what an earlier one spent of a destination's rate is not known, so destinations
+ * that are met from now on have no tokens from before `now` (milliseconds). */
+void scheduler_begin(struct scheduler *s, uint64_t now);
 /* Jobs that are still queued are forgotten, not freed. */
 void scheduler_free(struct scheduler *s);
 void scheduler_set_transport(

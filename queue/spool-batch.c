@@ -86,7 +86,8 @@ static bool put_results(struct spool_batch *b, uint64_t id, const struct spool_r
     size_t count, bool keep_text)
 {
 	enum {
-		EACH_MAX = 32 + ENHANCED_CODE_MAX + DOMAIN_MAX + REMOTE_TEXT_MAX + REASON_MAX,
+		EACH_MAX = 64 + ENHANCED_CODE_MAX + DOMAIN_MAX + REMOTE_TEXT_MAX + REASON_MAX +
+			   TRIED_MAX * (8 + RELAY_MAX + REASON_MAX),
 		STEP = SPOOL_RESULTS_MAX / EACH_MAX
 	};
 	for (size_t i = 0; i < count; i += STEP)

@@ -37,7 +37,8 @@ static bool finish(struct buf *to, size_t start, struct spool_record r)
 void spool_payload_put_batch(uint8_t p[SPOOL_BATCH_SIZE], uint64_t last_id,
     const struct spool_batch_head *b)
 {
-	spool_record_put(p, &(struct spool_record){.type = SPOOL_RECORD_BATCH,
+	spool_record_put(p, &(struct spool_record){.version = SPOOL_RECORD_VERSION,
+		.type = SPOOL_RECORD_BATCH,
 				.length = SPOOL_BATCH_SIZE,
 				.head = SPOOL_BATCH_SIZE - SPOOL_RECORD_SIZE,
 				.id = last_id});
@@ -56,6 +57,26 @@ bool spool_payload_get_batch(const uint8_t *head, size_t n, struct spool_batch_h
 	return out->octets >= SPOOL_BLOCK && out->octets % SPOOL_BLOCK == 0;
 }
 
+static void put_settled(struct wire_writer *w, const struct spool_settled *s)
+{
+	wire_put_u64(w, s->about);
+	wire_put_u8(w, s->outcome);
+	wire_put_count(w, s->count, RECIPIENTS_MAX);
+	for (size_t i = 0; i < s->count && !w->failed; i++)
+		wire_put_u16(w, s->numbers[i]);
+}
+
+static void get_settled(struct wire_reader *r, struct spool_settled *s)
+{
+	s->about = wire_get_u64(r);
+	s->outcome = wire_get_u8(r);
+	s->numbers = wire_get_list(r, RECIPIENTS_MAX, sizeof(*s->numbers), &s->count);
+	for (size_t i = 0; i < s->count && !r->failed; i++)
+		s->numbers[i] = wire_get_u16(r);
+	if ((s->about == 0) != (s->outcome == 0) || s->outcome >= SPOOL_OUTCOMES)
+		r->failed = true;
+}
+
 bool spool_payload_put_message(struct buf *to, uint64_t id, const struct spool_message *m)
 {
 	size_t start;
@@ -69,17 +90,19 @@ bool spool_payload_put_message(struct buf *to, uint64_t id, const struct spool_m
 	wire_put_count(&w, m->recipient_count, RECIPIENTS_MAX);
 	for (size_t i = 0; i < m->recipient_count && !w.failed; i++)
 		recipient_put(&w, &m->recipients[i]);
+	put_settled(&w, &m->settled);
 	size_t head = buf_len(to) - start - SPOOL_RECORD_SIZE;
 	if (w.failed || (!m->large && !buf_append_str(to, m->content)))
 		return undo(to, start);
 	return finish(to, start,
-	    (struct spool_record){.type = SPOOL_RECORD_MESSAGE,
+	    (struct spool_record){.version = SPOOL_RECORD_VERSION,
+		.type = SPOOL_RECORD_MESSAGE,
 		.flags = m->large ? SPOOL_RECORD_LARGE : 0,
 		.head = (uint32_t)head,
 		.id = id});
 }
 
-bool spool_payload_get_message(const uint8_t *head, size_t n, struct pool *pool,
+bool spool_payload_get_message(const uint8_t *head, size_t n, uint8_t version, struct pool *pool,
     struct spool_payload_message *out)
 {
 	struct wire_reader r = {.p = head, .n = n, .pool = pool};
@@ -92,6 +115,8 @@ bool spool_payload_get_message(const uint8_t *head, size_t n, struct pool *pool,
 	    wire_get_list(&r, RECIPIENTS_MAX, sizeof(*out->recipients), &out->count);
 	for (size_t i = 0; i < out->count && !r.failed; i++)
 		recipient_get(&r, &out->recipients[i]);
+	if (version > 1)
+		get_settled(&r, &out->settled);
 	return wire_reader_done(&r);
 }
 
@@ -130,13 +155,30 @@ static void put_cut(struct wire_writer *w, struct str s, size_t max)
 	wire_put_str(w, str_head(s, max), max);
 }
 
+static size_t told_octets(const struct spool_result *v)
+{
+	return v->status.n + v->mta.n + v->reply.n + v->text.n + v->tried_count;
+}
+
+static void put_tried(struct wire_writer *w, const struct spool_result *v)
+{
+	size_t count = v->tried_count < TRIED_MAX ? v->tried_count : TRIED_MAX;
+	wire_put_count(w, count, TRIED_MAX);
+	for (size_t i = 0; i < count; i++) {
+		put_cut(w, v->tried[i].host, RELAY_MAX);
+		put_cut(w, v->tried[i].said, REASON_MAX);
+	}
+}
+
 static void put_result(struct wire_writer *w, const struct spool_result *v, bool keep_text)
 {
-	bool told = keep_text && v->status.n + v->mta.n + v->reply.n + v->text.n > 0;
+	bool told = keep_text && told_octets(v) > 0;
 	wire_put_u16(w, v->number);
 	wire_put_u8(w, v->outcome);
 	wire_put_u64(w, v->next_try);
 	wire_put_u32(w, v->attempts);
+	wire_put_u64(w, v->first_try);
+	wire_put_u64(w, v->last_try);
 	wire_put_u8(w, told ? 1 : 0);
 	if (!told)
 		return;
@@ -144,6 +186,7 @@ static void put_result(struct wire_writer *w, const struct spool_result *v, bool
 	put_cut(w, v->mta, DOMAIN_MAX);
 	put_cut(w, v->reply, REMOTE_TEXT_MAX);
 	put_cut(w, v->text, REASON_MAX);
+	put_tried(w, v);
 }
 
 bool spool_payload_put_results(struct buf *to, uint64_t id, uint16_t flags,
@@ -159,38 +202,59 @@ bool spool_payload_put_results(struct buf *to, uint64_t id, uint16_t flags,
 	if (w.failed)
 		return undo(to, start);
 	return finish(to, start,
-	    (struct spool_record){.type = SPOOL_RECORD_RESULTS,
+	    (struct spool_record){.version = SPOOL_RECORD_VERSION,
+		.type = SPOOL_RECORD_RESULTS,
 		.flags = flags,
 		.head = (uint32_t)(buf_len(to) - start - SPOOL_RECORD_SIZE),
 		.id = id});
 }
 
-static void get_result(struct wire_reader *r, struct spool_result *v)
+static void get_tried(struct wire_reader *r, struct spool_result *v)
+{
+	struct tried *list = wire_get_list(r, TRIED_MAX, sizeof(*list), &v->tried_count);
+	for (size_t i = 0; i < v->tried_count && !r->failed; i++) {
+		list[i].host = wire_get_str(r, RELAY_MAX);
+		list[i].said = wire_get_str(r, REASON_MAX);
+	}
+	v->tried = list;
+}
+
+static void get_told(struct wire_reader *r, uint8_t version, struct spool_result *v)
+{
+	v->status = wire_get_str(r, ENHANCED_CODE_MAX);
+	v->mta = wire_get_str(r, DOMAIN_MAX);
+	v->reply = wire_get_str(r, REMOTE_TEXT_MAX);
+	v->text = wire_get_str(r, REASON_MAX);
+	if (version > 1)
+		get_tried(r, v);
+	if (told_octets(v) == 0)
+		r->failed = true; /* there is one way to write a result */
+}
+
+static void get_result(struct wire_reader *r, uint8_t version, struct spool_result *v)
 {
 	v->number = wire_get_u16(r);
 	v->outcome = wire_get_u8(r);
 	v->next_try = wire_get_u64(r);
 	v->attempts = wire_get_u32(r);
+	if (version > 1) {
+		v->first_try = wire_get_u64(r);
+		v->last_try = wire_get_u64(r);
+	}
 	uint8_t told = wire_get_u8(r);
 	if (told > 1)
 		r->failed = true;
-	if (told != 1)
-		return;
-	v->status = wire_get_str(r, ENHANCED_CODE_MAX);
-	v->mta = wire_get_str(r, DOMAIN_MAX);
-	v->reply = wire_get_str(r, REMOTE_TEXT_MAX);
-	v->text = wire_get_str(r, REASON_MAX);
-	if (v->status.n + v->mta.n + v->reply.n + v->text.n == 0)
-		r->failed = true; /* there is one way to write a result */
+	if (told == 1)
+		get_told(r, version, v);
 }
 
-bool spool_payload_get_results(const uint8_t *head, size_t n, struct pool *pool,
+bool spool_payload_get_results(const uint8_t *head, size_t n, uint8_t version, struct pool *pool,
     struct spool_result **out, size_t *count)
 {
 	struct wire_reader r = {.p = head, .n = n, .pool = pool};
 	struct spool_result *list = wire_get_list(&r, RECIPIENTS_MAX, sizeof(*list), count);
 	for (size_t i = 0; i < *count && !r.failed; i++)
-		get_result(&r, &list[i]);
+		get_result(&r, version, &list[i]);
 	*out = list;
 	return wire_reader_done(&r);
 }
@@ -208,7 +272,8 @@ bool spool_payload_put_finish(struct buf *to, uint64_t id, bool large,
 	if (w.failed)
 		return undo(to, start);
 	return finish(to, start,
-	    (struct spool_record){.type = SPOOL_RECORD_FINISH,
+	    (struct spool_record){.version = SPOOL_RECORD_VERSION,
+		.type = SPOOL_RECORD_FINISH,
 		.flags = large ? SPOOL_RECORD_LARGE : 0,
 		.head = 20,
 		.id = id});
@@ -227,5 +292,6 @@ bool spool_payload_put_closed(struct buf *to)
 {
 	size_t start;
 	return begin(to, &start) &&
-	       finish(to, start, (struct spool_record){.type = SPOOL_RECORD_CLOSED});
+	       finish(to, start, (struct spool_record){.version = SPOOL_RECORD_VERSION,
+		.type = SPOOL_RECORD_CLOSED});
 }

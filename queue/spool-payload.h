@@ -4,11 +4,14 @@
  *
  *   BATCH    octets u32, records u32, tail u64
  *   MESSAGE  moved from: sequence u64, length u32 (0: not moved); content length u64;
- *            envelope, list of recipients (envelope.def); then the content unless LARGE
- *   RESULTS  list of: number u16, outcome u8, next_try u64, attempts u32, told u8; when that is 1:
- *            status, mta, reply, text
+ *            envelope, list of recipients (envelope.def); settled: about u64, outcome u8, list of
+ *            numbers u16; then the content unless LARGE
+ *   RESULTS  list of: number u16, outcome u8, next_try u64, attempts u32, first_try u64,
+ *            last_try u64, told u8; when that is 1: status, mta, reply, text, list of tried: host, said
  *   FINISH   sequence u64 and length u32 of the message's record; content length u64
  *   CLOSED   nothing
+ *
+ * Version 1 had nothing settled, no first_try and last_try, and no list of tried.
  *
  * The put functions append a whole record, padded, that waits for its stamp; false, and
  * nothing appended, past the buffer's ceiling or for a string over its maximum.
@@ -41,10 +44,11 @@ struct spool_payload_message {
 	struct envelope envelope;
 	struct recipient *recipients;
 	size_t count;
+	struct spool_settled settled;
 };
 bool spool_payload_put_message(struct buf *to, uint64_t id, const struct spool_message *m);
 /* Strings point into the head, the list is in the pool. */
-bool spool_payload_get_message(const uint8_t *head, size_t n, struct pool *pool,
+bool spool_payload_get_message(const uint8_t *head, size_t n, uint8_t version, struct pool *pool,
     struct spool_payload_message *out);
 /* The place of a message whose head lies at `head`; false for a head too short. */
 bool spool_payload_get_place(const struct spool_record *r, const uint8_t *head, uint32_t slot,
@@ -55,7 +59,7 @@ bool spool_payload_put_moved(struct buf *to, const uint8_t *record, uint64_t seq
 /* `keep_text` false leaves status, mta, reply and text out. What is over its maximum is cut. */
 bool spool_payload_put_results(struct buf *to, uint64_t id, uint16_t flags,
     const struct spool_result *results, size_t count, bool keep_text);
-bool spool_payload_get_results(const uint8_t *head, size_t n, struct pool *pool,
+bool spool_payload_get_results(const uint8_t *head, size_t n, uint8_t version, struct pool *pool,
     struct spool_result **out, size_t *count);
 
 struct spool_payload_finish {

@@ -44,7 +44,7 @@ bool spool_read(struct spool *spool, uint64_t id, const struct spool_place *plac
 	struct spool_payload_message m;
 	const uint8_t *p = spool_read_record(spool, id, place, buf, &r);
 	bool damaged = p == NULL && errno == EBADMSG;
-	if (p != NULL && !spool_payload_get_message(p + SPOOL_RECORD_SIZE, r.head, pool, &m))
+	if (p != NULL && !spool_payload_get_message(p + SPOOL_RECORD_SIZE, r.head, r.version, pool, &m))
 		damaged = true;
 	if (damaged) {
 		/* Its owner gives the message up, so this is the last that is seen of it. */

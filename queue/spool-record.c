@@ -21,7 +21,7 @@ void spool_record_put(uint8_t *p, const struct spool_record *r)
 {
 	spool_bytes_put32(p, MAGIC);
 	p[AT_TYPE] = r->type;
-	p[AT_VERSION] = SPOOL_RECORD_VERSION;
+	p[AT_VERSION] = r->version;
 	spool_bytes_put16(p + AT_FLAGS, r->flags);
 	spool_bytes_put32(p + AT_LENGTH, r->length);
 	spool_bytes_put32(p + AT_SEQUENCE, r->sequence);
@@ -34,10 +34,11 @@ void spool_record_put(uint8_t *p, const struct spool_record *r)
 static bool get(const uint8_t *p, size_t n, uint32_t magic, struct spool_record *out)
 {
 	if (n < SPOOL_RECORD_SIZE || spool_bytes_get32(p) != magic ||
-	    p[AT_VERSION] != SPOOL_RECORD_VERSION)
+	    p[AT_VERSION] == 0 || p[AT_VERSION] > SPOOL_RECORD_VERSION)
 		return false;
 	*out = (struct spool_record){
 	    .type = p[AT_TYPE],
+	    .version = p[AT_VERSION],
 	    .flags = spool_bytes_get16(p + AT_FLAGS),
 	    .length = spool_bytes_get32(p + AT_LENGTH),
 	    .sequence = spool_bytes_get32(p + AT_SEQUENCE),

@@ -23,7 +23,7 @@
 enum {
 	SPOOL_RECORD_SIZE = 40,
 	SPOOL_RECORD_ALIGN = 8,
-	SPOOL_RECORD_VERSION = 1,
+	SPOOL_RECORD_VERSION = 2, /* that is written; 1 is read, too */
 	SPOOL_BLOCK = 4096, /* batches start at and take multiples of it */
 };
 
@@ -39,6 +39,7 @@ enum spool_record_flags { SPOOL_RECORD_MOVED = 1, SPOOL_RECORD_LARGE = 2 };
 
 struct spool_record {
 	uint8_t type;
+	uint8_t version; /* of what is in it */
 	uint16_t flags;
 	uint32_t length; /* with this header, without padding */
 	uint32_t head;	 /* octets after this header that are not content */

@@ -52,7 +52,7 @@ static bool on_message(struct recovery *v, const struct spool_found *f, const st
 	struct spool_payload_message m;
 	struct spool_place place;
 	if (!spool_payload_get_place(r, head, f->slot, offset, &place) ||
-	    !spool_payload_get_message(head, r->head, v->pool, &m))
+	    !spool_payload_get_message(head, r->head, r->version, v->pool, &m))
 		return false;
 	struct spool_segment *from = NULL;
 	if (r->flags & SPOOL_RECORD_MOVED)
@@ -65,6 +65,8 @@ static bool on_message(struct recovery *v, const struct spool_found *f, const st
 			add_large(spool, (int64_t)place.content_length);
 	}
 	spool->events.on_message(spool->ctx, r->id, &place, &m.envelope, m.recipients, m.count);
+	if (m.settled.about != 0 && spool->events.on_settled != NULL)
+		spool->events.on_settled(spool->ctx, &m.settled);
 	return true;
 }
 
@@ -72,7 +74,7 @@ static bool on_results(struct recovery *v, const struct spool_record *r, const u
 {
 	struct spool_result *list;
 	size_t count;
-	if (!spool_payload_get_results(head, r->head, v->pool, &list, &count))
+	if (!spool_payload_get_results(head, r->head, r->version, v->pool, &list, &count))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		v->spool->events.on_result(v->spool->ctx, r->id, &list[i]);

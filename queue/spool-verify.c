@@ -53,13 +53,14 @@ static bool is_sound(struct verification *v, const struct spool_record *r, const
 	switch (r->type) {
 	case SPOOL_RECORD_MESSAGE:
 		if (!spool_payload_get_place(r, head, 0, 0, &place) ||
-		    !spool_payload_get_message(head, r->head, v->pool, &m))
+		    !spool_payload_get_message(head, r->head, r->version, v->pool, &m))
 			return false;
 		if (place.large)
 			add_large(v, r->id, place.content_length);
 		return true;
 	case SPOOL_RECORD_RESULTS:
-		return spool_payload_get_results(head, r->head, v->pool, &results, &count);
+		return spool_payload_get_results(
+		    head, r->head, r->version, v->pool, &results, &count);
 	case SPOOL_RECORD_FINISH:
 		if (r->flags & SPOOL_RECORD_LARGE)
 			spool_large_ids_add(&v->finished, r->id);

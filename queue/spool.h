@@ -28,6 +28,7 @@
 #define POSTERN_SPOOL_H
 
 #include "common/envelope.h"
+#include "queue/tried.h"
 
 #include <stdio.h>
 
@@ -58,6 +59,8 @@ enum spool_outcome {
 	SPOOL_HELD = 5,
 	SPOOL_RELEASED = 6,
 	SPOOL_WARNED = 7, /* of the message as a whole: its sender was told that it waits */
+	SPOOL_SUCCEEDED = 8, /* delivered, and its sender may be owed a notice of that */
+	SPOOL_OUTCOMES
 };
 
 struct spool_result {
@@ -65,11 +68,23 @@ struct spool_result {
 	uint8_t outcome;
 	uint64_t next_try; /* ms since the epoch; SPOOL_DEFERRED */
 	uint32_t attempts;
+	uint64_t first_try, last_try; /* ms since the epoch; 0: never tried */
 	/* Why; printable. What a DSN says of it. */
 	struct str status; /* enhanced code; at most ENHANCED_CODE_MAX */
 	struct str mta;	   /* who said it; at most DOMAIN_MAX; empty: nobody else */
 	struct str reply;  /* what it said; at most REMOTE_TEXT_MAX */
 	struct str text;   /* in words; at most REASON_MAX */
+	const struct tried *tried; /* earliest first; at most TRIED_MAX */
+	size_t tried_count;
+};
+
+/* What a message, by being committed, makes of recipients of another one: a notice that is on
+ * stable storage has told their sender. Not a result of its own, so that no crash parts both. */
+struct spool_settled {
+	uint64_t about; /* the other message; 0: none */
+	uint8_t outcome; /* enum spool_outcome */
+	uint16_t *numbers;
+	size_t count;
 };
 
 /* A message to be stored; everything is copied or written before spool_submit returns,
@@ -81,6 +96,7 @@ struct spool_message {
 	struct str content; /* small */
 	bool large;	    /* content is in the file that spool_large_create made for `id` */
 	uint64_t large_size;
+	struct spool_settled settled;
 };
 
 struct spool_events {
@@ -90,6 +106,9 @@ struct spool_events {
 	    const struct envelope *envelope, const struct recipient *recipients, size_t count);
 	void (*on_result)(void *ctx, uint64_t id, const struct spool_result *result);
 	void (*on_finished)(void *ctx, uint64_t id);
+	/* After on_message for one that settles something. A later record may hold older results of
+	 * those recipients: what is settled holds when all was reported. May be NULL. */
+	void (*on_settled)(void *ctx, const struct spool_settled *settled);
 	/* Once per fault found; `text` says what, where, and where the bytes were set aside. */
 	void (*on_damage)(void *ctx, const char *text);
 

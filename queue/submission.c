@@ -46,6 +46,14 @@ void submission_leave(struct transaction *t)
 	*at = t->next;
 }
 
+static size_t keep(char *to, struct str from, size_t max)
+{
+	from = str_head(from, max);
+	if (from.n > 0)
+		memcpy(to, from.p, from.n);
+	return from.n;
+}
+
 static struct submission *submission_new(struct transaction *t, const struct incoming *incoming)
 {
 	struct intake *in = t->peer->in;
@@ -60,9 +68,9 @@ static struct submission *submission_new(struct transaction *t, const struct inc
 	s->octets = sizeof(*s) + message_octets(s->message) + incoming->content.n;
 	s->charged = t->peer;
 	t->peer->octets += s->octets;
-	s->session_size = incoming->envelope.session.n;
-	if (s->session_size > 0)
-		memcpy(s->session, incoming->envelope.session.p, s->session_size);
+	s->session_size = keep(s->session, incoming->envelope.session, sizeof(s->session));
+	s->client_size = keep(s->client, incoming->envelope.client, sizeof(s->client));
+	s->login_size = keep(s->login, incoming->envelope.login, sizeof(s->login));
 	return s;
 }
 
@@ -159,6 +167,8 @@ void intake_on_committed(
 	} else if (!answer_all(s)) {
 		roll_back(in, s, place);
 	} else {
+		queue_log_client(s->id, str_from(s->client, s->client_size),
+		    str_from(s->session, s->session_size), str_from(s->login, s->login_size));
 		queue_log_accepted(s->message);
 		if (s->content != NULL)
 			contents_put(in->contents, s->content, s->id, loop_now_ms());

@@ -42,8 +42,8 @@ static const char success[] =
     "This is the mail system at ${hostname}.\n"
     "\n"
     "You asked to be told what became of your message. For the recipients named\n"
-    "below it was put into their mailboxes, or handed to a server that will not\n"
-    "report any further.\n"
+    "below it was put into their mailboxes, handed to a server that will not report\n"
+    "any further, or passed on to the addresses that an alias stands for.\n"
     "\n"
     "${recipients}\n"
     "The message came here on ${arrival} as ${id}.\n";

@@ -131,7 +131,6 @@ static void on_stored(struct submission *submission, uint64_t id)
 	struct session *s = SESSION_OF(submission, submission);
 	char text[QUEUE_ID_SIZE];
 	queue_id_format(id, text);
-	session_log_stored(s, str_from_cstr(text));
 	smtp_server_on_stored(&s->smtp, str_from_cstr(text));
 	session_io_go_on(s);
 }

@@ -3,21 +3,8 @@
  * Everything that a client chose goes through log_note and log_str, which escape.
  */
 #include "smtpd/session-log.h"
+#include "common/client-name.h"
 #include "common/log.h"
-
-/* "unknown[192.0.2.1]", as nobody asked DNS for the name; "local[uid 1000]". */
-static void put_client(struct buf *b, struct str client)
-{
-	static const struct str ipv6 = {"[IPv6:", 6}, local = {"local uid ", 10};
-	if (str_has_prefix(client, local)) {
-		buf_append_str(b, STR("local[uid "));
-		buf_append_str(b, str_skip(client, local.n));
-		buf_append_str(b, STR("]"));
-		return;
-	}
-	buf_append_str(b, STR("unknown["));
-	buf_append_str(b, str_skip(client, str_has_prefix(client, ipv6) ? ipv6.n : 1));
-}
 
 /* One line is built at a time. */
 static struct buf *begin(void)
@@ -39,7 +26,7 @@ void session_log_connect(const struct session *s)
 {
 	struct buf *b = begin();
 	buf_append_str(b, STR("connect from "));
-	put_client(b, s->smtp.client);
+	client_name_put(b, s->smtp.client);
 	write_note((struct str){NULL, 0}, b);
 }
 
@@ -86,7 +73,7 @@ void session_log_disconnect(const struct session *s)
 	unsigned ok = 0, all = s->smtp.unknown;
 	struct buf *b = begin();
 	buf_append_str(b, STR("disconnect from "));
-	put_client(b, s->smtp.client);
+	client_name_put(b, s->smtp.client);
 	for (size_t i = 0; i < verb_count && (verbs[i].flags & VERB_LISTED); i++) {
 		const struct smtp_counts *c = &s->smtp.counts[i];
 		if (c->all > 0)
@@ -115,7 +102,7 @@ void session_log_event(const struct session *s, const char *what)
 {
 	struct buf *b = begin();
 	buf_printf(b, "%s after %s from ", what, verb_name(s));
-	put_client(b, s->smtp.client);
+	client_name_put(b, s->smtp.client);
 	write_note((struct str){NULL, 0}, b);
 }
 
@@ -138,7 +125,7 @@ void session_log_refusal(const struct session *s, const struct smtp_refusal *r)
 	if (!is_worth_a_line(r))
 		return;
 	buf_printf(b, "reject: %s from ", *r->verb == '\0' ? "UNKNOWN" : r->verb);
-	put_client(b, s->smtp.client);
+	client_name_put(b, s->smtp.client);
 	buf_printf(b, ": %u %.*s ", r->reply.code, STR_ARG(r->reply.enhanced));
 	if (r->recipient.n > 0) {
 		buf_append_str(b, STR("<"));
@@ -157,28 +144,12 @@ void session_log_refusal(const struct session *s, const struct smtp_refusal *r)
 	write_note(STR("NOQUEUE"), b);
 }
 
-void session_log_stored(const struct session *s, struct str queue_id)
-{
-	struct log_event ev;
-	struct buf *b = begin();
-	put_client(b, s->smtp.client);
-	log_begin(&ev, LOG_INFO, queue_id);
-	log_str(&ev, "client", buf_str(b));
-	log_str(&ev, "session", s->smtp.id);
-	if (s->smtp.login != NULL) {
-		log_str(&ev, "sasl_method",
-		    str_from_cstr(auth_mechanism_name(s->smtp.auth.mechanism)));
-		log_str(&ev, "sasl_username", str_from_cstr(s->smtp.login));
-	}
-	log_end(&ev);
-}
-
 void session_log_turned_away(struct str client, enum smtp_status status)
 {
 	const struct reply *reply = reply_of(status);
 	struct buf *b = begin();
 	buf_append_str(b, STR("reject: CONNECT from "));
-	put_client(b, client);
+	client_name_put(b, client);
 	buf_printf(
 	    b, ": %u %.*s %.*s", reply->code, STR_ARG(reply->enhanced), STR_ARG(reply->text));
 	write_note(STR("NOQUEUE"), b);

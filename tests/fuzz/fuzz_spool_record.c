@@ -32,14 +32,15 @@ static void want_head(const struct buf *b, size_t skip, const uint8_t *p, size_t
 static void try_message(const uint8_t *p, size_t n, struct pool *pool, struct buf *again)
 {
 	struct spool_payload_message m;
-	if (!spool_payload_get_message(p, n, pool, &m))
+	if (!spool_payload_get_message(p, n, SPOOL_RECORD_VERSION, pool, &m))
 		return;
 	want(spool_payload_put_message(again, 1,
 	    &(struct spool_message){.envelope = &m.envelope,
 		.recipients = m.recipients,
 		.recipient_count = m.count,
 		.large = true,
-		.large_size = m.content_length}));
+		.large_size = m.content_length,
+		.settled = m.settled}));
 	want_head(again, FROM, p, n); /* where it was moved from is not the submitter's */
 }
 
@@ -47,10 +48,25 @@ static void try_results(const uint8_t *p, size_t n, struct pool *pool, struct bu
 {
 	struct spool_result *list;
 	size_t count;
-	if (!spool_payload_get_results(p, n, pool, &list, &count))
+	if (!spool_payload_get_results(p, n, SPOOL_RECORD_VERSION, pool, &list, &count))
 		return;
 	want(spool_payload_put_results(again, 1, 0, list, count, true));
 	want_head(again, 0, p, n);
+}
+
+/* What the first version of the format wrote: read, never written. */
+static void try_old(const uint8_t *p, size_t n, struct pool *pool, struct buf *again)
+{
+	struct spool_payload_message m;
+	struct spool_result *list;
+	size_t count;
+	(void)again;
+	if (spool_payload_get_message(p, n, 1, pool, &m))
+		want(m.settled.about == 0 && m.settled.count == 0);
+	if (!spool_payload_get_results(p, n, 1, pool, &list, &count))
+		return;
+	for (size_t i = 0; i < count; i++)
+		want(list[i].last_try == 0 && list[i].tried_count == 0);
 }
 
 static void try_finish(const uint8_t *p, size_t n, struct pool *pool, struct buf *again)
@@ -128,8 +144,8 @@ static void try_frames(const uint8_t *p, size_t n, struct pool *pool, struct buf
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const tries[])(const uint8_t *, size_t, struct pool *, struct buf *) = {
-	    try_message, try_results, try_finish, try_index, try_scan, try_stamped_scan,
-	    try_frames};
+	    try_message, try_results, try_finish, try_index, try_scan, try_stamped_scan, try_frames,
+	    try_old};
 	if (size == 0)
 		return 0;
 	struct pool *pool = pool_new(POOL_MAX);

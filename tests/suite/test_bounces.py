@@ -2,6 +2,7 @@
 """What senders are told of mail that failed, waits or was delivered: reports as programs read them."""
 import email
 import email.policy
+import email.utils
 import os
 import re
 import signal
@@ -21,12 +22,14 @@ class Sink:
 
     def __init__(self, replies=(), extensions=("8BITMIME",)):
         self.replies, self.extensions, self.mail = dict(replies), extensions, []
+        self.said = []
         sink = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self):
                 self.say("220 sink.example ESMTP")
                 while line := self.rfile.readline():
+                    sink.said.append(line.decode().strip())
                     verb = line.split()[0].upper().decode() if line.split() else ""
                     if verb == "QUIT":
                         return self.say("221 bye")
@@ -52,6 +55,9 @@ class Sink:
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def commands(self, verb):
+        return [line for line in self.said if line.upper().startswith(verb)]
 
     def close(self):
         self.server.shutdown()
@@ -159,10 +165,17 @@ def test_what_waits_is_reported_and_then_fails(relay, sink):
     assert recipient["Status"] == "4.2.1"
     assert "Will-Retry-Until" in recipient
     assert "come back tomorrow" in text
-    _, text, _, (recipient,), _ = one_report(one)
+    _, text, about, (recipient,), _ = one_report(one)
     assert recipient["Action"] == "failed"
     assert recipient["Status"] == "4.4.7"
-    assert "come back tomorrow" in text and "expired" in text
+    words = " ".join(text.split())
+    assert "come back tomorrow" in words
+    assert re.search(r"delivery time expired after ([2-9]|\d\d) tries", words)
+    first, last = (email.utils.parsedate_to_datetime(re.search(rf"{when} tried on (.*)", text).group(1))
+                   for when in ("first", "last"))
+    assert first < last
+    assert email.utils.parsedate_to_datetime(recipient["Last-Attempt-Date"]) == last
+    assert email.utils.parsedate_to_datetime(about["Arrival-Date"]) == first
     one.wait_queue_empty()
 
 
@@ -175,12 +188,66 @@ def test_success_is_reported_where_it_is_asked(relay, sink):
         assert smtp.cmd("RCPT TO:<carl@remote.test> NOTIFY=SUCCESS,FAILURE").code == 250
         assert smtp.cmd("RCPT TO:<dora@remote.test> NOTIFY=FAILURE").code == 250
         assert smtp.data(MESSAGE).code == 250
-    one.wait_files("bob", 2)
-    actions = {}
-    for raw in one.fetch("bob"):
-        for recipient in report(raw)[3]:
-            actions[recipient["Final-Recipient"]] = recipient["Action"]
+    one.wait_queue_empty()  # in one notice or two
+    actions = {recipient["Final-Recipient"]: recipient["Action"]
+               for raw in one.fetch("bob") for recipient in report(raw)[3]}
     assert actions == {"rfc822; ann@example.test": "delivered", "rfc822; carl@remote.test": "relayed"}
+
+
+def test_an_alias_of_several_is_expanded(make, sink):
+    """The alias is reported once; the server behind it, which has DSN, is not asked to report a success."""
+    sink.extensions = ("DSN",)
+    one = make(start=False, conf={"remote": {"tls": "none"}},
+               tables={"aliases": "all@example.test: ann@example.test, carl@remote.test\n"})
+    route(one, sink)
+    one.start()
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        smtp.cmd("MAIL FROM:<bob@example.test>")
+        assert smtp.cmd("RCPT TO:<all@example.test> NOTIFY=SUCCESS,FAILURE").code == 250
+        assert smtp.data(MESSAGE).code == 250
+    _, text, _, (recipient,), _ = one_report(one)
+    assert recipient["Final-Recipient"] == "rfc822; all@example.test"
+    assert recipient["Action"] == "expanded"
+    assert "carl@remote.test" not in text
+    one.wait_queue_empty()
+    assert one.fetch("bob") == []
+    command, = sink.commands("RCPT")
+    assert "NOTIFY=FAILURE" in command and "SUCCESS" not in command
+
+
+def test_success_survives_kills(relay, sink):
+    """Whoever asked is told, once, however often queue dies."""
+    one = relay()
+    count = 30
+    for n in range(count):
+        with one.smtp() as smtp:
+            smtp.ehlo()
+            smtp.cmd(f"MAIL FROM:<bob@example.test> ENVID=n{n}")
+            assert smtp.cmd("RCPT TO:<ann@example.test> NOTIFY=SUCCESS").code == 250
+            assert smtp.data(MESSAGE).code == 250
+        if n % 6 == 3:
+            for pid in one.pids("queue"):
+                os.kill(pid, signal.SIGKILL)
+            one.wait_ready()
+    one.wait_queue_empty()
+    told = [report(raw)[2]["Original-Envelope-Id"] for raw in one.fetch("bob")]
+    assert sorted(told) == sorted(f"n{n}" for n in range(count))
+
+
+def test_many_failures_are_told_once_each_through_kills(relay, sink):
+    """The set of those that failed grows while queue is killed between: each is reported once."""
+    sink.replies["RCPT"] = "550 no"
+    one = relay()
+    names = [f"u{n}@remote.test" for n in range(120)]
+    for _ in range(3):
+        one.send(MESSAGE, to=names, sender="bob@example.test")
+        for pid in one.pids("queue"):
+            os.kill(pid, signal.SIGKILL)
+        one.wait_ready()
+    one.wait_queue_empty()
+    told = [r["Final-Recipient"] for raw in one.fetch("bob") for r in report(raw)[3]]
+    assert sorted(told) == sorted(f"rfc822; {name}" for name in names * 3)
 
 
 def test_mail_from_nobody_goes_to_the_postmaster(relay, sink):
@@ -202,6 +269,35 @@ def test_an_unknown_sender_of_ours_goes_to_the_postmaster(relay, sink):
     one.wait_queue_empty()
 
 
+WORDS = {
+    "failure.txt": {"to": "carl@remote.test", "reply": "550 no", "sender": "bob@example.test"},
+    "delay.txt": {"to": "carl@remote.test", "reply": "451 later", "sender": "bob@example.test"},
+    "success.txt": {"to": "carl@remote.test", "reply": None, "sender": "bob@example.test"},
+    "double.txt": {"to": "carl@remote.test", "reply": "550 no", "sender": ""},
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_each_text_can_be_replaced(relay, sink, make, name):
+    case = WORDS[name]
+    if case["reply"]:
+        sink.replies["RCPT"] = case["reply"]
+    one = make(start=False, conf={"remote": {"tls": "none"},
+                                  "queue": {**QUICK, "lifetime": "1 d", "delay-notice": "1 s", "templates": "words"}})
+    route(one, sink)
+    one.make_directory(one.directory / "words")
+    one.write(f"words/{name}", f"Subject: Own {name}\n\nOwn words: ${{id}}\n${{recipients}}\n")
+    one.start()
+    with one.smtp() as smtp:
+        smtp.ehlo()
+        smtp.cmd(f"MAIL FROM:<{case['sender']}>")
+        assert smtp.cmd(f"RCPT TO:<{case['to']}> NOTIFY=SUCCESS,FAILURE,DELAY").code == 250
+        assert smtp.data(MESSAGE).code == 250
+    message, text, *_ = one_report(one, "bob" if case["sender"] else "ann")
+    assert message["Subject"] == f"Own {name}"
+    assert re.match(r"Own words: \w+\n<carl@remote.test>", text)
+
+
 def test_an_operators_own_words(relay, sink, make):
     sink.replies["RCPT"] = "550 no"
     one = make(start=False, conf={"remote": {"tls": "none"}, "queue": {"templates": "words"}})
@@ -219,13 +315,15 @@ def test_faults_in_templates_are_found_by_check(make):
     one = make(start=False, conf={"queue": {"templates": "words"}})
     one.make_directory(one.directory / "words")
     one.write("words/delay.txt", "Subject: x\n\n${recipient}\n")
+    one.write("words/double.txt", "No subject\n\nx\n")
     done = one.postern("check")
     assert done.returncode == 78
     assert "delay.txt:3: there is no word ${recipient}: write one of" in done.err
+    assert "double.txt:1: " in done.err  # every fault, not the first alone
 
 
 def test_a_kill_between_loses_nothing(relay, sink):
-    """However often queue dies, every sender is told, and once: a notice made again is found by its token."""
+    """However often queue dies, every sender is told, and once."""
     sink.replies["RCPT"] = "550 no"
     one = relay()
     count = 40

@@ -141,3 +141,22 @@ def test_example_configurations_are_good(idle):
     for path in examples:
         done = idle.postern("check", conf=path)
         assert ": " not in done.err or done.returncode != EX_CONFIG, (path, done.err)
+
+
+def test_an_unusable_trust_anchor_keeps_the_old_configuration(make):
+    """`postern check` names the fault, a reload is refused with the same words, and mail goes on."""
+    one = make()
+    one.make_directory(one.directory / "anchors-empty")
+    one.write("anchors-empty/root.key", "")
+    for path, remedy in (("anchors-gone/root.key", "its directory does not exist"),
+                         ("anchors-empty/root.key", "it is empty"),
+                         ("anchors-empty", "it must be a file")):
+        one.configure(resolver={"trust-anchor": str(one.directory / path)})
+        for command in ("check", "reload"):
+            done = one.postern(command)
+            assert done.returncode != 0, (command, path)
+            assert f"trust-anchor: {one.directory / path}: {remedy}" in done.out + done.err
+    resolvers = one.pids("resolver")
+    one.send(b"Subject: x\r\n\r\nx\r\n")
+    one.wait_queue_empty()
+    assert one.pids("resolver") == resolvers

@@ -72,7 +72,7 @@ def read_identity(path):
 
 def read_record(octets, at, magic, sequence):
     start, kind, version, flags, length, low, batch, ident, head_n, crc = struct.unpack_from(">4sBBHIIQQII", octets, at)
-    assert (start, version, low) == (magic, 1, sequence & 0xFFFFFFFF)
+    assert (start, version, low) == (magic, 2, sequence & 0xFFFFFFFF)
     head = octets[at + 40:at + 40 + head_n]
     return Record(kind, flags, length, batch, ident, head, octets[at + 40 + head_n:at + length], at), crc
 
@@ -142,18 +142,22 @@ def read_message(record):
     message = {name: f.string() for name in names}
     message["flags"], message["ret"] = f.take("HB")
     message["recipients"] = f.items(read_recipient)
+    message["settled"] = (*f.take("QB"), f.items(lambda g: g.take("H")))
     f.end()
     message.update(arrival=arrival, moved=(moved_from, moved_length), size=content_length)
     return message
 
 
-Result = collections.namedtuple("Result", "number outcome next_try attempts told")
+Result = collections.namedtuple("Result", "number outcome next_try attempts first_try last_try told")
 
 
 def read_result(f):
-    *fields, told = f.take("HBQIB")
+    *fields, told = f.take("HBQIQQB")
     assert told in (0, 1)
-    return Result(*fields, {name: f.string() for name in ("status", "mta", "reply", "text")} if told else {})
+    words = {name: f.string() for name in ("status", "mta", "reply", "text")} if told else {}
+    if told:
+        words["tried"] = f.items(lambda g: (g.string(), g.string()))
+    return Result(*fields, words)
 
 
 def read_results(records):
@@ -221,8 +225,8 @@ def test_the_document_is_enough_to_read_a_spool(stopped):
     for record, content in zip(small, CONTENTS):
         assert record.content.startswith(b"Received: ") and record.content.endswith(content)
     for record, message in waiting.values():
-        assert (message["reverse_path"], message["client"], message["moved"]) == \
-            (b"sender@client.example", b"[127.0.0.1]", (0, 0))
+        assert (message["reverse_path"], message["client"], message["moved"], message["settled"]) == \
+            (b"sender@client.example", b"[127.0.0.1]", (0, 0), (0, 0, []))
         names = [r[0] for r in message["recipients"]]
         assert names == [b"ann@example.test"] + [b"bob@example.test"] * (not record.flags & LARGE)
         assert {r[4] for r in message["recipients"]} == {1}
@@ -232,13 +236,14 @@ def test_the_document_is_enough_to_read_a_spool(stopped):
     [(_, message)] = [pair for pair in waiting.values() if pair[0].flags & LARGE]
     assert message["size"] == big.stat().st_size and big.read_bytes().endswith(BIG)
     results = read_results(records)
-    assert all(1 <= r.outcome <= 7 for _, r in results)
+    assert all(1 <= r.outcome <= 8 for _, r in results)
     held = {(ident, r.number) for ident, r in results if r.outcome == HELD}
     assert held == {(r.id, n) for r in small for n in (0, 1)}
     deferred, = (r for ident, r in results if r.outcome == DEFERRED and ident == far)
     assert (deferred.number, deferred.attempts) == (0, 1) and deferred.next_try > message["arrival"]
     assert deferred.told["status"] == b"4.4.1" and b"refused" in deferred.told["text"]
-    assert deferred.told["reply"] == b""
+    assert deferred.told["reply"] == b"" and deferred.told["tried"] == []
+    assert message["arrival"] - 60000 <= deferred.first_try <= deferred.last_try < deferred.next_try
     for _, record in records:
         if record.type == FINISH:
             assert struct.unpack(">QIQ", record.head)[0] <= segments[-1].sequence

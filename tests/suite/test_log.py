@@ -57,6 +57,16 @@ def test_pflogsumm_counts_what_happened(make, sinks):
     assert {name: counts[name] for name in HOUR_COUNTS} == {
         "received": SENT + LATER + NEVER, "delivered": SENT + NEVER, "deferred": LATER, "bounced": NEVER}
     assert counts["recipients"] == SENT + 1
+    # It counts the octets of a message whose client it has read of before.
+    sizes = sum(int(n) for n in re.findall(r": from=<ann@example.test>, size=(\d+)", one.log()))
+    assert sizes > 0 and counts["bytes received"] >= sizes
+    seen = set()
+    for line in one.log().splitlines():
+        ident = re.search(r"\]: (\w+): (client|from)=", line)
+        if ident and ident.group(2) == "client":
+            seen.add(ident.group(1))
+        elif ident and "from=<ann@example.test>" in line:
+            assert ident.group(1) in seen, line
     assert report.stderr == ""
 
 

@@ -130,6 +130,17 @@ static void keep_envelope(struct pool *pool, struct envelope *e)
 	e->session = keep(pool, e->session);
 }
 
+static const struct tried *keep_tried(struct pool *pool, const struct spool_result *r)
+{
+	if (r->tried_count == 0)
+		return NULL;
+	struct tried *list = pool_array(pool, r->tried_count, sizeof(*list));
+	for (size_t i = 0; i < r->tried_count; i++)
+		list[i] =
+		    (struct tried){keep(pool, r->tried[i].host), keep(pool, r->tried[i].said)};
+	return list;
+}
+
 static void keep_recipient(struct pool *pool, struct recipient *r)
 {
 	r->address = keep(pool, r->address);
@@ -153,6 +164,11 @@ void spool_submit(struct spool *s, uint64_t id, const struct spool_message *m, v
 	for (size_t i = 0; i < r->count; i++) {
 		r->recipients[i] = m->recipients[i];
 		keep_recipient(r->pool, &r->recipients[i]);
+	}
+	if (m->settled.count > 0) {
+		r->settled = m->settled;
+		r->settled.numbers = pool_array(r->pool, m->settled.count, sizeof(uint16_t));
+		memcpy(r->settled.numbers, m->settled.numbers, m->settled.count * sizeof(uint16_t));
 	}
 	r->content = m->content; /* lives until the callback */
 	r->place = (struct spool_place){.segment = 1,
@@ -194,6 +210,8 @@ void fake_spool_recover(struct spool *s, const struct spool_events *events, void
 		if (!r->committed)
 			continue;
 		events->on_message(ctx, r->id, &r->place, &r->envelope, r->recipients, r->count);
+		if (r->settled.about != 0 && events->on_settled != NULL)
+			events->on_settled(ctx, &r->settled);
 		for (size_t k = 0; k < s->result_count; k++)
 			if (s->results[k].id == r->id)
 				events->on_result(ctx, r->id, &s->results[k].result);
@@ -269,6 +287,7 @@ void spool_result(struct spool *s, uint64_t id, const struct spool_place *place,
 	kept->result.mta = keep(s->pool, result->mta);
 	kept->result.reply = keep(s->pool, result->reply);
 	kept->result.text = keep(s->pool, result->text);
+	kept->result.tried = keep_tried(s->pool, result);
 	s->figures.results++;
 }
 

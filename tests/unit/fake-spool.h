@@ -20,6 +20,7 @@ struct fake_record {
 	bool large;
 	uint64_t large_size;
 	struct spool_place place;
+	struct spool_settled settled;
 	struct pool *pool;
 };
 

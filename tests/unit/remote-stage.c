@@ -76,6 +76,13 @@ static bool on_remote_results(void *ctx, const struct msg_remote_results *m, int
 		copy_text(a->list[i].mta, sizeof(a->list[i].mta), r->mta);
 		copy_text(a->list[i].reply, sizeof(a->list[i].reply), r->reply);
 		copy_text(a->list[i].text, sizeof(a->list[i].text), r->text);
+		a->list[i].tried = r->tried;
+		a->list[i].own = r->own;
+	}
+	a->tried_count = m->tried_count;
+	for (size_t i = 0; i < a->tried_count; i++) {
+		copy_text(a->tried[i].host, sizeof(a->tried[i].host), m->tried[i].host);
+		copy_text(a->tried[i].said, sizeof(a->tried[i].said), m->tried[i].said);
 	}
 	return true;
 }

@@ -32,7 +32,13 @@ struct remote_answer {
 		char mta[DOMAIN_MAX + 1];
 		char reply[REMOTE_TEXT_MAX + 1];
 		char text[REASON_MAX + 1];
+		uint8_t tried, own;
 	} list[RECIPIENTS_PER_PACKET];
+	size_t tried_count;
+	struct {
+		char host[RELAY_MAX + 1];
+		char said[REASON_MAX + 1];
+	} tried[TRIED_MAX];
 };
 
 /* A record of the resolver that is played here. */

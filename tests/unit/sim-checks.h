@@ -49,7 +49,7 @@ unsigned checks_senders(const struct observed *o);
 void checks_start(struct checks *c, struct observed *o, const struct terms *terms, unsigned sender,
     bool fresh, const struct destination *d, unsigned state, uint64_t now);
 void checks_end(struct observed *o, enum destination_verdict verdict);
-/* Another rate, or another process. */
+/* Another rate; another process has to keep the one there was. */
 void checks_forget_rates(struct checks *c);
 /* The n-th deferral of a job says it waits until `when`. */
 void checks_retry(const struct terms *terms, unsigned attempts, uint64_t now, uint64_t when);

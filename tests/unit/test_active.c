@@ -542,8 +542,11 @@ START_TEST(a_deferral_past_the_lifetime_is_a_failure)
 	count = fake_spool_results(spool, &results);
 	ck_assert_uint_eq(results[count - 1].result.outcome, SPOOL_FAILED);
 	ck_assert(str_eq(results[count - 1].result.status, STR("4.4.7")));
-	ck_assert(
-	    str_eq(results[count - 1].result.text, STR("delivery time expired; mailbox full")));
+	char text[REASON_MAX];
+	snprintf(text, sizeof(text), "delivery time expired after %u tries; mailbox full",
+	    m->jobs[0].attempts + 1u);
+	ck_assert_uint_gt(m->jobs[0].attempts, 1);
+	ck_assert(str_eq(results[count - 1].result.text, str_from_cstr(text)));
 	ck_assert_uint_eq(active.messages.count, 1); /* until its sender is told */
 }
 END_TEST
@@ -599,6 +602,83 @@ END_TEST
 /* --- sizes -------------------------------------------------------------- */
 
 /* Addresses of 25 octets, as the figure in queue/message.h says. */
+/* The more there are, the less is kept of each new one. */
+START_TEST(reasons_keep_hosts_while_there_is_room)
+{
+	const struct tried tried[] = {{STR("mx1[192.0.2.1]:25"), STR("Connection refused")},
+	    {STR("mx2[192.0.2.2]:25"), STR("450 4.2.0 later")}};
+	struct reasons *r = reasons_new(20000);
+	char text[32];
+	struct why why = {.text = STR("not now"), .tried = tried, .tried_count = 2};
+	uint32_t first = reasons_get(r, &why);
+	ck_assert_uint_eq(reasons_get(r, &why), first);
+	why.tried_count = 1;
+	ck_assert_uint_ne(reasons_get(r, &why), first);
+	struct why got = reasons_why(r, first);
+	ck_assert_uint_eq(got.tried_count, 2);
+	ck_assert(str_eq(got.tried[0].host, tried[0].host));
+	ck_assert(str_eq(got.tried[1].said, tried[1].said));
+	ck_assert(str_eq(got.text, STR("not now")));
+	bool without_hosts = false, without_text = false;
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "reason %u", i);
+		why.text = str_from_cstr(text);
+		got = reasons_why(r, reasons_get(r, &why));
+		ck_assert_uint_le(got.tried_count, without_hosts ? 0 : 1);
+		without_hosts |= got.tried_count == 0;
+		without_text |= str_has_prefix(got.text, STR("too many"));
+		ck_assert(without_hosts || !without_text);
+	}
+	ck_assert(without_hosts && without_text);
+	reasons_free(r);
+}
+END_TEST
+
+/* When it was tried, and where, is known after a restart and after cleaning. */
+START_TEST(tries_are_kept)
+{
+	const struct tried tried[] = {{STR("mx1[192.0.2.1]:25"), STR("Connection refused")}};
+	const struct spool_place place = {.segment = 1, .length = 4000};
+	const struct envelope e = {.arrival = start.wall, .reverse_path = STR("a@example.org")};
+	const struct recipient to = {.address = STR("b@example.net"),
+	    .original = STR("b@example.net"),
+	    .nexthop = STR("example.net"),
+	    .transport = TRANSPORT_REMOTE};
+	const struct spool_result deferred = {.outcome = SPOOL_DEFERRED,
+	    .attempts = 3,
+	    .first_try = start.wall + 150 * SECOND,
+	    .last_try = start.wall + 50 * HOUR,
+	    .next_try = start.wall + 51 * HOUR,
+	    .text = STR("later"),
+	    .tried = tried,
+	    .tried_count = 1};
+	struct pool *pool = pool_new(65536);
+	struct spool_result *results;
+	uint64_t first, last;
+	size_t count;
+	active_on_message(&active, 5, &place, &e, &to, 1);
+	struct message *m = index_find(&active.messages, 5);
+	message_tries(m, 0, &first, &last);
+	ck_assert_uint_eq(first + last, 0);
+	active_on_result(&active, 5, &deferred, start);
+	active_begin(&active);
+	ck_assert(active_on_snapshot(&active, 5, pool, &results, &count, start));
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(results[0].first_try, start.wall + 120 * SECOND); /* to the minute */
+	ck_assert_uint_eq(results[0].last_try, deferred.last_try);
+	ck_assert_uint_eq(results[0].tried_count, 1);
+	ck_assert(str_eq(results[0].tried[0].said, tried[0].said));
+	message_note_try(m, 0, start.wall + 60 * HOUR);
+	message_tries(m, 0, &first, &last);
+	ck_assert_uint_eq(first, start.wall + 120 * SECOND);
+	ck_assert_uint_eq(last, start.wall + 60 * HOUR);
+	message_set_tries(m, 0, UINT64_MAX, UINT64_MAX); /* a clock that was wrong */
+	message_tries(m, 0, &first, &last);
+	ck_assert_uint_le(first, last);
+	pool_free(pool);
+}
+END_TEST
+
 START_TEST(a_million_waiting_recipients)
 {
 	enum { COUNT = 1000000 };
@@ -659,6 +739,8 @@ int main(void)
 	tcase_add_test(tc, a_deferral_past_the_lifetime_is_a_failure);
 	tcase_add_test(tc, flush_tries_now_what_waits);
 	tcase_add_test(tc, reasons_are_shared_and_bounded);
+	tcase_add_test(tc, reasons_keep_hosts_while_there_is_room);
+	tcase_add_test(tc, tries_are_kept);
 	tcase_add_test(tc, a_million_waiting_recipients);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);

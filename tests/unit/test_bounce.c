@@ -19,7 +19,6 @@
 static struct active active;
 static struct contents *contents;
 static struct reader reader;
-static struct tokens *tokens;
 static struct router *router;
 static struct templates templates;
 static struct bounces bounces;
@@ -49,7 +48,6 @@ static void on_message(void *ctx, uint64_t id, const struct spool_place *place,
     const struct envelope *envelope, const struct recipient *recipients, size_t count)
 {
 	(void)ctx;
-	tokens_add(tokens, envelope->token, id, loop_now_ms());
 	active_on_message(&active, id, place, envelope, recipients, count);
 }
 
@@ -65,7 +63,14 @@ static void on_finished(void *ctx, uint64_t id)
 	active_on_finished(&active, id);
 }
 
+static void on_settled(void *ctx, const struct spool_settled *settled)
+{
+	(void)ctx;
+	active_on_settled(&active, settled);
+}
+
 static const struct spool_events events = {
+    .on_settled = on_settled,
     .on_committed = on_committed,
     .on_message = on_message,
     .on_result = on_result,
@@ -82,9 +87,8 @@ static void open_queue(void)
 	contents = contents_new(1 << 20);
 	reader_init(&reader, &active, contents);
 	reader_set_spool(&reader, spool);
-	tokens = tokens_new();
 	router = router_new(NULL, NULL);
-	bounces_init(&bounces, &active, &reader, tokens, router, &templates);
+	bounces_init(&bounces, &active, &reader, router, &templates);
 	bounces.hostname = STR("mx.example.org");
 	bounces.postmaster = STR("postmaster@example.org");
 	bounces.size_max = 50 * 1024;
@@ -99,7 +103,6 @@ static void close_queue(void)
 	bounces_reset(&bounces);
 	directory_peer_kill();
 	router_free(router);
-	tokens_free(tokens);
 	reader_reset(&reader);
 	contents_free(contents);
 	active_reset(&active);
@@ -275,6 +278,18 @@ START_TEST(only_the_header_comes_back_where_that_is_asked)
 }
 END_TEST
 
+/* The disk has the notice, but the process dies before it knows: what follows is lost. */
+static void commit_and_die(void)
+{
+	active.notices = (struct active_notices){0};
+	directory_peer_silent = true;
+	fake_spool_lose_results(spool, true);
+	fake_spool_commit(spool, 0);
+	fake_spool_lose_results(spool, false);
+	directory_peer_silent = false;
+	restart();
+}
+
 START_TEST(a_crash_before_the_end_makes_no_second_notice)
 {
 	const struct recipient list[] = {to("bob@example.net", 0)};
@@ -282,19 +297,68 @@ START_TEST(a_crash_before_the_end_makes_no_second_notice)
 	fail_all(begin(id));
 	restart(); /* before anything was made */
 	turn();
-	const struct fake_record *r = newest(2);
-	uint64_t token = r->envelope.token;
-	active.notices = (struct active_notices){0};
-	directory_peer_silent = true;
-	/* Committed, but the results that follow are lost with the process. */
-	fake_spool_lose_results(spool, true);
-	fake_spool_commit(spool, 0);
-	fake_spool_lose_results(spool, false);
-	directory_peer_silent = false;
-	restart();
-	ck_assert_uint_eq(index_find(&active.messages, id)->open, 1);
+	newest(2);
+	commit_and_die();
+	ck_assert_ptr_null(index_find(&active.messages, id));
 	turn();
-	ck_assert_uint_eq(newest(2)->envelope.token, token);
+	newest(2);
+	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), 1);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+/* More recipients fail after the crash: the next notice tells of these only. */
+START_TEST(a_growing_set_is_told_once_each)
+{
+	const struct recipient list[] = {to("bob@example.net", 0), to("carl@example.net", 0),
+	    to("dora@example.net", 0)};
+	const struct why later = {.status = STR("4.4.1"), .text = STR("connection refused")};
+	uint64_t id = post("ann@example.org", list, 3);
+	struct job *job = begin(id);
+	active_failed(&active, message_of(job), 1, &no_such);
+	active_deferred(&active, job, 0, &later, moment_now());
+	active_deferred(&active, job, 2, &later, moment_now());
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+	turn();
+	ck_assert(has(newest(2)->content, "carl@example.net"));
+	commit_and_die();
+	struct message *m = index_find(&active.messages, id);
+	ck_assert_uint_eq(message_recipients(m)[1].state, RECIPIENT_BOUNCED);
+	active_flush(&active, m);
+	job = begin(id + 1); /* the notice itself */
+	job = begin(id);
+	active_failed(&active, m, 0, &no_such);
+	active_failed(&active, m, 2, &no_such);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+	turn();
+	const struct fake_record *r = newest(3);
+	ck_assert(has(r->content, "bob@example.net") && has(r->content, "dora@example.net"));
+	ck_assert(!has(r->content, "carl@example.net"));
+	fake_spool_commit(spool, 0);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+/* The message was moved, with results of before, behind the notice that settled them. */
+START_TEST(what_is_settled_holds_against_older_results)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	uint16_t numbers[] = {0, 7};
+	const struct spool_settled settled = {1, SPOOL_BOUNCED, numbers, 2};
+	const struct spool_result failed = {.outcome = SPOOL_FAILED, .status = STR("5.0.0")};
+	uint64_t id = post("ann@example.org", list, 1);
+	struct spool_settled of = settled;
+	of.about = id;
+	close_queue();
+	open_queue();
+	active_on_settled(&active, &settled); /* of one that is over */
+	active_on_settled(&active, &of);
+	fake_spool_recover(spool, &events, NULL);
+	active_on_result(&active, id, &failed, moment_now());
+	active_begin(&active);
+	ck_assert_ptr_null(index_find(&active.messages, id));
 	ck_assert(fake_spool_find(spool, id)->finished);
 }
 END_TEST
@@ -497,31 +561,119 @@ START_TEST(a_delay_is_told_once)
 }
 END_TEST
 
+static void succeed_all(struct job *job)
+{
+	struct message *m = message_of(job);
+	uint16_t numbers[RECIPIENTS_PER_PACKET];
+	for (uint16_t i = 0; i < m->recipient_count; i++)
+		numbers[i] = i;
+	active_succeeded(&active, m, numbers, m->recipient_count);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+}
+
+static struct job *begin_by(uint64_t id, enum transport transport)
+{
+	uint16_t numbers[RECIPIENTS_PER_PACKET];
+	struct job *job = scheduler_next(active.scheduler, transport);
+	ck_assert_ptr_nonnull(job);
+	ck_assert_uint_eq(message_of(job)->id, id);
+	active_start(&active, job, numbers, RECIPIENTS_PER_PACKET);
+	return job;
+}
+
+/* Mail that is discarded is delivered. */
+static const struct {
+	enum transport transport;
+	const char *sender, *action;
+} success_rows[] = {
+    {TRANSPORT_LOCAL, "ann@example.org", "Action: delivered\r\nStatus: 2.0.0\r\n"},
+    {TRANSPORT_REMOTE, "ann@example.org", "Action: relayed\r\nStatus: 2.0.0\r\n"},
+    {TRANSPORT_DISCARD, "ann@example.org", "Action: delivered\r\nStatus: 2.0.0\r\n"},
+    {TRANSPORT_LOCAL, "", NULL},
+};
+
 START_TEST(success_is_told_where_it_is_asked)
 {
-	const struct recipient list[] = {
+	struct recipient list[] = {
 	    to("bob@example.net", NOTIFY_SUCCESS), to("carl@example.net", NOTIFY_FAILURE)};
-	const uint16_t numbers[] = {0, 1};
-	uint64_t id = post(_i == 2 ? "" : "ann@example.org", list, 2);
-	struct job *job = begin(id);
-	struct message *m = message_of(job);
-	ck_assert(m->flags & MESSAGE_SUCCESS);
-	bounces_on_success(&bounces, m, numbers, 2, _i == 1);
-	active_delivered(&active, m, numbers, 2);
-	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
-	ck_assert(active_settle(&active, job)); /* the message is gone by now */
+	list[0].transport = list[1].transport = success_rows[_i].transport;
+	uint64_t id = post(success_rows[_i].sender, list, 2);
+	succeed_all(begin_by(id, success_rows[_i].transport));
 	turn();
-	if (_i == 2) {
+	if (success_rows[_i].action == NULL) {
 		newest(1);
+		ck_assert(fake_spool_find(spool, id)->finished);
 		return;
 	}
 	const struct fake_record *r = newest(2);
-	ck_assert(has(r->content, _i == 1 ? "Action: relayed\r\nStatus: 2.0.0\r\n"
-					  : "Action: delivered\r\nStatus: 2.0.0\r\n"));
+	ck_assert(!fake_spool_find(spool, id)->finished);
+	ck_assert(has(r->content, success_rows[_i].action));
 	ck_assert(!has(r->content, "carl@example.net"));
 	ck_assert(has(r->content, "text/rfc822-headers"));
 	fake_spool_commit(spool, 0);
+	ck_assert(fake_spool_find(spool, id)->finished);
 	ck_assert_uint_eq(active.messages.count, 1);
+}
+END_TEST
+
+START_TEST(success_survives_a_crash_and_is_told_once)
+{
+	const struct recipient list[] = {to("bob@example.net", NOTIFY_SUCCESS)};
+	uint64_t id = post("ann@example.org", list, 1);
+	succeed_all(begin(id));
+	restart(); /* nothing was made yet */
+	ck_assert_ptr_null(scheduler_next(active.scheduler, TRANSPORT_LOCAL));
+	turn();
+	ck_assert(has(newest(2)->content, "Action: delivered\r\n"));
+	commit_and_die();
+	turn();
+	newest(2);
+	ck_assert(fake_spool_find(spool, id)->finished);
+}
+END_TEST
+
+/* RFC 3461 §5.2.7.3 */
+START_TEST(an_alias_of_several_is_expanded_once)
+{
+	struct recipient list[] = {to("bob@example.net", NOTIFY_SUCCESS | NOTIFY_FAILURE),
+	    to("carl@example.net", NOTIFY_SUCCESS | NOTIFY_FAILURE),
+	    to("dora@example.net", NOTIFY_SUCCESS | NOTIFY_FAILURE),
+	    to("eve@example.org", NOTIFY_SUCCESS)};
+	const uint16_t first = 0, later[] = {2, 3};
+	for (int i = 0; i < 3; i++)
+		list[i].original = STR("all@example.org");
+	uint64_t id = post("ann@example.org", list, 4);
+	struct job *eves, *job = begin(id);
+	eves = begin(id);
+	active_succeeded(&active, message_of(job), &first, 1);
+	active_failed(&active, message_of(job), 1, &no_such);
+	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
+	bounces_run(&bounces, loop_now_ms() + NOTICE_WAIT_MS);
+	turn();
+	newest(3); /* the failure, and the success */
+	fake_spool_commit(spool, 0);
+	const struct fake_record *list_of;
+	size_t n = fake_spool_records(spool, &list_of);
+	bool expanded = false, failed = false;
+	for (size_t i = 1; i < n; i++) {
+		expanded |= has(list_of[i].content,
+		    "Final-Recipient: rfc822; all@example.org\r\nAction: expanded\r\n");
+		failed |= has(list_of[i].content,
+		    "Final-Recipient: rfc822; carl@example.net\r\nAction: failed\r\n");
+		ck_assert(!has(list_of[i].content, "Action: delivered"));
+		ck_assert(!has(list_of[i].content, "bob@example.net"));
+	}
+	ck_assert(expanded && failed);
+	active_succeeded(&active, message_of(job), later, 2);
+	scheduler_done(active.scheduler, eves, DESTINATION_WORKS, loop_now_ms());
+	active_settle(&active, job);
+	turn();
+	const struct fake_record *r = newest(4);
+	ck_assert(has(r->content, "Final-Recipient: rfc822; eve@example.org\r\nAction: delivered"));
+	ck_assert(!has(r->content, "all@example.org"));
+	fake_spool_commit(spool, 0);
+	ck_assert(fake_spool_find(spool, id)->finished);
 }
 END_TEST
 
@@ -563,7 +715,12 @@ int main(void)
 	tcase_add_test(tc, a_damaged_record_is_told_of_without_its_content);
 	tcase_add_test(tc, a_large_notice_is_a_file);
 	tcase_add_test(tc, a_delay_is_told_once);
-	tcase_add_loop_test(tc, success_is_told_where_it_is_asked, 0, 3);
+	tcase_add_loop_test(tc, success_is_told_where_it_is_asked, 0,
+	    (int)(sizeof(success_rows) / sizeof(success_rows[0])));
+	tcase_add_test(tc, success_survives_a_crash_and_is_told_once);
+	tcase_add_test(tc, an_alias_of_several_is_expanded_once);
+	tcase_add_test(tc, a_growing_set_is_told_once_each);
+	tcase_add_test(tc, what_is_settled_holds_against_older_results);
 	tcase_add_test(tc, a_message_that_was_deleted_is_not_told_of);
 	suite_add_tcase(s, tc);
 	SRunner *sr = srunner_create(s);

@@ -84,6 +84,42 @@ START_TEST(a_failure_with_the_whole_message)
 }
 END_TEST
 
+static bool dsn_has(const struct dsn *d, const char *what)
+{
+	struct buf out = BUF_INIT(1 << 20);
+	uint16_t flags;
+	ck_assert(dsn_put(d, &out, &flags));
+	bool found = memmem(buf_data(&out), buf_len(&out), what, strlen(what)) != NULL;
+	buf_release(&out);
+	return found;
+}
+
+/* For people each host has a line; for programs the one that decided stands alone. */
+START_TEST(every_host_and_the_times_are_told)
+{
+	const struct tried tried[] = {
+	    {STR("mx1.example.net[192.0.2.7]:25"), STR("Connection refused")},
+	    {STR(""), STR("no address of mx2.example.net")}};
+	struct dsn_recipient list[] = {refused};
+	list[0].why.tried = tried;
+	list[0].why.tried_count = 2;
+	list[0].first_attempt = ARRIVAL;
+	struct dsn d = plain(list, 1);
+	d.text = templates.list[DSN_FAILURE];
+	ck_assert(dsn_has(&d, "    mx.example.net[192.0.2.1] said: 550 5.1.1 no such user\r\n"
+			      "    also tried mx1.example.net[192.0.2.7]:25: Connection refused\r\n"
+			      "    also tried no address of mx2.example.net\r\n"
+			      "    first tried on Tue, 14 Nov 2023 22:13:20 +0000\r\n"
+			      "    last tried on Tue, 14 Nov 2023 22:14:20 +0000\r\n"));
+	ck_assert(dsn_has(&d, "Remote-MTA: dns; mx.example.net\r\n"
+			      "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"
+			      "Last-Attempt-Date: Tue, 14 Nov 2023 22:14:20 +0000\r\n"));
+	list[0].last_attempt = list[0].first_attempt; /* once */
+	ck_assert(!dsn_has(&d, "first tried"));
+	ck_assert(dsn_has(&d, "Last-Attempt-Date: "));
+}
+END_TEST
+
 START_TEST(a_delay_with_the_header)
 {
 	struct dsn_recipient list[] = {refused};
@@ -378,6 +414,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_failure_with_the_whole_message);
 	tcase_add_test(tc, a_delay_with_the_header);
+	tcase_add_test(tc, every_host_and_the_times_are_told);
 	tcase_add_test(tc, addresses_that_are_not_ascii);
 	tcase_add_test(tc, what_cannot_be_read_is_not_returned);
 	tcase_add_loop_test(tc, unsound_content_is_not_returned_whole, 0,

@@ -177,6 +177,7 @@ static struct envelope envelope(uint64_t token)
 	    .token = token,
 	    .reverse_path = STR("ann@example.org"),
 	    .session = STR("s1"),
+	    .client = STR("[IPv6:2001:db8::1]"),
 	    .helo = STR("client.example.org")};
 }
 
@@ -251,6 +252,32 @@ static void check_empty(void)
 }
 
 /* --- honest ------------------------------------------------------------- */
+
+/* Tools that read the log know a message by its client first. */
+START_TEST(the_client_is_logged_before_the_sender)
+{
+	int fds[2];
+	char text[2048];
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	log_set_fd(fds[1]);
+	submit(&w, 1, 7);
+	ck_assert_int_eq(read(fds[0], text, sizeof(text)), -1); /* nothing before it is durable */
+	fake_spool_commit(spool, 0);
+	settle();
+	log_flush();
+	ssize_t n = read(fds[0], text, sizeof(text) - 1);
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+	const char *client = strstr(text, "client=unknown[2001:db8::1], session=s1");
+	const char *from = strstr(text, "from=<ann@example.org>");
+	ck_assert_ptr_nonnull(client);
+	ck_assert_ptr_nonnull(from);
+	ck_assert(client < from);
+	ck_assert_int_eq(strncmp(text, "postern/smtpd[", 14), 0);
+	log_set_fd(open("/dev/null", O_WRONLY));
+	close(fds[0]);
+}
+END_TEST
 
 START_TEST(committed_only_after_the_spool_said_so)
 {
@@ -804,6 +831,7 @@ int main(void)
 	TCase *tc = tcase_create("intake");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, the_client_is_logged_before_the_sender);
 	tcase_add_test(tc, committed_only_after_the_spool_said_so);
 	tcase_add_test(tc, recipients_may_come_ahead);
 	tcase_add_loop_test(tc, spool_errors_become_refusals, 0, 4);

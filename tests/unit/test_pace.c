@@ -107,6 +107,26 @@ START_TEST(the_same_rate_again_changes_nothing)
 }
 END_TEST
 
+/* A program that is started again and again, and spends what it has at once. */
+START_TEST(restarts_give_no_tokens)
+{
+	uint64_t now = 1000;
+	count = 0;
+	for (int i = 0; i < 200 && count + rates[_i] < STARTS; i++) {
+		struct pace p = {0};
+		pace_set_rate(&p, rates[_i]);
+		pace_was_empty(&p, now);
+		ck_assert(!pace_is_open(&p, now));
+		for (int k = 0; k < 30; k++, now += 1000)
+			take_all(&p, now);
+	}
+	struct pace p = {0};
+	pace_set_rate(&p, rates[_i]);
+	pace_was_empty(&p, now);
+	ck_assert(pace_is_open(&p, now + HOUR + PACE_SLACK_MS)); /* who comes later does not wait */
+}
+END_TEST
+
 int main(void)
 {
 	/* The last and greatest takes as long as all others, and does the same more often. */
@@ -116,6 +136,7 @@ int main(void)
 	tcase_add_loop_test(c, greedy_taker_gets_the_rate_and_never_more, 0, n);
 	tcase_add_loop_test(c, bursts_at_any_time_never_get_more, 0, n);
 	tcase_add_loop_test(c, it_opens_when_it_says, 0, n);
+	tcase_add_loop_test(c, restarts_give_no_tokens, 0, n);
 	tcase_add_test(c, without_a_rate_it_is_always_open);
 	tcase_add_test(c, the_same_rate_again_changes_nothing);
 	suite_add_tcase(suite, c);

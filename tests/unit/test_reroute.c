@@ -509,9 +509,9 @@ START_TEST(what_is_never_tried_expires_too)
 	ck_assert_uint_eq(state(local, 0), RECIPIENT_READY);
 	struct why why = reasons_why(active.reasons, message_recipients(find(id))[0].reason);
 	ck_assert(str_eq(why.status, STR("4.4.7")));
-	ck_assert(str_eq(why.text, STR("delivery time expired; connection refused")));
+	ck_assert(str_eq(why.text, STR("delivery time expired after 1 try; connection refused")));
 	why = reasons_why(active.reasons, message_recipients(find(id))[1].reason);
-	ck_assert(str_has_prefix(why.text, STR("delivery time expired; ")));
+	ck_assert(str_has_prefix(why.text, STR("delivery time expired after 0 tries; ")));
 	ck_assert_ptr_null(scheduler_next(active.scheduler, TRANSPORT_REMOTE));
 }
 END_TEST

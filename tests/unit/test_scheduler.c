@@ -559,6 +559,28 @@ START_TEST(a_rate_is_kept_and_waiting_for_it_costs_nothing)
 }
 END_TEST
 
+/* Whoever is started again and again gets no more than the rate, and mail goes out all the same. */
+START_TEST(a_restart_gives_no_tokens)
+{
+	struct job job, late;
+	configure("destination \"a.example\" { rate = 60/h }\n"
+		  "destination \"b.example\" { rate = 60/h }\n");
+	scheduler_begin(s, DAY);
+	ready(&job, destination("a.example"), 1);
+	ck_assert_ptr_null(scheduler_due(s, DAY));
+	ck_assert_uint_eq(deliver_all(DAY), 0);
+	uint64_t opens = scheduler_next_event(s);
+	ck_assert_uint_gt(opens, DAY + 59 * 1000);
+	ck_assert_uint_le(opens, DAY + 62 * 1000);
+	ck_assert_ptr_null(scheduler_due(s, opens));
+	ck_assert_uint_eq(deliver_all(opens), 1);
+	scheduler_due(s, DAY + HOUR);
+	ready(&late, destination("b.example"), 1); /* met later: it has what came meanwhile */
+	ck_assert(pace_is_open(&late.to->pace, DAY + HOUR));
+	ck_assert_uint_eq(deliver_all(DAY + HOUR), 2);
+}
+END_TEST
+
 START_TEST(a_rate_is_not_forgotten_with_its_destination)
 {
 	char name[32];
@@ -974,6 +996,7 @@ int main(void)
 	tcase_add_test(rules, the_smallest_limits_start_something);
 	tcase_add_test(rules, a_rate_is_kept_and_waiting_for_it_costs_nothing);
 	tcase_add_test(rules, a_rate_is_not_forgotten_with_its_destination);
+	tcase_add_test(rules, a_restart_gives_no_tokens);
 	tcase_add_test(rules, a_reload_reaches_destinations_that_exist);
 	tcase_add_test(rules, retry_times_are_the_destinations_own);
 	tcase_add_test(rules, a_reason_is_remembered_and_bounded);

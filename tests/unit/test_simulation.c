@@ -143,7 +143,6 @@ static void configure(void)
 	sim.active.lifetime = (uint64_t)conf->queue.lifetime * 1000;
 	conf_faults_free(&faults);
 	conf_free(conf);
-	checks_forget_rates(&sim.checks);
 }
 
 /* --- the spool ---------------------------------------------------------- */
@@ -570,6 +569,7 @@ static void die_and_return(void)
 	forget_flights();
 	active_reset(&sim.active);
 	active_init(&sim.active, 2);
+	scheduler_begin(sim.active.scheduler, sim.now); /* rates hold across it */
 	sim.active.notices.on_failed = on_failed;
 	configure();
 	for (size_t i = 0; i < sim.letter_count; i++)
@@ -665,6 +665,7 @@ START_TEST(thirty_days)
 	post_mailing();
 	run_until(10 * DAY);
 	sim.reloaded = true;
+	checks_forget_rates(&sim.checks);
 	configure();
 	run_until(15 * DAY + 10 * HOUR + 3 * MINUTE);
 	die_and_return();

@@ -6,6 +6,7 @@
 #include "spool-model.h"
 #include "unit.h"
 
+#include "queue/spool-bytes.h"
 #include "queue/spool-segment.h"
 
 #include "common/queue-id.h"
@@ -85,7 +86,9 @@ static void flip_footer(void)
 
 static void flip_index(void)
 {
-	flip(segment(slot), SEGMENT - SPOOL_BLOCK + 100, 1);
+	enum { AT_OFFSET = 16 }; /* in the footer */
+	struct sim_file *f = segment(slot);
+	flip(f, spool_bytes_get32(f->now + SEGMENT - SPOOL_FOOTER_SIZE + AT_OFFSET) + 100, 1);
 }
 
 static void flip_record(void)

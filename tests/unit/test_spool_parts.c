@@ -101,16 +101,85 @@ START_TEST(record_checks_only_as_it_was)
 }
 END_TEST
 
+/* Message 7's recipients 1 and 300 are settled by it. */
+START_TEST(what_is_settled_comes_back)
+{
+	struct buf b = BUF_INIT(4096);
+	struct pool *pool = pool_new(65536);
+	uint16_t numbers[] = {1, 300};
+	const struct recipient to = {.address = STR("a@example.net"), .transport = TRANSPORT_LOCAL};
+	struct spool_payload_message m;
+	struct spool_record r;
+	ck_assert(spool_payload_put_message(&b, 9,
+	    &(struct spool_message){.envelope = &envelope,
+		.recipients = &to,
+		.recipient_count = 1,
+		.settled = {7, SPOOL_BOUNCED, numbers, 2}}));
+	ck_assert(spool_record_get(buf_data(&b), buf_len(&b), &r));
+	const uint8_t *head = buf_data(&b) + SPOOL_RECORD_SIZE;
+	for (size_t n = 0; n < r.head; n++)
+		ck_assert(!spool_payload_get_message(head, n, r.version, pool, &m));
+	ck_assert(spool_payload_get_message(head, r.head, r.version, pool, &m));
+	ck_assert_uint_eq(m.settled.about, 7);
+	ck_assert_uint_eq(m.settled.outcome, SPOOL_BOUNCED);
+	ck_assert_uint_eq(m.settled.count, 2);
+	ck_assert_uint_eq(m.settled.numbers[1], 300);
+	pool_free(pool);
+	buf_release(&b);
+}
+END_TEST
+
+/* As the first version wrote them: without what is settled, times and hosts. */
+START_TEST(records_of_version_1_are_read)
+{
+	enum { SETTLED = 8 + 1 + 2 };
+	static const uint8_t results[] = {0, 1, 0, 3, SPOOL_DEFERRED, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0,
+	    0, 2, 1, 0, 0, 0, 5, '4', '.', '4', '.', '1', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 'n',
+	    'o'};
+	struct buf b = BUF_INIT(4096);
+	struct pool *pool = pool_new(65536);
+	struct spool_payload_message m;
+	struct spool_result *list;
+	struct spool_record r;
+	size_t count;
+	put_message(&b, 1, STR(""));
+	ck_assert(spool_record_get(buf_data(&b), buf_len(&b), &r));
+	const uint8_t *head = buf_data(&b) + SPOOL_RECORD_SIZE;
+	ck_assert(!spool_payload_get_message(head, r.head, 1, pool, &m));
+	ck_assert(spool_payload_get_message(head, r.head - SETTLED, 1, pool, &m));
+	ck_assert_uint_eq(m.settled.about, 0);
+	for (size_t n = 0; n < sizeof(results); n++)
+		ck_assert(!spool_payload_get_results(results, n, 1, pool, &list, &count));
+	ck_assert(!spool_payload_get_results(results, sizeof(results), 2, pool, &list, &count));
+	ck_assert(spool_payload_get_results(results, sizeof(results), 1, pool, &list, &count));
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(list[0].number, 3);
+	ck_assert_uint_eq(list[0].next_try, 9);
+	ck_assert_uint_eq(list[0].attempts, 2);
+	ck_assert_uint_eq(list[0].last_try, 0);
+	ck_assert_str(list[0].status, STR("4.4.1"));
+	ck_assert_str(list[0].text, STR("no"));
+	pool_free(pool);
+	buf_release(&b);
+}
+END_TEST
+
 /* Every prefix of what is in a record is refused, and what is whole comes back. */
 START_TEST(payloads_come_back)
 {
 	struct buf b = BUF_INIT(65536);
 	struct pool *pool = pool_new(1024 * 1024);
 	struct spool_payload_message m;
+	const struct tried tried[] = {{STR("a[192.0.2.1]:25"), STR("Connection refused")},
+	    {STR(""), STR("there is no address")}};
 	struct spool_result in[2] = {{.number = 1,
 					 .outcome = SPOOL_DEFERRED,
 					 .next_try = 7,
 					 .attempts = 2,
+					 .first_try = 5,
+					 .last_try = 6,
+					 .tried = tried,
+					 .tried_count = 2,
 					 .text = STR("try later")},
 	    {.number = 3, .outcome = SPOOL_DELIVERED}};
 	struct spool_result *out;
@@ -121,8 +190,8 @@ START_TEST(payloads_come_back)
 	ck_assert(spool_record_get(buf_data(&b), buf_len(&b), &r));
 	const uint8_t *head = buf_data(&b) + SPOOL_RECORD_SIZE;
 	for (size_t n = 0; n < r.head; n++)
-		ck_assert(!spool_payload_get_message(head, n, pool, &m));
-	ck_assert(spool_payload_get_message(head, r.head, pool, &m));
+		ck_assert(!spool_payload_get_message(head, n, r.version, pool, &m));
+	ck_assert(spool_payload_get_message(head, r.head, r.version, pool, &m));
 	ck_assert_str(m.envelope.reverse_path, envelope.reverse_path);
 	ck_assert_uint_eq(m.count, 1);
 	ck_assert_uint_eq(m.content_length, 1);
@@ -131,11 +200,16 @@ START_TEST(payloads_come_back)
 	ck_assert(spool_record_get(buf_data(&b), buf_len(&b), &r));
 	head = buf_data(&b) + SPOOL_RECORD_SIZE;
 	for (size_t n = 0; n < r.head; n++)
-		ck_assert(!spool_payload_get_results(head, n, pool, &out, &count));
-	ck_assert(spool_payload_get_results(head, r.head, pool, &out, &count));
+		ck_assert(!spool_payload_get_results(head, n, r.version, pool, &out, &count));
+	ck_assert(spool_payload_get_results(head, r.head, r.version, pool, &out, &count));
 	ck_assert_uint_eq(count, 2);
 	ck_assert_str(out[0].text, in[0].text);
 	ck_assert_uint_eq(out[0].next_try, 7);
+	ck_assert_uint_eq(out[0].first_try, 5);
+	ck_assert_uint_eq(out[0].last_try, 6);
+	ck_assert_uint_eq(out[0].tried_count, 2);
+	ck_assert_str(out[0].tried[0].host, tried[0].host);
+	ck_assert_str(out[0].tried[1].said, tried[1].said);
 	ck_assert_uint_eq(out[1].number, 3);
 	buf_reset(&b);
 	ck_assert(spool_payload_put_finish(&b, 1, true, &(struct spool_payload_finish){4, 5, 6}));
@@ -411,7 +485,8 @@ START_TEST(large_ids_are_a_set)
 END_TEST
 
 UNIT_MAIN("spool parts", crc_is_castagnoli, crc_goes_on_and_both_ways_agree,
-    record_checks_only_as_it_was, payloads_come_back, header_checks_only_as_it_was,
-    footer_checks_only_as_it_was, index_gives_its_records, scan_loses_only_what_was_hit,
-    scan_of_every_prefix_ends, summary_tells_whether_the_last_batch_is_whole,
-    batch_keeps_groups_together, table_counts_and_keeps_order, slot_names, large_ids_are_a_set)
+    record_checks_only_as_it_was, payloads_come_back, what_is_settled_comes_back,
+    records_of_version_1_are_read, header_checks_only_as_it_was, footer_checks_only_as_it_was,
+    index_gives_its_records, scan_loses_only_what_was_hit, scan_of_every_prefix_ends,
+    summary_tells_whether_the_last_batch_is_whole, batch_keeps_groups_together,
+    table_counts_and_keeps_order, slot_names, large_ids_are_a_set)

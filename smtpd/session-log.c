@@ -37,7 +37,7 @@ void session_log_tls(const struct session *s)
 	struct buf *b = begin();
 	buf_printf(b, "%s TLS connection %s from ", f->has_peer ? "Untrusted" : "Anonymous",
 	    f->resumed ? "reused" : "established");
-	put_client(b, s->smtp.client);
+	client_name_put(b, s->smtp.client);
 	buf_printf(b, ": %s with cipher %s (%u/%u bits)", f->version, f->cipher, f->bits, f->bits);
 	if (f->server_name[0] != '\0')
 		buf_printf(b, " to SNI %s", f->server_name);
@@ -48,7 +48,7 @@ void session_log_tls_failure(const struct session *s, const char *why)
 {
 	struct buf *b = begin();
 	buf_append_str(b, STR("TLS handshake failed from "));
-	put_client(b, s->smtp.client);
+	client_name_put(b, s->smtp.client);
 	buf_printf(b, ": %s", why);
 	write_note((struct str){NULL, 0}, b);
 }

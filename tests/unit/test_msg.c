@@ -6,6 +6,7 @@
  */
 #include "common/msg-directory-session.h"
 #include "common/msg-operator-control.h"
+#include "common/msg-operator-directory.h"
 #include "common/msg-operator-queue.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
@@ -69,9 +70,11 @@ static size_t next_count(size_t max)
 		struct msg_##name *v = p; \
 		(void)v;
 #define END_MESSAGE(name) }
+#include "common/auth.def"
 #include "common/envelope.def"
 #include "common/msg-directory-session.def"
 #include "common/msg-operator-control.def"
+#include "common/msg-operator-directory.def"
 #include "common/msg-operator-queue.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"
@@ -102,6 +105,7 @@ static const struct {
 } fills[] = {
 #include "common/msg-directory-session.def"
 #include "common/msg-operator-control.def"
+#include "common/msg-operator-directory.def"
 #include "common/msg-operator-queue.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"

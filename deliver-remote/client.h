@@ -20,6 +20,7 @@
 #ifndef POSTERN_DELIVER_REMOTE_CLIENT_H
 #define POSTERN_DELIVER_REMOTE_CLIENT_H
 
+#include "common/scram.h"
 #include "common/answers.h"
 #include "common/buf.h"
 #include "common/envelope.h"
@@ -109,6 +110,7 @@ enum client_extension {
 	EXT_LIMITS = 512,
 	EXT_AUTH_PLAIN = 1024,
 	EXT_AUTH_LOGIN = 2048,
+	EXT_AUTH_SCRAM = 4096, /* SCRAM-SHA-256 */
 };
 
 struct client_peer {
@@ -135,6 +137,7 @@ struct client {
 	struct reply_parser reply;
 	unsigned outstanding; /* replies to commands that are in `out` or were */
 	unsigned auth_step;
+	struct scram_client scram;
 	unsigned mails; /* MAIL commands of this session */
 	bool must_reset;
 

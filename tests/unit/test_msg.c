@@ -13,6 +13,7 @@
 #include "common/msg-queue-local.h"
 #include "common/msg-queue-remote.h"
 #include "common/msg-remote-directory.h"
+#include "common/msg-keys.h"
 #include "common/msg-remote-resolver.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
@@ -127,7 +128,7 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &operator_control_server, &operator_control_client, &queue_directory_server,
     &queue_directory_client, &queue_remote_server, &queue_remote_client,
     &remote_directory_server, &remote_directory_client, &remote_resolver_server,
-    &remote_resolver_client};
+    &remote_resolver_client, &keys_server, &keys_client};
 enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
 
 static const struct msg_row *row_of(const char *name, const struct edge_side **side)

@@ -75,6 +75,14 @@ enum listener_kind {
 	LISTENER_DIRECTORY = 5, /* the same of directory */
 };
 
+/* Whose session tickets are nobody else's. */
+enum tls_service_id {
+	TLS_SERVICE_SMTP = 1,
+	TLS_SERVICE_SUBMISSION = 2,
+	TLS_SERVICE_POP3 = 3,
+	TLS_SERVICES,
+};
+
 #define GRANT_LIFETIME_S 30
 
 #endif

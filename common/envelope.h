@@ -20,7 +20,7 @@ enum transport {
 
 enum notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 enum ret { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
-enum envelope_flags { ENVELOPE_8BITMIME = 1, ENVELOPE_SMTPUTF8 = 2 };
+enum envelope_flags { ENVELOPE_8BITMIME = 1, ENVELOPE_SMTPUTF8 = 2, ENVELOPE_REQUIRETLS = 4 };
 
 #define TABLE "common/envelope.def"
 #include "common/msg-declare.h"

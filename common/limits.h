@@ -33,6 +33,13 @@ enum {
 	TXT_MAX = 4096,
 	TXTS_MAX = 20,
 	PTR_NAMES_MAX = 20,
+	CERTIFICATE_MAX = 16 * 1024, /* one of a chain, DER */
+	IDENTITY_NAMES_MAX = 100,
+	IDENTITY_CHAIN_MAX = 8,
+	TICKET_KEY_NAME_SIZE = 16,
+	TICKET_KEY_SIZE = 32,
+	DIGEST_MAX = 64,
+	SIGNATURE_MAX = 1024,	  /* RSA of 8192 bits */
 	INLINE_CONTENT_MAX = 64 * 1024, /* above it a message is a file of its own */
 	RECIPIENTS_PER_PACKET = 100,
 	RECIPIENTS_MAX = 65535,	  /* of one message, after expansion */

@@ -16,6 +16,7 @@
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-operator-directory.h"
+#include "common/msg-keys.h"
 #include "common/msg-operator-queue.h"
 #include "common/msg-operator-control.h"
 
@@ -31,6 +32,16 @@
 #define EDGE_NAME "supervision"
 #define EDGE_VERSION 1
 #define TABLE "common/msg-supervision.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE keys
+#define EDGE_NAME "keys"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-keys.def"
 #include "common/msg-define.h"
 #undef TABLE
 #undef EDGE_VERSION

@@ -142,6 +142,16 @@ static bool on_stop(void *ctx, const struct msg_stop *m, int *fds)
 	return true;
 }
 
+static bool on_key_pair(void *ctx, const struct msg_key_pair *m, int *fds)
+{
+	(void)ctx;
+	if (service->on_key_pair == NULL || m->number >= conf->certificate_count)
+		return service->on_key_pair != NULL;
+	service->on_key_pair(&conf->certificates[m->number], fds[0], fds[1]);
+	fds[0] = fds[1] = -1;
+	return true;
+}
+
 static bool on_lmtp_socket(void *ctx, const struct msg_lmtp_socket *m, int *fds)
 {
 	(void)ctx;
@@ -176,6 +186,7 @@ static const struct supervision_server_handlers handlers = {
     .admission_table = on_admission_table,
     .go = on_go,
     .stop = on_stop,
+    .key_pair = on_key_pair,
     .lmtp_socket = on_lmtp_socket,
     .lmtp_failed = on_lmtp_failed,
 };

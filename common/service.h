@@ -41,6 +41,9 @@ struct service {
 	/* What service_connect_lmtp asked for: a descriptor, the callee's, or -1 and an errno. May
 	 * be NULL. */
 	void (*on_lmtp)(uint32_t cookie, int fd, int error);
+	/* The files of the configuration's certificate with that number; both are the callee's. May
+	 * be NULL. */
+	void (*on_key_pair)(const struct conf_certificate *certificate, int chain, int key);
 	/* Finish, then call loop_exit. NULL: leaves at once. */
 	void (*on_stop)(void);
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * `postern check`: every fault of the configuration, then of the tables; `postern check
- * network` is in cmd-check-network.c.
+ * `postern check`: every fault of the configuration, then of the tables, texts and
+ * certificates; `postern check network` is in cmd-check-network.c.
  */
+#include "control/check-certificates.h"
 #include "control/cmd-check-network.h"
 #include "control/conf-file.h"
 
@@ -39,7 +40,8 @@ static int check_templates(const struct conf *conf)
 static int check_files(const struct command_context *ctx)
 {
 	int tables = check_tables(ctx->conf), templates = check_templates(ctx->conf);
-	int status = tables != EX_OK ? tables : templates;
+	int certificates = check_certificates(ctx->conf, ctx->conf_path, stderr);
+	int status = tables != EX_OK ? tables : templates != EX_OK ? templates : certificates;
 	if (status == EX_OK)
 		printf("%s: ok\n", ctx->conf_path);
 	return status;

@@ -5,6 +5,7 @@
  * live, so each pair is made when the later of the two starts.
  */
 #include "control/suite.h"
+#include "control/certificates.h"
 #include "control/exit-status.h"
 #include "control/lmtp.h"
 #include "control/reload.h"
@@ -41,6 +42,7 @@ static struct {
 	int status;
 	uint64_t stop_deadline;
 	enum program_id stage; /* while stopping: these leave now */
+	struct event *look;    /* at the files of certificates */
 } suite;
 
 const struct conf *suite_conf(void)
@@ -107,6 +109,22 @@ static void send_admission(struct program *p)
 		msg_admission_table_send(p->channel, &m, &suite.admission[p->self.program]);
 }
 
+static void send_certificates(struct program *p)
+{
+	if (p->self.program == PROGRAM_keys)
+		certificates_send(suite.file.conf, p->channel);
+}
+
+/* A renewed certificate is found without an order to reload. */
+static void on_look(void *ctx)
+{
+	struct program *p = program_find(&suite.programs, (struct wiring_end){PROGRAM_keys, 0});
+	(void)ctx;
+	if (program_is_reachable(p))
+		certificates_look(suite.file.conf, p->channel);
+	loop_timer_start(suite.look, CERTIFICATES_LOOK_MS);
+}
+
 /* Everything but its peers. */
 static void equip(struct program *p)
 {
@@ -114,6 +132,7 @@ static void equip(struct program *p)
 		return;
 	send_listeners(p);
 	send_admission(p);
+	send_certificates(p);
 	msg_go_send(p->channel, &(struct msg_go){}, NULL);
 }
 
@@ -290,6 +309,8 @@ void suite_start(const struct suite_options *options, const struct conf_file *fi
 	wiring_each_pair(file->conf->workers, wire, NULL);
 	for (size_t i = 0; i < suite.programs.count; i++)
 		equip(&suite.programs.list[i]);
+	suite.look = loop_timer(on_look, NULL);
+	loop_timer_start(suite.look, CERTIFICATES_LOOK_MS);
 }
 
 /* --- A new configuration, a new log --- */
@@ -316,6 +337,7 @@ static void hand_out_conf(struct program *p)
 	msg_configuration_send(p->channel, &m, &fd);
 	close(fd);
 	send_listeners(p);
+	send_certificates(p);
 }
 
 bool suite_reload(struct buf *faults)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Invariant: the socket is read only in CONNECTION_READING; what the client sends
+ * Invariant: the dialogue's octets are read only in CONNECTION_READING; what the client sends
  * ahead waits in the kernel, or in `in` and travels with the hand-over. A state is
  * changed by enter() alone.
  */
@@ -30,6 +30,24 @@ static void log_failure(const struct connection *c, struct str note)
 	log_end(&ev);
 }
 
+static void log_tls(const struct connection *c)
+{
+	char client[CLIENT_ADDRESS_MAX];
+	const struct tls_facts *f = c->facts;
+	struct str peer = client_format(&c->client, client);
+	log_message(LOG_INFO, "%s: TLS connection %s from %.*s: %s with cipher %s (%u/%u bits)",
+	    c->session, f->resumed ? "reused" : "established", STR_ARG(peer), f->version, f->cipher,
+	    f->bits, f->bits);
+}
+
+static void log_tls_failure(const struct connection *c, const char *why)
+{
+	char client[CLIENT_ADDRESS_MAX];
+	struct str peer = client_format(&c->client, client);
+	log_message(
+	    LOG_INFO, "%s: TLS handshake failed from %.*s: %s", c->session, STR_ARG(peer), why);
+}
+
 static void drop_events(struct connection *c)
 {
 	if (c->readable != NULL)
@@ -43,6 +61,10 @@ static void drop_events(struct connection *c)
 static void close_socket(struct connection *c)
 {
 	char unread[READ_SIZE];
+	if (c->tls != NULL)
+		tls_stream_close(c->tls);
+	tls_stream_free(c->tls);
+	c->tls = NULL;
 	if (c->fd < 0)
 		return;
 	shutdown(c->fd, SHUT_WR);
@@ -58,7 +80,13 @@ static void close_socket(struct connection *c)
 static void release(struct connection *c)
 {
 	drop_events(c);
+	tls_pump_free(c->pump);
+	c->pump = NULL;
 	close_socket(c);
+	free(c->facts);
+	c->facts = NULL;
+	free((char *)(uintptr_t)c->hostname);
+	c->hostname = NULL;
 	if (c->in.p != NULL)
 		explicit_bzero(c->in.p, c->in.cap);
 	buf_release(&c->in);
@@ -98,13 +126,36 @@ static void enter(struct connection *c, enum connection_state state)
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg);
+static void begin_handshake(struct connection *c);
+
+/* As recv and send: octets of the dialogue, in TLS where there is one. */
+static ssize_t result(int rc)
+{
+	if (rc >= 0)
+		return rc;
+	errno = rc == TLS_STREAM_AGAIN ? EAGAIN : EPIPE;
+	return -1;
+}
+
+static ssize_t get_octets(struct connection *c, void *to, size_t n)
+{
+	if (c->tls != NULL)
+		return result(tls_stream_read(c->tls, to, n));
+	return recv(c->fd, to, n, MSG_DONTWAIT);
+}
+
+static ssize_t put_octets(struct connection *c, struct str octets)
+{
+	if (c->tls != NULL)
+		return result(tls_stream_write(c->tls, octets.p, octets.n));
+	return send(c->fd, octets.p, octets.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
 
 /* Sends what can be sent now; the rest when the socket takes it. */
 static void flush(struct connection *c)
 {
 	while (buf_len(&c->out) > 0) {
-		ssize_t n =
-		    send(c->fd, buf_data(&c->out), buf_len(&c->out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = put_octets(c, buf_str(&c->out));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -124,13 +175,21 @@ static void flush(struct connection *c)
 	c->writable = NULL;
 	if (c->state == CONNECTION_CLOSING)
 		enter(c, CONNECTION_CLOSED);
+	else if (c->state == CONNECTION_TLS && c->tls == NULL)
+		begin_handshake(c);
 }
+
+static void go_on_with_handshake(struct connection *c);
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
+	struct connection *c = arg;
 	(void)fd;
 	(void)what;
-	flush(arg);
+	if (c->state == CONNECTION_TLS && c->tls != NULL)
+		go_on_with_handshake(c);
+	else
+		flush(c);
 }
 
 /* False: the question cannot be asked. */
@@ -143,7 +202,7 @@ static bool send_begin(struct connection *c)
 					.mechanism = (uint8_t)c->login.mechanism,
 					.has_initial = c->login.has_initial,
 					.initial = buf_str(&c->login.message)}};
-	auth_start_bind(&m.start, NULL);
+	auth_start_bind(&m.start, c->login.tls);
 	return msg_login_begin_send(c->worker->directory, &m, NULL);
 }
 
@@ -177,6 +236,8 @@ static void work(struct connection *c)
 		ask(c, next);
 	else if (next == LOGIN_LET_IN)
 		let_in(c);
+	else if (next == LOGIN_STLS)
+		enter(c, CONNECTION_TLS);
 	else if (next == LOGIN_CLOSE)
 		enter(c, CONNECTION_CLOSING);
 	else if (next == LOGIN_DROP)
@@ -188,13 +249,88 @@ static void work(struct connection *c)
 	flush(c);
 }
 
+/* ---- TLS ---- */
+
+/* Input that TLS has ready, of which the socket will not tell. */
+static void look_ahead(struct connection *c)
+{
+	if (c->state == CONNECTION_READING && c->tls != NULL && tls_stream_has_more(c->tls))
+		event_active(c->readable, EV_READ, 1);
+}
+
+static void enter_tls(struct connection *c)
+{
+	login_on_tls(&c->login, c->facts, auth_mechanisms_here(c->mechanisms, c->facts));
+	log_tls(c);
+	c->wake = 0;
+	enter(c, CONNECTION_READING);
+	if (c->implicit)
+		login_greet(&c->out, c->hostname);
+	flush(c);
+	look_ahead(c);
+}
+
+/* Watches for what the handshake waits for. */
+static void await(struct connection *c, short what)
+{
+	if (what & EV_READ)
+		event_add(c->readable, NULL);
+	else
+		event_del(c->readable);
+	if (what & EV_WRITE && c->writable == NULL) {
+		c->writable = loop_watch(c->fd, EV_WRITE, on_writable, c);
+	} else if (!(what & EV_WRITE) && c->writable != NULL) {
+		event_free(c->writable);
+		c->writable = NULL;
+	}
+}
+
+static void go_on_with_handshake(struct connection *c)
+{
+	const char *why = "";
+	int rc = tls_stream_handshake(c->tls, c->facts, &why);
+	if (rc == 1) {
+		await(c, 0);
+		enter_tls(c);
+	} else if (rc == TLS_STREAM_SIGNING) {
+		await(c, 0);
+	} else if (rc == TLS_STREAM_AGAIN) {
+		await(c, tls_stream_wants_write(c->tls) ? EV_WRITE : EV_READ);
+	} else {
+		log_tls_failure(c, why);
+		enter(c, CONNECTION_CLOSED);
+	}
+}
+
+static void on_signed(void *ctx)
+{
+	go_on_with_handshake(ctx);
+}
+
+static void begin_handshake(struct connection *c)
+{
+	c->tls = tls_stream_new(c->service, c->fd, on_signed, c);
+	c->facts = xcalloc(1, sizeof(*c->facts));
+	if (c->tls == NULL) {
+		log_tls_failure(c, "there is no certificate");
+		enter(c, CONNECTION_CLOSED);
+	} else {
+		await(c, EV_READ);
+	}
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
 	char bytes[READ_SIZE];
 	size_t room = CONNECTION_INPUT_MAX - buf_len(&c->in);
+	(void)fd;
 	(void)what;
-	ssize_t n = recv((int)fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes), MSG_DONTWAIT);
+	if (c->state == CONNECTION_TLS) {
+		go_on_with_handshake(c);
+		return;
+	}
+	ssize_t n = get_octets(c, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -204,6 +340,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	buf_append(&c->in, bytes, (size_t)n);
 	explicit_bzero(bytes, (size_t)n);
 	work(c);
+	look_ahead(c);
 }
 
 struct connection *connection_new(struct worker *worker, int fd, const union client *client,
@@ -221,13 +358,31 @@ struct connection *connection_new(struct worker *worker, int fd, const union cli
 	return c;
 }
 
+static void expect_tls(struct connection *c, const struct conf_listener *listener)
+{
+	if (listener->tls == CONF_TLS_NO)
+		return;
+	c->service = tls_service_get(TLS_SERVICE_POP3, listener->ask_certificate);
+	c->implicit = listener->tls == CONF_TLS_IMPLICIT;
+	c->login.stls = !c->implicit && tls_service_is_ready(c->service);
+	c->login.passwords = c->login.passwords && listener->tls != CONF_TLS_REQUIRED;
+}
+
 void connection_start(struct connection *c, const struct connection_settings *s)
 {
 	login_init(
 	    &c->login, s->passwords, auth_mechanisms_here(s->mechanisms, NULL), s->failures_max);
+	c->mechanisms = s->mechanisms;
 	c->deadline = s->now + s->timeout_ms;
 	c->readable = loop_watch(c->fd, EV_READ, on_readable, c);
-	login_greet(&c->out, s->hostname);
+	if (s->listener != NULL)
+		expect_tls(c, s->listener);
+	if (c->implicit) {
+		c->hostname = xstrdup(s->hostname);
+		enter(c, CONNECTION_TLS);
+	} else {
+		login_greet(&c->out, s->hostname);
+	}
 	flush(c);
 }
 
@@ -239,6 +394,11 @@ void connection_free(struct connection *c)
 
 void connection_refuse(struct connection *c, const char *code, const char *text)
 {
+	/* In the middle of a handshake there is nobody to tell, nor in a session of another's. */
+	if (c->state & (CONNECTION_TLS | CONNECTION_PUMPING)) {
+		enter(c, CONNECTION_CLOSED);
+		return;
+	}
 	pop3_err(&c->out, code, text);
 	enter(c, CONNECTION_CLOSING);
 	flush(c);
@@ -261,6 +421,42 @@ static void answer(struct connection *c, enum login_verdict verdict, struct str 
 		flush(c);
 }
 
+/* TLS stays here: the session gets a pipe. */
+static void ask_for_pipe(struct connection *c)
+{
+	char client[CLIENT_ADDRESS_MAX];
+	const struct msg_session_open_tls open = {.cookie = c->cookie,
+	    .ticket = str_from(c->ticket, sizeof(c->ticket)),
+	    .client = client_format(&c->client, client),
+	    .session = str_from_cstr(c->session),
+	    .pending = buf_str(&c->in)};
+	if (c->opened || c->worker->session == NULL)
+		return;
+	c->opened = msg_session_open_tls_send(c->worker->session, &open, NULL);
+}
+
+static void on_pump_over(void *ctx, bool last_words)
+{
+	struct connection *c = ctx;
+	if (last_words)
+		c->deadline = loop_now_ms() + CONNECTION_LAST_MS;
+	else
+		enter(c, CONNECTION_CLOSED);
+}
+
+bool connection_on_pipe(struct connection *c, int pipe)
+{
+	if (c->state != CONNECTION_HANDING || !c->opened)
+		return false;
+	drop_events(c);
+	explicit_bzero(c->in.p, c->in.p == NULL ? 0 : c->in.cap);
+	buf_release(&c->in);
+	c->deadline = UINT64_MAX;
+	enter(c, CONNECTION_PUMPING);
+	c->pump = tls_pump_new(c->tls, c->fd, pipe, on_pump_over, c);
+	return true;
+}
+
 static void give_up(struct connection *c)
 {
 	answer(c, LOGIN_TEMPORARY, (struct str){NULL, 0});
@@ -274,6 +470,10 @@ static void hand_over(struct connection *c)
 	    .client = client_format(&c->client, client),
 	    .session = str_from_cstr(c->session),
 	    .pending = buf_str(&c->in)};
+	if (c->tls != NULL) {
+		ask_for_pipe(c);
+		return;
+	}
 	if (c->worker->session == NULL)
 		return;
 	if (!msg_session_open_send(c->worker->session, &open, &c->fd))
@@ -337,10 +537,12 @@ void connection_on_directory_lost(struct connection *c)
 
 void connection_on_session_channel(struct connection *c)
 {
+	c->opened = false;
 	if (c->state == CONNECTION_HANDING)
 		hand_over(c);
 }
 
+/* In TLS, the pipe says so, once all of it was passed on. */
 void connection_on_ended(struct connection *c)
 {
 	if (c->state == CONNECTION_HANDED)
@@ -366,6 +568,7 @@ void connection_tick(struct connection *c, uint64_t now)
 {
 	if (c->wake != 0 && now >= c->wake)
 		on_wake(c);
-	if (now >= c->deadline && (c->state & (CONNECTION_READING | CONNECTION_CLOSING)))
+	if (now >= c->deadline && (c->state & (CONNECTION_READING | CONNECTION_CLOSING |
+						  CONNECTION_TLS | CONNECTION_PUMPING)))
 		enter(c, CONNECTION_CLOSED);
 }

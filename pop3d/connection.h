@@ -7,9 +7,12 @@
 #ifndef POSTERN_POP3D_CONNECTION_H
 #define POSTERN_POP3D_CONNECTION_H
 
+#include "common/conf.h"
 #include "common/limits.h"
 #include "common/msg-pop3d-directory.h"
+#include "common/tls-stream.h"
 #include "pop3d/login.h"
+#include "pop3d/tls-pump.h"
 #include "pop3d/worker.h"
 
 #include <netinet/in.h>
@@ -19,6 +22,7 @@ enum {
 	CONNECTION_INPUT_MAX = 8192, /* what msg session_open can carry */
 	CONNECTION_CHECK_MS = 30000, /* how long directory may take */
 	CONNECTION_HAND_MS = 5000,   /* how long pop3d-session may be away */
+	CONNECTION_LAST_MS = 30000,  /* how long a client may take for its last replies */
 };
 
 enum connection_state {
@@ -29,6 +33,8 @@ enum connection_state {
 	CONNECTION_HANDED = 16,	 /* the session has it */
 	CONNECTION_CLOSING = 32, /* the last reply is on its way */
 	CONNECTION_CLOSED = 64,	 /* to be freed by its owner */
+	CONNECTION_TLS = 128, /* a handshake is under way, or is to be when the replies are sent */
+	CONNECTION_PUMPING = 256, /* the session has the other end of `pump` */
 };
 
 union client {
@@ -50,7 +56,15 @@ struct connection {
 	struct buf in;
 	struct buf out;
 	struct event *readable;
-	struct event *writable;	    /* NULL until it is needed */
+	struct event *writable;	     /* NULL until it is needed */
+	struct tls_service *service; /* NULL: no TLS here */
+	struct tls_stream *tls;	     /* NULL: in clear */
+	struct tls_facts *facts;     /* of `tls`, on the heap */
+	bool implicit;		     /* TLS from the first octet */
+	unsigned mechanisms;	     /* that directory lets us offer */
+	bool opened;		     /* in CONNECTION_HANDING: pop3d-session is asked for a pipe */
+	struct tls_pump *pump;
+	const char *hostname;	    /* for the greeting behind implicit TLS; on the heap */
 	uint64_t deadline;	    /* of the login as a whole */
 	uint64_t wake;		    /* of the state; 0: none */
 	enum login_verdict verdict; /* CONNECTION_WRONG */
@@ -63,6 +77,7 @@ typedef void connection_changed_fn(struct connection *c, enum connection_state b
 
 struct connection_settings {
 	const char *hostname;
+	const struct conf_listener *listener;
 	bool passwords;
 	unsigned mechanisms; /* mask of what directory lets us offer */
 	unsigned failures_max;
@@ -86,6 +101,8 @@ void connection_on_outcome(struct connection *c, const struct auth_result *resul
 void connection_on_directory_lost(struct connection *c);
 /* There is a channel to pop3d-session (again). */
 void connection_on_session_channel(struct connection *c);
+/* The other end of a session in TLS; true: it is the connection's now. */
+bool connection_on_pipe(struct connection *c, int pipe);
 /* The session is over. */
 void connection_on_ended(struct connection *c);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Invariant: `by_idle` holds exactly the clients in CONNECTION_READING, in the
+ * Invariant: `by_idle` holds exactly the clients in CONNECTION_READING and CONNECTION_TLS, in the
  * order in which they came into it. Closed connections are freed at the end
  * of the loop's round, as their own callbacks may still be running.
  */
@@ -87,9 +87,10 @@ static void forget(struct connection *c)
 
 static void on_changed(struct connection *c, enum connection_state before)
 {
-	if (before == CONNECTION_READING)
+	const unsigned idle = CONNECTION_READING | CONNECTION_TLS;
+	if (before & idle)
 		TAILQ_REMOVE(&by_idle, c, idle);
-	if (c->state == CONNECTION_READING)
+	if (c->state & idle)
 		TAILQ_INSERT_TAIL(&by_idle, c, idle);
 	if (c->state == CONNECTION_CLOSED)
 		forget(c);
@@ -160,12 +161,14 @@ static struct connection *add(int fd, const union client *client)
 	return c;
 }
 
-void connections_accept(int fd, const union client *client, const struct conf *conf)
+void connections_accept(int fd, const union client *client, const struct conf_listener *listener,
+    const struct conf *conf)
 {
 	const char *refusal = admit(client, conf);
 	if (refusal != NULL) {
-		/* Told once, not waited for. */
-		if (send(fd, refusal, strlen(refusal), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		/* Told once, not waited for; and not in clear where TLS is expected. */
+		bool told = listener != NULL && listener->tls == CONF_TLS_IMPLICIT;
+		if (!told && send(fd, refusal, strlen(refusal), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 			log_debug("a refused client did not listen");
 		close(fd);
 		return;
@@ -173,6 +176,7 @@ void connections_accept(int fd, const union client *client, const struct conf *c
 	set_options(fd);
 	connection_start(add(fd, client),
 	    &(struct connection_settings){.hostname = conf->hostname,
+		.listener = listener,
 		.passwords = conf->pop3.plaintext_login || client_is_loopback(client),
 		.mechanisms = worker->mechanisms,
 		.failures_max = conf->pop3.login_failures_max,

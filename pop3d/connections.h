@@ -13,7 +13,8 @@
 void connections_init(struct worker *worker);
 /* A client has connected; takes fd. Whoever has been idle longest gives way when there is no place.
  */
-void connections_accept(int fd, const union client *client, const struct conf *conf);
+void connections_accept(int fd, const union client *client, const struct conf_listener *listener,
+    const struct conf *conf);
 /* Makes the longest idle client give way; false when there is none. */
 bool connections_evict(void);
 /* NULL when that client is gone. */

@@ -29,6 +29,15 @@ void login_wipe(struct login *l)
 	buf_release(&l->message);
 }
 
+void login_on_tls(struct login *l, const struct tls_facts *facts, unsigned offer)
+{
+	login_release(l);
+	l->passwords = true;
+	l->offer = offer;
+	l->stls = false;
+	l->tls = facts;
+}
+
 void login_release(struct login *l)
 {
 	forget_user(l);
@@ -142,7 +151,17 @@ static enum login_next on_auth(struct login *l, const struct request *r)
 
 static enum login_next on_capa(struct login *l, const struct request *r)
 {
-	pop3_capabilities(r->out, POP3_AUTHORIZATION, l->passwords, l->offer);
+	unsigned conditions =
+	    (l->passwords ? POP3_IF_PASSWORDS : 0U) | (l->stls ? POP3_IF_STLS : 0U);
+	pop3_capabilities(r->out, POP3_AUTHORIZATION, conditions, l->offer);
+	return LOGIN_READ;
+}
+
+static enum login_next on_stls(struct login *l, const struct request *r)
+{
+	if (l->stls)
+		return LOGIN_STLS;
+	pop3_err(r->out, NULL, l->tls != NULL ? "TLS is active already" : "there is no TLS here");
 	return LOGIN_READ;
 }
 
@@ -156,6 +175,7 @@ static enum login_next on_quit(struct login *l, const struct request *r)
 static enum login_next (*const handlers[POP3_VERBS])(struct login *, const struct request *) = {
     [POP3_USER] = on_user,
     [POP3_PASS] = on_pass,
+    [POP3_STLS] = on_stls,
     [POP3_AUTH] = on_auth,
     [POP3_CAPA] = on_capa,
     [POP3_QUIT] = on_quit,
@@ -207,6 +227,18 @@ static enum login_next on_line(struct login *l, struct str line, struct buf *out
 	return l->step == LOGIN_COMMAND ? on_command(l, line, out) : on_response(l, line, out);
 }
 
+/* What came in clear behind STLS must not be taken for something that was said in TLS: such a
+ * client is not listened to any more. */
+static enum login_next begin_tls(const struct buf *in, struct buf *out)
+{
+	if (buf_len(in) > 0) {
+		pop3_err(out, NULL, "nothing may follow STLS before TLS");
+		return LOGIN_CLOSE;
+	}
+	pop3_ok(out, "begin TLS");
+	return LOGIN_STLS;
+}
+
 enum login_next login_input(struct login *l, struct buf *in, struct buf *out)
 {
 	enum login_next next = LOGIN_READ;
@@ -224,6 +256,8 @@ enum login_next login_input(struct login *l, struct buf *in, struct buf *out)
 			explicit_bzero((char *)(uintptr_t)line.p, line.n);
 		}
 	}
+	if (next == LOGIN_STLS)
+		next = begin_tls(in, out);
 	return next;
 }
 

@@ -10,6 +10,7 @@
 #include "common/answers.h"
 #include "common/auth.h"
 #include "common/buf.h"
+#include "common/tls-facts.h"
 
 enum {
 	LOGIN_BAD_COMMANDS_MAX = 3,
@@ -29,6 +30,8 @@ enum login_step {
 
 struct login {
 	bool passwords; /* logins are taken on this connection */
+	bool stls;	/* TLS may be begun (RFC 2595 §4) */
+	const struct tls_facts *tls; /* NULL: in clear */
 	uint8_t bad;
 	uint8_t commands;
 	uint16_t failures;
@@ -47,11 +50,15 @@ enum login_next {
 	LOGIN_RESPOND, /* l->message is the response to its challenge */
 	LOGIN_CANCEL,  /* the client gave up: tell directory, and call login_input again */
 	LOGIN_LET_IN,
+	LOGIN_STLS,  /* the reply says that TLS begins; when it has, call login_on_tls */
 	LOGIN_CLOSE, /* close when the replies are sent */
 	LOGIN_DROP,  /* close at once */
 };
 
 void login_init(struct login *l, bool passwords, unsigned offer, unsigned failures_max);
+/* What was said in clear is forgotten; passwords may be used, and `offer` by AUTH. `facts` live as
+ * long as the login. */
+void login_on_tls(struct login *l, const struct tls_facts *facts, unsigned offer);
 void login_release(struct login *l);
 void login_greet(struct buf *out, const char *hostname);
 /* Works through the lines in `in`. LOGIN_BEGIN, LOGIN_RESPOND: what is left in `in` came after the

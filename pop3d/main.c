@@ -5,14 +5,16 @@
  *   runs as    postern-pop3d, in an empty root
  *   reads      nothing but its sockets
  *   writes     nothing but its sockets
- *   talks to   clients; directory, which checks passwords; pop3d-session, which gets the
- *              connection of whoever has logged in
+ *   talks to   clients; directory, which checks passwords; keys, which signs handshakes;
+ *              pop3d-session, which gets the connection of whoever has logged in, or one end
+ *              of a pipe to who did so in TLS
  *   may never  open a file, see a mailbox or a password hash, connect anywhere
  */
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/msg-pop3d-session.h"
 #include "common/service.h"
+#include "common/tls-keys.h"
 #include "pop3d/connections.h"
 
 #include <errno.h>
@@ -23,19 +25,24 @@
 enum {
 	LISTENERS_MAX = 64,
 	ACCEPTS_PER_ROUND = 32,
+	KEYS_WAIT_MS = 5000,
 	ACCEPT_PAUSE_MS = 500, /* when not even an idle connection can give way */
 	FILES_BESIDES = 128,
 };
 
 static struct worker worker;
-static struct event *listeners[LISTENERS_MAX];
+static struct listener {
+	struct event *event;
+	/* The configuration's row is another after a reload, and so are the listeners then. */
+	const struct conf_listener *conf;
+} listeners[LISTENERS_MAX];
 static size_t listener_count;
 static struct event *accept_again;
 
 static void pause_accepting(void)
 {
 	for (size_t i = 0; i < listener_count; i++)
-		event_del(listeners[i]);
+		event_del(listeners[i].event);
 	loop_timer_start(accept_again, ACCEPT_PAUSE_MS);
 }
 
@@ -43,7 +50,7 @@ static void on_accept_again(void *ctx)
 {
 	(void)ctx;
 	for (size_t i = 0; i < listener_count; i++)
-		event_add(listeners[i], NULL);
+		event_add(listeners[i].event, NULL);
 }
 
 static bool is_out_of_descriptors(int error)
@@ -53,14 +60,14 @@ static bool is_out_of_descriptors(int error)
 
 static void on_connectable(evutil_socket_t listener, short what, void *ctx)
 {
+	const struct listener *l = ctx;
 	(void)what;
-	(void)ctx;
 	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
 		union client client = {.any.sa_family = AF_UNSPEC};
 		socklen_t n = sizeof(client);
 		int fd = accept4((int)listener, &client.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
-			connections_accept(fd, &client, service_conf());
+			connections_accept(fd, &client, l->conf, service_conf());
 		else if (!is_out_of_descriptors(errno))
 			return;
 		else if (!connections_evict())
@@ -70,19 +77,31 @@ static void on_connectable(evutil_socket_t listener, short what, void *ctx)
 
 static void on_listener(const struct conf_listener *listener, enum listener_kind kind, int fd)
 {
-	(void)listener;
 	if (kind != LISTENER_POP3 || listener_count == LISTENERS_MAX) {
 		close(fd);
 		return;
 	}
-	listeners[listener_count++] = loop_watch(fd, EV_READ, on_connectable, NULL);
+	struct listener *l = &listeners[listener_count++];
+	l->conf = listener;
+	l->event = loop_watch(fd, EV_READ, on_connectable, l);
+	/* keys is about to say what certificates there are; clients can wait for it. */
+	if (listener != NULL && listener->tls != CONF_TLS_NO && !tls_keys_are_known()) {
+		event_del(l->event);
+		loop_timer_start(accept_again, KEYS_WAIT_MS);
+	}
+}
+
+static void on_keys(void)
+{
+	if (accept_again != NULL)
+		on_accept_again(NULL);
 }
 
 static void close_listeners(void)
 {
 	loop_timer_stop(accept_again);
 	while (listener_count > 0) {
-		struct event *ev = listeners[--listener_count];
+		struct event *ev = listeners[--listener_count].event;
 		close(event_get_fd(ev));
 		event_free(ev);
 	}
@@ -117,6 +136,15 @@ static bool on_offer(void *ctx, const struct msg_login_offer *m, int *fds)
 	return true;
 }
 
+static bool on_session_pipe(void *ctx, const struct msg_session_pipe *m, int *fds)
+{
+	struct connection *c = connections_find(m->cookie);
+	(void)ctx;
+	if (c != NULL && connection_on_pipe(c, fds[0]))
+		fds[0] = -1;
+	return true;
+}
+
 static bool on_session_ended(void *ctx, const struct msg_session_ended *m, int *fds)
 {
 	struct connection *c = connections_find(m->cookie);
@@ -130,7 +158,7 @@ static bool on_session_ended(void *ctx, const struct msg_session_ended *m, int *
 static const struct pop3d_directory_client_handlers directory_handlers = {
     .login_challenge = on_challenge, .login_outcome = on_outcome, .login_offer = on_offer};
 static const struct pop3d_session_client_handlers session_handlers = {
-    .session_ended = on_session_ended};
+    .session_pipe = on_session_pipe, .session_ended = on_session_ended};
 
 static void on_directory_gone(void *ctx, struct channel *channel, const char *why)
 {
@@ -175,6 +203,8 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 		use_directory(fd);
 	else if (edge == EDGE_pop3d_session)
 		use_session(fd);
+	else if (edge == EDGE_pop3d_keys)
+		tls_keys_connect(fd);
 	else
 		close(fd);
 }
@@ -186,7 +216,9 @@ static void on_admission(int fd, unsigned number, unsigned workers)
 
 static void before_jail(struct service *self, const struct conf *conf)
 {
-	self->sandbox.files_max = conf->pop3.connections_max + FILES_BESIDES;
+	self->sandbox.files_max =
+	    conf->pop3.connections_max + conf->pop3.sessions_max + FILES_BESIDES;
+	tls_keys_setup(on_keys);
 }
 
 static void in_jail(const struct conf *conf)

@@ -5,8 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum pop3_condition { POP3_ALWAYS, POP3_IF_PASSWORDS, POP3_IF_MECHANISMS };
-
 #define CAPABILITY(text, states, condition)
 #define VERB(id, keyword, states, argument) [POP3_##id] = {STR(keyword), states, argument},
 static const struct {
@@ -169,22 +167,18 @@ void pop3_refuse(struct buf *out, enum pop3_fault fault)
 	pop3_err(out, NULL, refusals[fault]);
 }
 
-/* RFC 2449 §6: CAPA tells what may be used after a login, too; who has one needs no other. */
-static bool holds(enum pop3_condition condition, bool passwords, unsigned mechanisms)
-{
-	return condition == POP3_ALWAYS ||
-	       (passwords && (condition == POP3_IF_PASSWORDS || mechanisms != 0));
-}
-
-void pop3_capabilities(struct buf *out, enum pop3_state state, bool passwords, unsigned mechanisms)
+void pop3_capabilities(
+    struct buf *out, enum pop3_state state, unsigned conditions, unsigned mechanisms)
 {
 	char names[AUTH_NAMES_SIZE];
 	auth_mechanisms_list(mechanisms, names);
+	if ((conditions & POP3_IF_PASSWORDS) && mechanisms != 0)
+		conditions |= POP3_IF_MECHANISMS;
 	pop3_ok(out, "capabilities follow");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		if ((capabilities[i].states & state) &&
-		    holds(capabilities[i].condition, passwords, mechanisms))
+		    (capabilities[i].condition & ~conditions) == 0)
 			buf_printf(out, "%s%s\r\n", capabilities[i].text,
-			    capabilities[i].condition == POP3_IF_MECHANISMS ? names : "");
+			    (capabilities[i].condition & POP3_IF_MECHANISMS) ? names : "");
 	buf_printf(out, ".\r\n");
 }

@@ -62,8 +62,15 @@ enum pop3_fault pop3_parse(struct str line, enum pop3_state state, struct pop3_c
 void pop3_ok(struct buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void pop3_err(struct buf *out, const char *code, const char *text);
 void pop3_refuse(struct buf *out, enum pop3_fault fault);
-/* The reply to CAPA; `passwords`: USER and PASS, and AUTH with the mechanisms of the mask, may be
- * used here. */
-void pop3_capabilities(struct buf *out, enum pop3_state state, bool passwords, unsigned mechanisms);
+/* What a connection has besides what all have; a mask. */
+enum pop3_condition {
+	POP3_ALWAYS = 0,
+	POP3_IF_PASSWORDS = 1,	/* USER and PASS may be used, and AUTH */
+	POP3_IF_STLS = 2,	/* TLS may be begun (RFC 2595 §4) */
+	POP3_IF_MECHANISMS = 4, /* there are some for AUTH; set by pop3_capabilities */
+};
+/* The reply to CAPA; `mechanisms`: those of AUTH, told where passwords may be used. */
+void pop3_capabilities(
+    struct buf *out, enum pop3_state state, unsigned conditions, unsigned mechanisms);
 
 #endif

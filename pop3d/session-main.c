@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -55,6 +56,13 @@ static bool on_session_grant(void *ctx, const struct msg_session_grant *m, int *
 static const struct directory_session_server_handlers directory_handlers = {
     .session_grant = on_session_grant};
 
+/* A session is over, or did not begin. */
+static void on_ended(unsigned worker, uint32_t cookie)
+{
+	if (workers[worker] != NULL)
+		msg_session_ended_send(workers[worker], &(struct msg_session_ended){cookie}, NULL);
+}
+
 static bool on_session_open(void *ctx, const struct msg_session_open *m, int *fds)
 {
 	unsigned worker = (unsigned)(uintptr_t)ctx;
@@ -65,15 +73,29 @@ static bool on_session_open(void *ctx, const struct msg_session_open *m, int *fd
 	return true;
 }
 
-static const struct pop3d_session_server_handlers worker_handlers = {
-    .session_open = on_session_open};
-
-/* A session is over, or did not begin. */
-static void on_ended(unsigned worker, uint32_t cookie)
+/* The session gets one end of a pair; what TLS makes of it at the other end is pop3d's affair. */
+static bool on_session_open_tls(void *ctx, const struct msg_session_open_tls *m, int *fds)
 {
-	if (workers[worker] != NULL)
-		msg_session_ended_send(workers[worker], &(struct msg_session_ended){cookie}, NULL);
+	unsigned worker = (unsigned)(uintptr_t)ctx;
+	int ends[2];
+	(void)fds;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+		log_message(LOG_WARNING, "a session cannot be begun: %m");
+		on_ended(worker, m->cookie);
+		return true;
+	}
+	msg_session_pipe_send(workers[worker], &(struct msg_session_pipe){m->cookie}, &ends[1]);
+	close(ends[1]);
+	const struct msg_session_open open = {
+	    m->cookie, m->ticket, m->client, m->session, m->pending};
+	struct session_request *request = session_request_new(worker, &open, ends[0]);
+	grants_request(grants, m->ticket, request, loop_now_ms());
+	loop_timer_start(tick, TICK_MS);
+	return true;
 }
+
+static const struct pop3d_session_server_handlers worker_handlers = {
+    .session_open = on_session_open, .session_open_tls = on_session_open_tls};
 
 /* A request and its grant, or its end, have come together. */
 static void on_decided(void *ctx, void *request, struct str address)

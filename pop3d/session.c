@@ -233,7 +233,7 @@ static void on_capa(struct session *s, const struct pop3_command *c, struct buf 
 {
 	(void)s;
 	(void)c;
-	pop3_capabilities(out, POP3_TRANSACTION, true, 0);
+	pop3_capabilities(out, POP3_TRANSACTION, POP3_IF_PASSWORDS, 0);
 }
 
 /* The UPDATE state, RFC 1939 §6. */

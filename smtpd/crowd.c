@@ -65,6 +65,8 @@ void crowd_leave(struct session *s)
 static enum session_place place_of(const struct session *s)
 {
 	const struct smtp_server *smtp = &s->smtp;
+	if (s->handshake_ms != 0)
+		return PLACE_IDLE;
 	if (s->lingering || s->blocked ||
 	    (smtp->phase != PHASE_COMMAND && smtp->phase != PHASE_OVERLONG))
 		return PLACE_NOWHERE;

@@ -4,6 +4,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/service.h"
+#include "common/tls-keys.h"
 #include "smtpd/crowd.h"
 #include "smtpd/session-log.h"
 
@@ -12,12 +13,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { UNSENT_TIMEOUT_MS = 120 * 1000, REPLY_ROOM = 1024 };
+enum { UNSENT_TIMEOUT_MS = 120 * 1000, REPLY_ROOM = 1024, KEYS_WAIT_MS = 5 * 1000 };
 
 struct listener {
 	SLIST_ENTRY(listener) link;
 	enum listener_kind kind;
-	enum conf_auth auth;
+	struct session_way way;
 	int fd;
 	struct event *readable;
 };
@@ -68,7 +69,7 @@ static bool has_room(void)
 	return crowd_count() < connections_max || crowd_give_way();
 }
 
-static void take_client(int fd, union client_address *address, enum conf_auth auth)
+static void take_client(const struct listener *l, int fd, union client_address *address)
 {
 	unmap(address);
 	bool own = conf_is_own_network(service_conf(), &address->any);
@@ -78,19 +79,21 @@ static void take_client(int fd, union client_address *address, enum conf_auth au
 		crowd_dismiss(&address->any);
 		turn_away(fd, address, STATUS_NO_SLOTS);
 	} else {
-		session_start(fd, address, 0, own, policy, auth);
+		session_start(fd, address, &l->way, own, policy);
 	}
 }
 
-static void take_local_program(int fd)
+static void take_local_program(const struct listener *l, int fd)
 {
+	struct session_way way = l->way;
 	struct ucred who;
 	socklen_t n = sizeof(who);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || !has_room()) {
 		close(fd);
 		return;
 	}
-	session_start(fd, NULL, who.uid, true, policy, CONF_AUTH_NO);
+	way.uid = who.uid;
+	session_start(fd, NULL, &way, true, policy);
 }
 
 static void on_resume(void *ctx)
@@ -127,9 +130,9 @@ static bool accept_one(struct listener *l)
 		return false;
 	}
 	if (l->kind == LISTENER_SENDMAIL)
-		take_local_program(fd);
+		take_local_program(l, fd);
 	else
-		take_client(fd, &address, l->auth);
+		take_client(l, fd, &address);
 	return true;
 }
 
@@ -153,16 +156,44 @@ static void set_options(const struct listener *l)
 		log_message(LOG_WARNING, "options of a listener cannot be set: %m");
 }
 
-void listener_open(enum listener_kind kind, enum conf_auth auth, int fd)
+static struct session_way way_of(const struct conf_listener *conf)
+{
+	if (conf == NULL)
+		return (struct session_way){.protocol = CONF_SMTP};
+	bool submission = conf->protocol == CONF_SUBMISSION;
+	struct session_way way = {.protocol = conf->protocol, .tls = conf->tls, .auth = conf->auth};
+	if (conf->tls != CONF_TLS_NO)
+		way.service = tls_service_get(
+		    submission ? TLS_SERVICE_SUBMISSION : TLS_SERVICE_SMTP, conf->ask_certificate);
+	return way;
+}
+
+void listener_go_on(void)
+{
+	if (resume_timer != NULL)
+		on_resume(NULL);
+}
+
+/* At the start keys is about to say what there is; a client that came for TLS can wait for it. */
+static void wait_for_keys(struct listener *l)
+{
+	if (l->way.tls == CONF_TLS_NO || tls_keys_are_known())
+		return;
+	event_del(l->readable);
+	loop_timer_start(resume_timer, KEYS_WAIT_MS);
+}
+
+void listener_open(enum listener_kind kind, const struct conf_listener *conf, int fd)
 {
 	struct listener *l = xcalloc(1, sizeof(*l));
 	if (resume_timer == NULL)
 		resume_timer = loop_timer(on_resume, NULL);
 	l->kind = kind;
-	l->auth = auth;
+	l->way = way_of(conf);
 	l->fd = fd;
 	set_options(l);
 	l->readable = loop_watch(fd, EV_READ, on_connection, l);
+	wait_for_keys(l);
 	SLIST_INSERT_HEAD(&listeners, l, link);
 }
 

@@ -16,8 +16,10 @@ enum {
 /* For clients from now on; takes the reference. `connections_limit`: what the descriptors that this
  * process may have suffice for. */
 void listener_set_policy(struct policy *policy, unsigned connections_limit);
-/* Takes fd. */
-void listener_open(enum listener_kind kind, enum conf_auth auth, int fd);
+/* Takes fd. `conf` is NULL where the configuration has no such listener (sendmail's). */
+void listener_open(enum listener_kind kind, const struct conf_listener *conf, int fd);
+/* keys has told what certificates there are: who waited for that is listened to. */
+void listener_go_on(void);
 void listener_close_all(void);
 
 #endif

@@ -5,11 +5,13 @@
  * Runs as     postern-smtpd, one process per worker
  * Reads       sockets of clients
  * Writes      sockets of clients; a descriptor that queue gave it for one large message
- * Talks to    directory (who is this recipient), queue (make this message durable)
+ * Talks to    directory (who is this recipient), queue (make this message durable), keys (sign
+ *             this handshake)
  * May never   open a file, make a socket, start a program, or see a secret
  */
 #include "common/loop.h"
 #include "common/service.h"
+#include "common/tls-keys.h"
 #include "smtpd/auth-client.h"
 #include "smtpd/crowd.h"
 #include "smtpd/listener.h"
@@ -32,6 +34,7 @@ static void before_jail(struct service *self, const struct conf *conf)
 {
 	struct rlimit limit;
 	struct policy *policy = policy_new(conf);
+	tls_keys_setup(listener_go_on);
 	self->sandbox.files_max = policy->connections_max * 2 + OTHER_FILES;
 	connections_limit = policy->connections_max;
 	policy_release(policy);
@@ -65,17 +68,18 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 		directory_client_connect(fd);
 	else if (edge == EDGE_smtpd_queue)
 		queue_client_connect(fd);
+	else if (edge == EDGE_smtpd_keys)
+		tls_keys_connect(fd);
 	else
 		close(fd);
 }
 
 static void on_listener(const struct conf_listener *listener, enum listener_kind kind, int fd)
 {
-	enum conf_auth auth = listener == NULL ? CONF_AUTH_NO : listener->auth;
 	if (crowd_is_stopping())
 		close(fd);
 	else
-		listener_open(kind, auth, fd);
+		listener_open(kind, listener, fd);
 }
 
 static void on_admission(int fd, unsigned worker, unsigned workers)

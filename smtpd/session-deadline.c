@@ -36,6 +36,8 @@ static uint64_t due_at(const struct session *s)
 {
 	if (s->lingering)
 		return s->waiting_ms + LINGER_MS;
+	if (s->handshake_ms != 0)
+		return min(session_end_at(s), s->handshake_ms + HANDSHAKE_MS);
 	if (smtp_server_is_waiting(&s->smtp))
 		return loop_now_ms() + QUEUE_TIMEOUT_MS; /* the clients of others have their own */
 	uint64_t due = session_end_at(s);
@@ -62,7 +64,9 @@ static void on_due(struct deadline *d, void *ctx)
 		deadline_set(&wheel, d, due);
 		return;
 	}
-	if (!s->lingering)
+	if (s->handshake_ms != 0)
+		session_log_tls_failure(s, "it took too long");
+	else if (!s->lingering)
 		session_log_event(s, "timeout");
 	/* Who does not even read what we said before is told nothing. */
 	s->broken = s->broken || s->blocked || s->lingering;

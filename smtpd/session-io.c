@@ -26,7 +26,7 @@ static size_t write_some(struct session *s, struct str octets)
 	size_t done = 0;
 	int flags = MSG_NOSIGNAL | (smtp_server_is_closed(&s->smtp) ? MSG_MORE : 0);
 	while (done < octets.n && !s->broken) {
-		ssize_t n = send(s->fd, octets.p + done, octets.n - done, flags);
+		ssize_t n = session_tls_send(s, octets.p + done, octets.n - done, flags);
 		if (n >= 0)
 			done += (size_t)n;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
@@ -51,6 +51,11 @@ void session_io_flush(struct session *s)
 	struct str octets = buf_str(&replies);
 	if (octets.n == 0)
 		return;
+	/* In the middle of a handshake there is nobody to tell. */
+	if (s->handshake_ms != 0) {
+		buf_reset(&replies);
+		return;
+	}
 	if (!s->blocked)
 		octets = str_skip(octets, write_some(s, octets));
 	if (octets.n > 0 && !s->broken) {
@@ -65,7 +70,7 @@ void session_io_flush(struct session *s)
 static bool may_go_on(const struct session *s)
 {
 	return !s->broken && !s->blocked && !smtp_server_is_waiting(&s->smtp) &&
-	       !smtp_server_is_closed(&s->smtp);
+	       s->smtp.phase != PHASE_TLS && !smtp_server_is_closed(&s->smtp);
 }
 
 /* When content begins and ends, for its deadlines. */
@@ -130,7 +135,7 @@ static ssize_t read_some(struct session *s)
 	}
 	ssize_t n;
 	do
-		n = recv(s->fd, to, room, 0);
+		n = session_tls_recv(s, to, room);
 	while (n < 0 && errno == EINTR);
 	return n;
 }
@@ -158,11 +163,26 @@ static void discard_input(struct session *s)
 	session_settle(s);
 }
 
+/* After anything was read or said: the handshake, when that is what comes next, and input that
+ * TLS has ready, of which the socket will not tell. */
+static void look_ahead(struct session *s)
+{
+	if (s->smtp.phase == PHASE_TLS && s->handshake_ms == 0 && !s->blocked && !s->broken)
+		session_tls_begin(s);
+	else if (s->tls != NULL && s->handshake_ms == 0 && s->watching && may_go_on(s) &&
+		 tls_stream_has_more(s->tls))
+		event_active(&s->readable, EV_READ, 1);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
 	(void)fd;
 	(void)what;
+	if (s->handshake_ms != 0) {
+		session_tls_go_on(s);
+		return;
+	}
 	if (s->lingering) {
 		discard_input(s);
 		return;
@@ -181,6 +201,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		s->broken = true;
 	} else {
 		take_input(s, (size_t)n);
+		look_ahead(s);
 	}
 	session_settle(s);
 }
@@ -198,6 +219,7 @@ void session_io_go_on(struct session *s)
 	}
 	if (!s->blocked)
 		s->waiting_ms = loop_now_ms();
+	look_ahead(s);
 	session_settle(s);
 }
 
@@ -206,6 +228,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 	(void)fd;
 	(void)what;
+	if (s->handshake_ms != 0) {
+		session_tls_go_on(s);
+		return;
+	}
 	buf_consume(&s->unsent, write_some(s, buf_str(&s->unsent)));
 	if (buf_len(&s->unsent) > 0 && !s->broken)
 		return;
@@ -237,11 +263,30 @@ void session_io_begin(struct session *s)
 	s->watching = true;
 }
 
+void session_io_await(struct session *s, short what)
+{
+	event_del(&s->writable);
+	event_del(&s->readable);
+	if (what & EV_WRITE)
+		event_add(&s->writable, NULL);
+	if (what & EV_READ)
+		event_add(&s->readable, NULL);
+	s->watching = what & EV_READ;
+}
+
+void session_io_resume(struct session *s)
+{
+	event_del(&s->writable);
+	session_io_go_on(s);
+}
+
 void session_io_linger(struct session *s)
 {
 	s->lingering = true;
 	s->waiting_ms = loop_now_ms();
 	buf_release(&s->kept);
+	if (s->tls != NULL)
+		tls_stream_close(s->tls);
 	shutdown(s->fd, SHUT_WR);
 	if (!s->watching)
 		event_add(&s->readable, NULL);

@@ -43,6 +43,29 @@ void session_log_connect(const struct session *s)
 	write_note((struct str){NULL, 0}, b);
 }
 
+/* Postfix has an adjective for the peer: no certificate, or one that nobody has looked at. */
+void session_log_tls(const struct session *s)
+{
+	const struct tls_facts *f = s->facts;
+	struct buf *b = begin();
+	buf_printf(b, "%s TLS connection %s from ", f->has_peer ? "Untrusted" : "Anonymous",
+	    f->resumed ? "reused" : "established");
+	put_client(b, s->smtp.client);
+	buf_printf(b, ": %s with cipher %s (%u/%u bits)", f->version, f->cipher, f->bits, f->bits);
+	if (f->server_name[0] != '\0')
+		buf_printf(b, " to SNI %s", f->server_name);
+	write_note((struct str){NULL, 0}, b);
+}
+
+void session_log_tls_failure(const struct session *s, const char *why)
+{
+	struct buf *b = begin();
+	buf_append_str(b, STR("TLS handshake failed from "));
+	put_client(b, s->smtp.client);
+	buf_printf(b, ": %s", why);
+	write_note((struct str){NULL, 0}, b);
+}
+
 static void put_counts(struct buf *b, const char *name, const struct smtp_counts *c)
 {
 	char lower[VERB_NAME_MAX + 1];

@@ -16,6 +16,9 @@ void session_log_event(const struct session *s, const char *what);
 void session_log_refusal(const struct session *s, const struct smtp_refusal *refusal);
 /* The message that is stored now is this one. */
 void session_log_stored(const struct session *s, struct str queue_id);
+/* The handshake is over, or failed. */
+void session_log_tls(const struct session *s);
+void session_log_tls_failure(const struct session *s, const char *why);
 /* A client that was not let in. */
 void session_log_turned_away(struct str client, enum smtp_status status);
 

@@ -23,11 +23,13 @@ static void free_session(struct session *s)
 	session_log_disconnect(s);
 	smtp_server_free(&s->smtp);
 	deadline_clear(&s->deadline);
+	session_tls_end(s);
 	session_io_end(s);
 	if (!s->local)
 		crowd_dismiss(&s->address.any);
 	policy_release(s->policy);
 	crowd_leave(s);
+	free(s->facts);
 	free(s);
 }
 
@@ -111,6 +113,25 @@ static struct session *session_new(int fd, struct policy *policy)
 	return s;
 }
 
+static enum smtp_tls offer_of(const struct session_way *way)
+{
+	if (way->service == NULL)
+		return SMTP_TLS_NO;
+	return tls_service_is_ready(way->service) ? SMTP_TLS_OFFERED : SMTP_TLS_AWAY;
+}
+
+static void begin(struct session *s)
+{
+	if (s->way.tls == CONF_TLS_IMPLICIT)
+		smtp_server_expect_tls(&s->smtp);
+	else
+		smtp_server_greet(&s->smtp);
+	session_io_flush(s);
+	if (s->way.tls == CONF_TLS_IMPLICIT)
+		session_tls_begin(s);
+	session_settle(s);
+}
+
 static bool is_loopback(const union client_address *a)
 {
 	if (a == NULL)
@@ -120,25 +141,27 @@ static bool is_loopback(const union client_address *a)
 	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
 }
 
-void session_start(int fd, const union client_address *address, uint32_t uid, bool own_network,
-    struct policy *policy, enum conf_auth auth)
+void session_start(int fd, const union client_address *address, const struct session_way *way,
+    bool own_network, struct policy *policy)
 {
 	struct session *s = session_new(fd, policy);
+	s->way = *way;
 	s->local = address == NULL;
 	if (address != NULL)
 		s->address = *address;
-	session_client_format(address, uid, s->client);
+	session_client_format(address, way->uid, s->client);
 	new_id(s->id);
 	smtp_server_init(&s->smtp, &policy->smtp, &session_effects, s, session_io_replies());
 	s->smtp.client = str_from_cstr(s->client);
 	s->smtp.id = str_from_cstr(s->id);
 	s->smtp.own_network = own_network;
-	s->smtp.auth.offered = auth != CONF_AUTH_NO;
-	s->smtp.auth.required = auth == CONF_AUTH_REQUIRED;
+	s->smtp.submission = way->protocol == CONF_SUBMISSION;
+	s->smtp.tls_offer = offer_of(way);
+	s->smtp.tls_required = way->tls == CONF_TLS_REQUIRED;
+	s->smtp.auth.offered = way->auth != CONF_AUTH_NO;
+	s->smtp.auth.required = way->auth == CONF_AUTH_REQUIRED;
 	s->smtp.auth.in_clear = policy->plaintext_login || is_loopback(address);
 	crowd_enter(s);
 	session_log_connect(s);
-	smtp_server_greet(&s->smtp);
-	session_io_flush(s);
-	session_settle(s);
+	begin(s);
 }

@@ -9,6 +9,7 @@
 #define POSTERN_SMTPD_SESSION_H
 
 #include "common/admission.h"
+#include "common/tls-stream.h"
 #include "smtpd/auth-client.h"
 #include "smtpd/deadline.h"
 #include "smtpd/directory-client.h"
@@ -27,6 +28,17 @@ enum {
 	/* The least rate of content is not asked for in its first minute, or shorter data-timeout.
 	 */
 	RATE_GRACE_MS = 60 * 1000,
+	/* A whole TLS handshake. */
+	HANDSHAKE_MS = 60 * 1000,
+};
+
+/* By which listener a client has come. */
+struct session_way {
+	enum conf_protocol protocol;
+	enum conf_tls tls;
+	enum conf_auth auth;
+	struct tls_service *service; /* NULL: no TLS */
+	uint32_t uid;		     /* of a local program */
 };
 
 union client_address {
@@ -48,6 +60,10 @@ struct session {
 	bool broken;   /* the connection is gone */
 	bool lingering; /* nothing is answered any more */
 	bool local;	/* by the Unix socket */
+	struct session_way way;
+	struct tls_stream *tls;	 /* NULL: in clear */
+	struct tls_facts *facts; /* of `tls`, on the heap */
+	uint64_t handshake_ms;	 /* since when; 0: none is under way */
 	enum session_place place;
 	struct event readable;
 	struct event writable;
@@ -76,8 +92,8 @@ void session_setup(void);
 void session_set_worker(unsigned worker);
 /* A client that was let in (crowd_admit); takes fd. `address` is NULL for a local program, which is
  * known by its uid. */
-void session_start(int fd, const union client_address *address, uint32_t uid, bool own_network,
-    struct policy *policy, enum conf_auth auth);
+void session_start(int fd, const union client_address *address, const struct session_way *way,
+    bool own_network, struct policy *policy);
 /* Tells the client why, and ends it. */
 void session_end(struct session *s, enum smtp_status status);
 /* To be called about once a second. */

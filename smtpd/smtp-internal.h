@@ -39,7 +39,7 @@ void smtp_auth_give_up(struct smtp_server *s, enum smtp_status status);
 bool smtp_put_received(const struct smtp_server *s, struct buf *out, uint64_t wall_ms);
 
 /* The handlers of verb.c's rows. */
-verb_fn verb_auth, verb_ehlo, verb_helo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset, verb_noop,
-    verb_vrfy, verb_help, verb_quit;
+verb_fn verb_auth, verb_ehlo, verb_helo, verb_mail, verb_rcpt, verb_data, verb_bdat, verb_rset,
+    verb_noop, verb_vrfy, verb_help, verb_quit, verb_starttls;
 
 #endif

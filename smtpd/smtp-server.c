@@ -36,9 +36,8 @@ void smtp_server_free(struct smtp_server *s)
 {
 	close_session(s);
 	free(s->helo);
-	s->helo = NULL;
 	free(s->login);
-	s->login = NULL;
+	s->helo = s->login = NULL;
 }
 
 void smtp_server_greet(struct smtp_server *s)
@@ -46,15 +45,36 @@ void smtp_server_greet(struct smtp_server *s)
 	reply_status(s->out, STATUS_GREETING, s->policy->hostname);
 }
 
+/* RFC 3848, RFC 6531 §4.3: S for TLS, A for a login. */
 const char *smtp_server_protocol(const struct smtp_server *s)
 {
-	static const char *const words[2][4] = {{"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"},
-	    {"UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"}};
-	bool utf8 = (s->txn.envelope.flags & ENVELOPE_SMTPUTF8) != 0;
-	size_t how = (s->tls != NULL ? 2U : 0U) + (s->login != NULL ? 1U : 0U);
-	if (!utf8 && !s->esmtp && how == 0)
-		return "SMTP";
-	return words[utf8][how];
+	static const char *const names[2][4] = {
+	    {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"},
+	    {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"},
+	};
+	bool utf8 = s->txn.envelope.flags & ENVELOPE_SMTPUTF8;
+	unsigned with = (s->tls != NULL ? 1U : 0U) + (s->login != NULL ? 2U : 0U);
+	return s->esmtp ? names[utf8][with] : "SMTP";
+}
+
+void smtp_server_expect_tls(struct smtp_server *s)
+{
+	s->phase = PHASE_TLS;
+}
+
+void smtp_server_on_tls(struct smtp_server *s, const struct tls_facts *facts)
+{
+	if (s->phase != PHASE_TLS)
+		return;
+	smtp_transaction_over(s);
+	free(s->helo);
+	free(s->login);
+	s->helo = s->login = NULL;
+	s->esmtp = false;
+	s->verb = NULL;
+	s->tls = facts;
+	s->phase = PHASE_COMMAND;
+	smtp_set_state(s, SMTP_CONNECTED);
 }
 
 void smtp_set_state(struct smtp_server *s, enum smtp_state state)
@@ -254,6 +274,7 @@ static size_t feed_command(struct smtp_server *s, struct str in)
 		return in.n;
 	}
 	if (n < line.n) {
+		s->followed = in.n > n + 1;
 		take_line(s, str_head(line, n));
 		return n + 1;
 	}
@@ -325,6 +346,7 @@ static size_t (*const feeders[])(struct smtp_server *s, struct str in) = {
     [PHASE_CHUNK] = smtp_feed_chunk,
     [PHASE_REFUSED_CHUNK] = smtp_feed_refused_chunk,
     [PHASE_WAIT] = feed_nothing,
+    [PHASE_TLS] = feed_nothing,
     [PHASE_CLOSED] = feed_closed,
 };
 

@@ -16,6 +16,7 @@
 #include "common/answers.h"
 #include "common/auth.h"
 #include "common/msg-smtpd-directory.h"
+#include "common/tls-facts.h"
 #include "smtpd/transaction.h"
 #include "smtpd/verb.h"
 
@@ -110,7 +111,15 @@ enum smtp_phase {
 	PHASE_CHUNK,
 	PHASE_REFUSED_CHUNK, /* the octets of a BDAT that was refused */
 	PHASE_WAIT,
+	PHASE_TLS, /* the caller's handshake; no octet of it is for us */
 	PHASE_CLOSED,
+};
+
+/* Whether TLS can be had on this connection. */
+enum smtp_tls {
+	SMTP_TLS_NO,
+	SMTP_TLS_AWAY, /* it is meant to be, but there is no certificate now */
+	SMTP_TLS_OFFERED,
 };
 
 enum smtp_wait { WAIT_NOTHING, WAIT_RCPT, WAIT_LARGE_FILE, WAIT_STORED, WAIT_AUTH };
@@ -142,8 +151,14 @@ struct smtp_server {
 	struct str client; /* "[192.0.2.1]", "[IPv6:2001:db8::1]", "local uid 1000" */
 	struct str id;	   /* of the session */
 	bool own_network;  /* may relay; fewer limits */
-	bool esmtp;	   /* EHLO, not HELO */
-	bool ended;	   /* the content's end was seen while waiting for a file */
+	bool may_relay;	   /* for another reason */
+	bool submission;   /* came by a listener for submission (RFC 6409) */
+	enum smtp_tls tls_offer;
+	bool tls_required;	     /* no mail without it */
+	bool followed;		     /* the line under way: there is input behind it */
+	const struct tls_facts *tls; /* NULL: in clear */
+	bool esmtp;		     /* EHLO, not HELO */
+	bool ended;		     /* the content's end was seen while waiting for a file */
 	bool chunk_last;
 	enum smtp_state state;
 	enum smtp_phase phase;
@@ -152,8 +167,7 @@ struct smtp_server {
 	enum smtp_status chunk_status; /* PHASE_REFUSED_CHUNK */
 	const struct verb *verb;       /* the command under way or the last one; may be NULL */
 	char *helo;		       /* on the heap, NULL before EHLO or HELO */
-	char *login;		       /* canonical address of who logged in; NULL: nobody */
-	const struct tls_facts *tls;   /* NULL: in clear */
+	char *login;		       /* on the heap: who logged in, canonical; NULL: nobody */
 	struct smtp_auth auth;
 	uint64_t left;		       /* of the chunk, or of what may be discarded */
 	uint64_t rate_start;
@@ -174,6 +188,11 @@ void smtp_server_init(struct smtp_server *s, const struct smtp_policy *policy,
 void smtp_server_free(struct smtp_server *s);
 /* The 220. */
 void smtp_server_greet(struct smtp_server *s);
+/* Nothing is said before TLS (RFC 8314); then smtp_server_on_tls and smtp_server_greet. */
+void smtp_server_expect_tls(struct smtp_server *s);
+/* The handshake is over: everything that was said before is forgotten (RFC 3207 §4.2). `facts` live
+ * as long as the server. */
+void smtp_server_on_tls(struct smtp_server *s, const struct tls_facts *facts);
 /* Consumes what it can of `in`, from its start, and returns how much that is. It may have to be
  * called again with the rest: after an answer, when `out` has been emptied, or with more input. */
 size_t smtp_server_feed(struct smtp_server *s, struct str in);

@@ -10,9 +10,9 @@
 
 struct extension {
 	const char *keyword;
-	/* Writes what follows the keyword, as snprintf does, or is negative: it is not offered here.
-	 * NULL: nothing. The last row is always offered. */
+	/* Writes what follows the keyword, as snprintf does; NULL: nothing. */
 	int (*argument)(const struct smtp_server *s, char *out, size_t size);
+	bool (*is_offered)(const struct smtp_server *s); /* NULL: always */
 };
 
 static int size_argument(const struct smtp_server *s, char *out, size_t size)
@@ -30,26 +30,43 @@ static int limits_argument(const struct smtp_server *s, char *out, size_t size)
 	    out, size, " MAILMAX=%u RCPTMAX=%u", s->policy->messages_per_session, rcpts);
 }
 
+static bool offers_starttls(const struct smtp_server *s)
+{
+	return s->tls == NULL && s->tls_offer == SMTP_TLS_OFFERED;
+}
+
+static bool has_tls(const struct smtp_server *s)
+{
+	return s->tls != NULL;
+}
+
+static bool offers_auth(const struct smtp_server *s)
+{
+	return smtp_auth_mechanisms(s) != 0;
+}
+
 /* What the client may log in with. */
 static int auth_argument(const struct smtp_server *s, char *out, size_t size)
 {
 	char names[AUTH_NAMES_SIZE];
-	unsigned mechanisms = smtp_auth_mechanisms(s);
-	auth_mechanisms_list(mechanisms, names);
-	return mechanisms == 0 ? -1 : snprintf(out, size, "%s", names);
+	auth_mechanisms_list(smtp_auth_mechanisms(s), names);
+	return snprintf(out, size, "%s", names);
 }
 
+/* The last one is for everybody. */
 static const struct extension extensions[] = {
-    {"PIPELINING", NULL},	   /* RFC 2920 */
-    {"SIZE", size_argument},	   /* RFC 1870 */
-    {"8BITMIME", NULL},		   /* RFC 6152 */
-    {"CHUNKING", NULL},		   /* RFC 3030 */
-    {"ENHANCEDSTATUSCODES", NULL}, /* RFC 2034 */
-    {"SMTPUTF8", NULL},		   /* RFC 6531 */
-    {"DSN", NULL},		   /* RFC 3461 */
-    {"LIMITS", limits_argument},   /* RFC 9422 */
-    {"AUTH", auth_argument},	   /* RFC 4954 */
-    {"HELP", NULL},		   /* RFC 5321 §4.1.1.8 */
+    {"PIPELINING", NULL, NULL},		 /* RFC 2920 */
+    {"SIZE", size_argument, NULL},	 /* RFC 1870 */
+    {"8BITMIME", NULL, NULL},		 /* RFC 6152 */
+    {"CHUNKING", NULL, NULL},		 /* RFC 3030 */
+    {"ENHANCEDSTATUSCODES", NULL, NULL}, /* RFC 2034 */
+    {"SMTPUTF8", NULL, NULL},		 /* RFC 6531 */
+    {"DSN", NULL, NULL},		 /* RFC 3461 */
+    {"STARTTLS", NULL, offers_starttls}, /* RFC 3207 */
+    {"REQUIRETLS", NULL, has_tls},	 /* RFC 8689 §2 */
+    {"LIMITS", limits_argument, NULL},	 /* RFC 9422 */
+    {"AUTH", auth_argument, offers_auth}, /* RFC 4954 */
+    {"HELP", NULL, NULL},		 /* RFC 5321 §4.1.1.8 */
 };
 enum { EXTENSIONS = sizeof(extensions) / sizeof(extensions[0]) };
 
@@ -57,9 +74,10 @@ static void reply_extension(struct smtp_server *s, size_t i)
 {
 	char text[128];
 	char argument[AUTH_NAMES_SIZE] = "";
-	if (extensions[i].argument != NULL &&
-	    extensions[i].argument(s, argument, sizeof(argument)) < 0)
+	if (extensions[i].is_offered != NULL && !extensions[i].is_offered(s))
 		return;
+	if (extensions[i].argument != NULL)
+		extensions[i].argument(s, argument, sizeof(argument));
 	int n = snprintf(text, sizeof(text), "%s%s", extensions[i].keyword, argument);
 	struct reply reply = {.code = 250, .text = str_from(text, (size_t)n)};
 	if (i + 1 < EXTENSIONS)

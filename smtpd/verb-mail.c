@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * MAIL: RFC 5321 §4.1.1.2 with the parameters of SIZE (RFC 1870), 8BITMIME (RFC
- * 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461) and AUTH (RFC 4954). It makes the transaction, or
- * leaves none.
+ * 6152), SMTPUTF8 (RFC 6531), DSN (RFC 3461), REQUIRETLS (RFC 8689) and AUTH (RFC 4954). It makes
+ * the transaction, or leaves none.
  */
 #include "smtpd/parameter.h"
 #include "smtpd/smtp-internal.h"
@@ -56,6 +56,16 @@ static enum smtp_status take_envid(struct smtp_server *s, struct str value)
 	return STATUS_NONE;
 }
 
+/* RFC 8689 §2: only under TLS, as it is only offered there. */
+static enum smtp_status take_requiretls(struct smtp_server *s, struct str value)
+{
+	(void)value;
+	if (s->tls == NULL)
+		return STATUS_UNKNOWN_PARAMETER;
+	s->txn.envelope.flags |= ENVELOPE_REQUIRETLS;
+	return STATUS_NONE;
+}
+
 /* RFC 4954 §5: who a client that relays for others says the author is, or <>. Nobody here asks. */
 static enum smtp_status take_auth(struct smtp_server *s, struct str value)
 {
@@ -74,6 +84,7 @@ static const struct parameter parameters[] = {
     {{"SMTPUTF8", 8}, false, take_smtputf8},
     {{"RET", 3}, true, take_ret},
     {{"ENVID", 5}, true, take_envid},
+    {{"REQUIRETLS", 10}, false, take_requiretls},
     {{"AUTH", 4}, true, take_auth},
 };
 
@@ -102,6 +113,8 @@ static enum smtp_status begin(struct smtp_server *s, const struct argument *a)
 
 enum smtp_status verb_mail(struct smtp_server *s, const struct argument *a)
 {
+	if (s->tls_required && s->tls == NULL)
+		return STATUS_TLS_FIRST;
 	if (s->auth.required && s->login == NULL)
 		return STATUS_AUTH_REQUIRED;
 	if (!s->own_network && s->mails >= s->policy->messages_per_session)

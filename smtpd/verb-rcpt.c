@@ -160,7 +160,7 @@ static enum smtp_status add_targets(struct smtp_server *s, const struct smtp_rcp
 /* Where it goes is directory's word; whether we take it is ours. */
 static enum smtp_status add_remote(struct smtp_server *s, const struct smtp_rcpt_answer *answer)
 {
-	if (!s->own_network && s->login == NULL && !s->txn.rcpt.is_postmaster)
+	if (!s->own_network && !s->may_relay && s->login == NULL && !s->txn.rcpt.is_postmaster)
 		return STATUS_RELAY_DENIED;
 	return add_targets(s, answer);
 }

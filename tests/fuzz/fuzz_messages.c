@@ -4,6 +4,7 @@
  * decoded and encoded again it is the same octets. Input: the side, then a packet.
  */
 #include "common/msg-directory-session.h"
+#include "common/msg-keys.h"
 #include "common/msg-operator-control.h"
 #include "common/msg-operator-queue.h"
 #include "common/msg-pop3d-directory.h"
@@ -28,7 +29,7 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &pop3d_session_client, &operator_queue_server, &operator_queue_client, &operator_control_server,
     &operator_control_client, &queue_directory_server, &queue_directory_client, &queue_remote_server,
     &queue_remote_client, &remote_directory_server, &remote_directory_client, &remote_resolver_server,
-    &remote_resolver_client};
+    &remote_resolver_client, &keys_server, &keys_client};
 
 static void check_round_trip(const struct msg_row *row, struct str body, struct pool *pool)
 {

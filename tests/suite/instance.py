@@ -21,7 +21,7 @@ import wire
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = pathlib.Path(os.environ.get("POSTERN_PREFIX", TOP / "build" / "inst"))
-PROGRAMS = ("directory", "resolver", "deliver-local", "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd")
+PROGRAMS = ("keys", "directory", "resolver", "deliver-local", "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd")
 START_SECONDS = 20
 STOP_SECONDS = 20
 

@@ -18,7 +18,7 @@ import time
 
 import wire
 
-KILLED = ("smtpd", "queue", "directory", "resolver", "deliver-local", "deliver-remote", "pop3d", "pop3d-session")
+KILLED = ("smtpd", "queue", "keys", "directory", "resolver", "deliver-local", "deliver-remote", "pop3d", "pop3d-session")
 NOT_LINE_ENDS = bytes(b if b not in b"\r\n" else b + 64 for b in range(256))
 MARK = re.compile(rb"^X-Ledger: ([0-9a-z.]+)\r?$", re.MULTILINE)
 

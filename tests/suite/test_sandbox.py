@@ -11,7 +11,7 @@ import pytest
 
 from instance import PROGRAMS, Instance, User, wait_for
 
-USERS = {"directory": "postern-dir", "resolver": "postern-dns", "deliver-local": "postern-mail",
+USERS = {"keys": "postern-keys", "directory": "postern-dir", "resolver": "postern-dns", "deliver-local": "postern-mail",
          "deliver-remote": "postern-remote", "queue": "postern-queue", "pop3d-session": "postern-mail", "pop3d": "postern-pop3d", "smtpd": "postern-smtpd"}
 EXPOSED = ("smtpd", "pop3d", "deliver-remote")
 MEMORY = re.compile(r"/(memfd:|dev/null)|anon_inode:")

@@ -6,6 +6,7 @@
  */
 #include "common/mem.h"
 #include "common/msg-directory-session.h"
+#include "common/msg-keys.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-queue-directory.h"
@@ -29,6 +30,11 @@ static size_t listener_count;
 
 #define PROGRAM(id, file, user, instances)
 #define EDGE(id, from, to) [EDGE_##id] = {&id##_client, &id##_server, PROGRAM_##from},
+/* One protocol for two edges. */
+#define smtpd_keys_client keys_client
+#define smtpd_keys_server keys_server
+#define pop3d_keys_client keys_client
+#define pop3d_keys_server keys_server
 static const struct {
 	const struct edge_side *client, *server;
 	enum program_id from;

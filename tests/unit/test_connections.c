@@ -166,7 +166,7 @@ static int connect_client(const union client *who)
 {
 	int fds[2];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	connections_accept(fds[1], who, &conf);
+	connections_accept(fds[1], who, NULL, &conf);
 	settle();
 	return fds[0];
 }

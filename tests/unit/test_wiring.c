@@ -33,7 +33,7 @@ static void note(void *ctx, const struct wiring_pair *pair)
 
 START_TEST(programs_are_in_order_of_starting)
 {
-	static const char *const files[] = {"directory", "resolver", "deliver-local",
+	static const char *const files[] = {"keys", "directory", "resolver", "deliver-local",
 	    "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd"};
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
 		ck_assert_str_eq(wiring_program(id)->file, files[id - 1]);
@@ -86,8 +86,9 @@ START_TEST(one_instance_has_its_own_pairs_only)
 {
 	struct seen seen = {.end = {PROGRAM_smtpd, 2}};
 	wiring_each_pair_of(seen.end, 4, note, &seen);
-	ck_assert_uint_eq(seen.total, 2);
+	ck_assert_uint_eq(seen.total, 3);
 	ck_assert_uint_eq(seen.count[EDGE_smtpd_queue], 1);
+	ck_assert_uint_eq(seen.count[EDGE_smtpd_keys], 1);
 	ck_assert_uint_eq(seen.count[EDGE_smtpd_directory], 1);
 	ck_assert(!seen.strangers);
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What others may know of a connection, from OpenSSL.
+ */
+#include "common/tls-internal.h"
+
+#include <openssl/err.h>
+#include <stdio.h>
+
+/* RFC 9266 §4.1. Not before TLS 1.3, and there always. */
+static void take_exporter(SSL *ssl, struct tls_facts *f)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	f->has_exporter = SSL_version(ssl) >= TLS1_3_VERSION &&
+			  SSL_export_keying_material(ssl, f->exporter, sizeof(f->exporter), label,
+			      sizeof(label) - 1, (const uint8_t *)"", 0, 1) == 1;
+}
+
+/* RFC 5929 §3.1: the first Finished message, which is the client's, or the server's when a session
+ * was resumed. Safe only with the extended master secret (RFC 7627), and none of TLS 1.3. */
+static void take_unique(SSL *ssl, struct tls_facts *f)
+{
+	if (SSL_version(ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ssl) != 1)
+		return;
+	size_t n = f->resumed ? SSL_get_finished(ssl, f->unique, sizeof(f->unique))
+			      : SSL_get_peer_finished(ssl, f->unique, sizeof(f->unique));
+	f->unique_size = n <= sizeof(f->unique) ? n : 0;
+}
+
+/* RFC 5929 §4.1: the hash of the certificate's signature, of MD5 and SHA-1 SHA-256 instead. */
+static void take_endpoint(SSL *ssl, struct tls_facts *f)
+{
+	int hash = NID_undef;
+	unsigned n = 0;
+	const X509 *own = SSL_get_certificate(ssl);
+	if (own == NULL ||
+	    X509_get_signature_info((X509 *)(uintptr_t)own, &hash, NULL, NULL, NULL) != 1)
+		return;
+	if (hash == NID_md5 || hash == NID_sha1)
+		hash = NID_sha256;
+	const EVP_MD *md = EVP_get_digestbynid(hash);
+	if (md == NULL || EVP_MD_get_size(md) > TLS_ENDPOINT_MAX)
+		return;
+	if (X509_digest(own, md, f->endpoint, &n) == 1)
+		f->endpoint_size = n;
+}
+
+static void take_peer(SSL *ssl, struct tls_facts *f)
+{
+	unsigned n = 0;
+	const X509 *peer = SSL_get0_peer_certificate(ssl);
+	f->has_peer = peer != NULL && X509_digest(peer, EVP_sha256(), f->peer_sha256, &n) == 1;
+}
+
+void tls_facts_take(SSL *ssl, struct tls_facts *f)
+{
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+	*f = (struct tls_facts){.resumed = SSL_session_reused(ssl) == 1};
+	snprintf(f->version, sizeof(f->version), "%s", SSL_get_version(ssl));
+	snprintf(f->cipher, sizeof(f->cipher), "%s", SSL_CIPHER_get_name(cipher));
+	f->bits = (unsigned)SSL_CIPHER_get_bits(cipher, NULL);
+	snprintf(f->server_name, sizeof(f->server_name), "%s", name == NULL ? "" : name);
+	take_exporter(ssl, f);
+	take_unique(ssl, f);
+	take_endpoint(ssl, f);
+	take_peer(ssl, f);
+	ERR_clear_error();
+}

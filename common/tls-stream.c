@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Invariant: a job of OpenSSL's is paused exactly while `signing` is true. It is the
+ * handshake's; octets need none.
+ */
+#include "common/tls-stream.h"
+#include "common/mem.h"
+#include "common/tls-internal.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tls_stream {
+	SSL *ssl;
+	tls_stream_fn *on_signed;
+	void *ctx;
+	bool signing;
+	bool wants_write;
+	bool broken; /* no good-bye */
+};
+
+static struct tls_stream *current;
+
+struct tls_stream *tls_stream_current(void)
+{
+	return current;
+}
+
+struct tls_stream *tls_stream_new(
+    struct tls_service *service, int fd, tls_stream_fn *on_signed, void *ctx)
+{
+	struct tls_stream *t = xcalloc(1, sizeof(*t));
+	*t = (struct tls_stream){.on_signed = on_signed, .ctx = ctx};
+	t->ssl = tls_service_open(service, t);
+	if (t->ssl != NULL && SSL_set_fd(t->ssl, fd) == 1)
+		return t;
+	tls_stream_free(t);
+	return NULL;
+}
+
+static int run_handshake(struct tls_stream *t)
+{
+	ERR_clear_error();
+	errno = 0;
+	current = t;
+	int rc = SSL_do_handshake(t->ssl);
+	current = NULL;
+	return rc;
+}
+
+/* A paused job holds a stack: it runs to its end first, which is a failure. */
+void tls_stream_free(struct tls_stream *t)
+{
+	if (t == NULL)
+		return;
+	if (t->signing) {
+		tls_keys_forget(t);
+		run_handshake(t);
+		ERR_clear_error();
+	}
+	SSL_free(t->ssl);
+	free(t);
+}
+
+void tls_stream_signed(struct tls_stream *t)
+{
+	t->on_signed(t->ctx);
+}
+
+static const char *explain(int error, int system_error)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	if (error == SSL_ERROR_SSL && reason != NULL)
+		return reason;
+	if (error == SSL_ERROR_SYSCALL && system_error != 0)
+		return strerrordesc_np(system_error);
+	return "the client closed the connection";
+}
+
+/* What a return of OpenSSL's that is no success means. */
+static int unsuccessful(struct tls_stream *t, int error)
+{
+	t->signing = error == SSL_ERROR_WANT_ASYNC || error == SSL_ERROR_WANT_ASYNC_JOB;
+	t->wants_write = error == SSL_ERROR_WANT_WRITE;
+	if (t->signing)
+		return TLS_STREAM_SIGNING;
+	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
+		return TLS_STREAM_AGAIN;
+	if (error == SSL_ERROR_ZERO_RETURN)
+		return 0;
+	t->broken = true;
+	return TLS_STREAM_FAILED;
+}
+
+int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why)
+{
+	int rc = run_handshake(t);
+	int system_error = errno;
+	if (rc == 1) {
+		t->signing = t->wants_write = false;
+		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+		tls_facts_take(t->ssl, facts);
+		return 1;
+	}
+	int error = SSL_get_error(t->ssl, rc);
+	rc = unsuccessful(t, error);
+	if (rc == TLS_STREAM_AGAIN || rc == TLS_STREAM_SIGNING)
+		return rc;
+	*why = explain(error, system_error);
+	ERR_clear_error();
+	t->broken = true;
+	return TLS_STREAM_FAILED;
+}
+
+static int at_most(size_t n)
+{
+	return n < INT32_MAX ? (int)n : INT32_MAX;
+}
+
+int tls_stream_read(struct tls_stream *t, void *to, size_t n)
+{
+	ERR_clear_error();
+	int rc = SSL_read(t->ssl, to, at_most(n));
+	if (rc > 0)
+		return rc;
+	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
+	ERR_clear_error();
+	return rc;
+}
+
+int tls_stream_write(struct tls_stream *t, const void *from, size_t n)
+{
+	ERR_clear_error();
+	int rc = SSL_write(t->ssl, from, at_most(n));
+	if (rc > 0)
+		return rc;
+	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
+	ERR_clear_error();
+	return rc == 0 ? TLS_STREAM_FAILED : rc;
+}
+
+bool tls_stream_wants_write(const struct tls_stream *t)
+{
+	return t->wants_write;
+}
+
+bool tls_stream_has_more(const struct tls_stream *t)
+{
+	return SSL_pending(t->ssl) > 0;
+}
+
+void tls_stream_close(struct tls_stream *t)
+{
+	if (!t->broken && SSL_is_init_finished(t->ssl))
+		SSL_shutdown(t->ssl);
+	ERR_clear_error();
+	t->broken = true;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * TLS on one connection of a service: the handshake, then octets. Nothing waits: where
+ * the socket is not ready, or the signature of the handshake is not here yet, the caller
+ * is told and calls again.
+ */
+#ifndef POSTERN_TLS_STREAM_H
+#define POSTERN_TLS_STREAM_H
+
+#include "common/tls-facts.h"
+#include "common/tls-service.h"
+
+enum {
+	TLS_STREAM_AGAIN = -1, /* see tls_stream_wants_write */
+	TLS_STREAM_FAILED = -2,
+	TLS_STREAM_SIGNING = -3, /* `on_signed` will be called */
+};
+
+struct tls_stream;
+
+/* The handshake can go on. */
+typedef void tls_stream_fn(void *ctx);
+
+/* The socket stays the caller's and outlives it. NULL: there is no certificate. */
+struct tls_stream *tls_stream_new(
+    struct tls_service *service, int fd, tls_stream_fn *on_signed, void *ctx);
+/* NULL does nothing. */
+void tls_stream_free(struct tls_stream *t);
+
+/* 1: done, `facts` are filled in. TLS_STREAM_FAILED: `why` (lives for ever) is for the log. */
+int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why);
+/* Octets; 0: the client has closed; _AGAIN; _FAILED. `n` is not 0. */
+int tls_stream_read(struct tls_stream *t, void *to, size_t n);
+/* Octets, which may be fewer than n; _AGAIN; _FAILED. */
+int tls_stream_write(struct tls_stream *t, const void *from, size_t n);
+/* Whether the last call waits to write, not to read. */
+bool tls_stream_wants_write(const struct tls_stream *t);
+/* Octets that were received already wait to be read: the socket will not say so. */
+bool tls_stream_has_more(const struct tls_stream *t);
+/* Says good-bye; does not wait. */
+void tls_stream_close(struct tls_stream *t);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Invariant: a slot in force is the only one of its certificate that is; an id is given
+ * once.
+ */
+#include "keys/vault.h"
+#include "common/buf.h"
+#include "common/loop.h"
+#include "common/mem.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct slot {
+	SLIST_ENTRY(slot) link;
+	uint32_t id;
+	char *name, *chain, *key; /* of the configuration */
+	struct pair pair;
+	uint64_t gone_ms; /* since when it is not in force; 0: it is */
+};
+
+static SLIST_HEAD(, slot) slots = SLIST_HEAD_INITIALIZER(slots);
+static uint32_t last_id;
+
+static bool is_of(const struct slot *s, const struct conf_certificate *c)
+{
+	return s->gone_ms == 0 && strcmp(s->name, c->name) == 0 &&
+	       strcmp(s->chain, c->chain) == 0 && strcmp(s->key, c->key) == 0;
+}
+
+static struct slot *in_force(const struct conf_certificate *c)
+{
+	struct slot *s;
+	SLIST_FOREACH(s, &slots, link)
+	if (is_of(s, c))
+		return s;
+	return NULL;
+}
+
+static void retire(struct slot *s, uint64_t now_ms)
+{
+	s->gone_ms = now_ms == 0 ? 1 : now_ms;
+}
+
+static void free_slot(struct slot *s)
+{
+	pair_reset(&s->pair);
+	free(s->name);
+	free(s->chain);
+	free(s->key);
+	free(s);
+}
+
+/* ---- taking a pair ---------------------------------------------------------------- */
+
+/* NULL, or why not. */
+static const char *read_file(int fd, struct buf *text)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return "it is no file";
+	if (st.st_size > PAIR_TEXT_MAX)
+		return "it has more than 256 KiB";
+	for (;;) {
+		uint8_t *to = buf_reserve(text, 4096);
+		ssize_t n = to == NULL ? -1 : pread(fd, to, 4096, (off_t)buf_len(text));
+		if (n < 0)
+			return to == NULL ? "it has more than 256 KiB" : "it cannot be read";
+		if (n == 0)
+			return NULL;
+		buf_commit(text, (size_t)n);
+	}
+}
+
+static void complain(const struct conf_certificate *c, enum pair_file file, const char *why)
+{
+	const struct slot *old = in_force(c);
+	log_message(LOG_ERR, "certificate %s: %s: %s%s", c->name,
+	    file == PAIR_CHAIN ? c->chain : c->key, why,
+	    old == NULL ? "; it is not used" : "; the one before stays in use");
+}
+
+static bool load(const struct conf_certificate *c, int chain, int key, struct pair *pair)
+{
+	struct buf chain_text = BUF_INIT(PAIR_TEXT_MAX + 8192);
+	struct buf key_text = BUF_INIT(PAIR_TEXT_MAX + 8192);
+	struct pair_fault fault = {.file = PAIR_CHAIN};
+	bool ok = false;
+	const char *why = read_file(chain, &chain_text);
+	if (why == NULL) {
+		fault.file = PAIR_KEY;
+		why = read_file(key, &key_text);
+	}
+	if (why == NULL) {
+		ok = pair_parse(buf_str(&chain_text), buf_str(&key_text),
+		    (int64_t)(loop_wall_ms() / 1000), pair, &fault);
+		why = fault.why;
+	}
+	if (!ok)
+		complain(c, fault.file, why);
+	else if (*why != '\0')
+		log_message(LOG_WARNING, "certificate %s: %s: %s", c->name, c->chain, why);
+	OPENSSL_cleanse(key_text.p, key_text.cap);
+	buf_release(&key_text);
+	buf_release(&chain_text);
+	return ok;
+}
+
+/* The key belongs to the leaf, so it is the same one when the leaf is. */
+static bool is_same(const struct pair *a, const struct pair *b)
+{
+	int n = sk_X509_num(a->chain);
+	if (n != sk_X509_num(b->chain))
+		return false;
+	for (int i = 0; i < n; i++)
+		if (X509_cmp(sk_X509_value(a->chain, i), sk_X509_value(b->chain, i)) != 0)
+			return false;
+	return true;
+}
+
+static void add(const struct conf_certificate *c, const struct pair *pair)
+{
+	struct slot *s = xcalloc(1, sizeof(*s));
+	*s = (struct slot){.id = ++last_id,
+	    .name = xstrdup(c->name),
+	    .chain = xstrdup(c->chain),
+	    .key = xstrdup(c->key),
+	    .pair = *pair};
+	SLIST_INSERT_HEAD(&slots, s, link);
+}
+
+bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t now_ms)
+{
+	struct pair pair;
+	struct slot *old = in_force(c);
+	bool ok = load(c, chain, key, &pair);
+	close(chain);
+	close(key);
+	if (!ok)
+		return false;
+	if (old != NULL && is_same(&old->pair, &pair)) {
+		pair_reset(&pair);
+		return false;
+	}
+	if (old != NULL)
+		retire(old, now_ms);
+	add(c, &pair);
+	log_message(LOG_INFO, "certificate %s: %s is in use", c->name, c->chain);
+	return true;
+}
+
+/* ---- those that go ---------------------------------------------------------------- */
+
+static bool is_wanted(const struct conf *conf, const struct slot *s)
+{
+	for (size_t i = 0; i < conf->certificate_count; i++)
+		if (is_of(s, &conf->certificates[i]))
+			return true;
+	return false;
+}
+
+bool vault_keep_only(const struct conf *conf, uint64_t now_ms)
+{
+	struct slot *s;
+	bool any = false;
+	SLIST_FOREACH(s, &slots, link)
+	{
+		if (s->gone_ms != 0 || is_wanted(conf, s))
+			continue;
+		retire(s, now_ms);
+		any = true;
+	}
+	return any;
+}
+
+void vault_tick(uint64_t now_ms)
+{
+	struct slot *s, *next;
+	for (s = SLIST_FIRST(&slots); s != NULL; s = next) {
+		next = SLIST_NEXT(s, link);
+		if (s->gone_ms == 0 || now_ms - s->gone_ms < VAULT_GRACE_MS)
+			continue;
+		SLIST_REMOVE(&slots, s, slot, link);
+		free_slot(s);
+	}
+}
+
+/* ---- looking ---------------------------------------------------------------------- */
+
+const struct pair *vault_find(uint32_t id)
+{
+	const struct slot *s;
+	SLIST_FOREACH(s, &slots, link)
+	if (s->id == id)
+		return &s->pair;
+	return NULL;
+}
+
+void vault_each(
+    const struct conf *conf, void (*fn)(void *ctx, const struct vault_entry *entry), void *ctx)
+{
+	for (size_t i = 0; i < conf->certificate_count; i++) {
+		const struct slot *s = in_force(&conf->certificates[i]);
+		if (s != NULL)
+			fn(ctx,
+			    &(struct vault_entry){.id = s->id, .name = s->name, .pair = &s->pair});
+	}
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The key pairs that are in force, in the order of the configuration, and those that
+ * were until a moment ago: a handshake under way may still need them.
+ */
+#ifndef POSTERN_KEYS_VAULT_H
+#define POSTERN_KEYS_VAULT_H
+
+#include "common/conf.h"
+#include "keys/pair.h"
+
+enum { VAULT_GRACE_MS = 5 * 60 * 1000 };
+
+/* Reads the two files, which it closes, and puts the pair in force; when it is bad, the log says
+ * why and the one before it stays. True when there is something new. */
+bool vault_take(const struct conf_certificate *certificate, int chain, int key, uint64_t now_ms);
+/* Another configuration: what is not in it goes. True when something did. */
+bool vault_keep_only(const struct conf *conf, uint64_t now_ms);
+/* Forgets what went VAULT_GRACE_MS ago. */
+void vault_tick(uint64_t now_ms);
+
+/* In force, or in its grace; NULL: unknown. */
+const struct pair *vault_find(uint32_t id);
+
+struct vault_entry {
+	uint32_t id;
+	const char *name;
+	const struct pair *pair;
+};
+/* Those in force, in the order of conf's certificates. */
+void vault_each(
+    const struct conf *conf, void (*fn)(void *ctx, const struct vault_entry *entry), void *ctx);
+
+#endif

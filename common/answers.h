@@ -81,6 +81,7 @@ enum listener_kind {
 	LISTENER_POP3 = 2,
 	LISTENER_SENDMAIL = 3, /* Unix socket; smtpd; the client is who the kernel says */
 	LISTENER_QUEUE = 4,    /* Unix socket; queue; the operator's commands */
+	LISTENER_DIRECTORY = 5, /* the same of directory */
 };
 
 /* Whose session tickets are nobody else's. */

@@ -15,6 +15,7 @@
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-session.h"
+#include "common/msg-operator-directory.h"
 #include "common/msg-keys.h"
 #include "common/msg-operator-queue.h"
 #include "common/msg-operator-control.h"
@@ -111,6 +112,16 @@
 #define EDGE_NAME "operator-queue"
 #define EDGE_VERSION 1
 #define TABLE "common/msg-operator-queue.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE operator_directory
+#define EDGE_NAME "operator-directory"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-operator-directory.def"
 #include "common/msg-define.h"
 #undef TABLE
 #undef EDGE_VERSION

@@ -104,7 +104,7 @@ static bool use_ticket_key(const struct tls_ticket_key *k, const uint8_t *iv,
 	OSSL_PARAM params[] = {
 	    OSSL_PARAM_octet_string(
 		OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)k->hmac, sizeof(k->hmac)),
-	    OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, hash, 0),
+	    OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, hash, sizeof(hash) - 1),
 	    OSSL_PARAM_END,
 	};
 	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv, encrypt) == 1 &&
@@ -192,10 +192,9 @@ static bool add_certificate(SSL_CTX *ctx, const struct tls_identity *id)
 	bool ok = id->key != NULL && SSL_CTX_use_cert_and_key(
 					 ctx, sk_X509_value(id->chain, 0), id->key, others, 0) == 1;
 	if (!ok)
-		log_message(LOG_ERR, "certificate %s cannot be used: %s%s", id->names[0],
+		log_message(LOG_ERR, "certificate %s cannot be used: %s", id->names[0],
 		    ERR_peek_error() == 0 ? "there are two of one kind of key"
-					  : ERR_reason_error_string(ERR_peek_error()),
-		    "");
+					  : ERR_reason_error_string(ERR_peek_error()));
 	ERR_clear_error();
 	sk_X509_free(others);
 	return ok;

@@ -23,6 +23,7 @@ static const struct unix_listener {
 } unix_listeners[] = {
     {LISTENER_SENDMAIL, "sendmail.sock", SOCK_STREAM},
     {LISTENER_QUEUE, "queue.sock", SOCK_SEQPACKET},
+    {LISTENER_DIRECTORY, "directory.sock", SOCK_SEQPACKET},
 };
 
 /* What one call of listen_open works with. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * The listening sockets of the suite: those of the configuration, and the two
+ * The listening sockets of the suite: those of the configuration, and the
  * Unix sockets that programs serve. A socket that is already there for the same
  * address, from before a reload or from the service manager, is kept.
  */

@@ -32,6 +32,7 @@ static const enum program_id listens[] = {
     [LISTENER_SENDMAIL] = PROGRAM_smtpd,
     [LISTENER_POP3] = PROGRAM_pop3d,
     [LISTENER_QUEUE] = PROGRAM_queue,
+    [LISTENER_DIRECTORY] = PROGRAM_directory,
 };
 
 const struct wiring_program *wiring_program(enum program_id id)

@@ -69,6 +69,8 @@ static void parse_auth(struct client *c, struct str mechanisms)
 			c->peer.extensions |= EXT_AUTH_PLAIN;
 		else if (str_caseeq(mechanism, STR("LOGIN")))
 			c->peer.extensions |= EXT_AUTH_LOGIN;
+		else if (str_caseeq(mechanism, STR("SCRAM-SHA-256")))
+			c->peer.extensions |= EXT_AUTH_SCRAM;
 	}
 }
 

@@ -21,6 +21,7 @@ enum client_extension {
 	EXT_LIMITS = 512,
 	EXT_AUTH_PLAIN = 1024,
 	EXT_AUTH_LOGIN = 2048,
+	EXT_AUTH_SCRAM = 4096, /* SCRAM-SHA-256 */
 };
 
 struct client_peer {

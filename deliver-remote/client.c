@@ -18,6 +18,7 @@ void client_init(struct client *c, const struct client_policy *policy, const str
 	c->ctx = ctx;
 	c->out = out;
 	c->encrypted = policy->implicit_tls;
+	scram_client_init(&c->scram);
 	reply_init(&c->reply);
 	client_await(c, CLIENT_PHASE_GREETING);
 }
@@ -25,6 +26,7 @@ void client_init(struct client *c, const struct client_policy *policy, const str
 void client_free(struct client *c)
 {
 	outgoing_release(&c->content);
+	scram_client_reset(&c->scram);
 }
 
 void client_await(struct client *c, enum client_phase phase)

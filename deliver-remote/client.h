@@ -22,6 +22,7 @@
 #ifndef POSTERN_DELIVER_REMOTE_CLIENT_H
 #define POSTERN_DELIVER_REMOTE_CLIENT_H
 
+#include "common/scram.h"
 #include "common/answers.h"
 #include "common/buf.h"
 #include "common/envelope.h"
@@ -117,6 +118,7 @@ struct client {
 	struct reply_parser reply;
 	unsigned outstanding; /* replies to commands that are in `out` or were */
 	unsigned auth_step;
+	struct scram_client scram;
 	unsigned mails; /* MAIL commands of this session */
 	bool must_reset;
 

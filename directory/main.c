@@ -12,6 +12,7 @@
 #include "common/home.h"
 #include "common/service.h"
 #include "common/mem.h"
+#include "directory/operators.h"
 #include "directory/server.h"
 
 #include <fcntl.h>
@@ -49,8 +50,18 @@ static void in_jail(const struct conf *conf)
 	server_start(conf, tables_fd);
 }
 
+static void on_listener(const struct conf_listener *listener_conf, enum listener_kind kind, int fd)
+{
+	(void)listener_conf;
+	if (kind == LISTENER_DIRECTORY)
+		operators_listen(fd);
+	else
+		close(fd);
+}
+
 static void on_stop(void)
 {
+	operators_end();
 	server_end();
 	loop_exit();
 }
@@ -65,6 +76,7 @@ static struct service directory = {
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = server_peer,
+    .on_listener = on_listener,
     .on_reload = server_reload,
     .on_stop = on_stop,
 };

@@ -50,6 +50,7 @@ static void before_jail(struct service *self, const struct conf *conf)
 
 static void in_jail(const struct conf *conf)
 {
+	server_set_conf(conf);
 	ticker = loop_timer(on_tick, NULL);
 	rotation = loop_timer(on_rotation, NULL);
 	loop_timer_start(ticker, TICK_MS);
@@ -84,6 +85,7 @@ static void on_key_pair(const struct conf_certificate *certificate, int chain, i
 /* The files follow; what is in both configurations is not touched. */
 static void on_reload(const struct conf *conf)
 {
+	server_set_conf(conf);
 	if (vault_keep_only(conf, loop_now_ms()))
 		publish_soon();
 }

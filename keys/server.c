@@ -21,6 +21,7 @@ struct peer {
 	unsigned instance;
 	uint64_t second; /* that `signed_count` is of */
 	unsigned signed_count;
+	uint64_t logged; /* the second of the last refusal in the log */
 };
 
 static const struct {
@@ -35,6 +36,7 @@ enum { EDGES = sizeof(edges) / sizeof(edges[0]) };
 
 static struct peer peers[EDGES][ADMISSION_WORKERS_MAX];
 static bool published;
+static const struct conf *conf;
 
 /* ---- what it is told -------------------------------------------------------------- */
 
@@ -81,9 +83,9 @@ static void count_identity(void *ctx, const struct vault_entry *entry)
 static void send_identities(struct channel *channel)
 {
 	struct msg_identities m = {.count = 0};
-	vault_each(service_conf(), count_identity, &m.count);
+	vault_each(conf, count_identity, &m.count);
 	msg_identities_send(channel, &m, NULL);
-	vault_each(service_conf(), send_identity, channel);
+	vault_each(conf, send_identity, channel);
 }
 
 static void send_tickets(struct channel *channel, size_t edge)
@@ -105,6 +107,11 @@ static void tell_identities(struct channel *channel, size_t edge)
 {
 	(void)edge;
 	send_identities(channel);
+}
+
+void server_set_conf(const struct conf *fresh)
+{
+	conf = fresh;
 }
 
 void server_publish(void)
@@ -131,11 +138,12 @@ static bool is_too_fast(struct peer *p)
 	return p->signed_count++ >= SERVER_SIGN_PER_SECOND;
 }
 
-static void log_refusal(const struct peer *p, const char *program, const char *why)
+/* Once a second is enough. */
+static void log_refusal(struct peer *p, const char *program, const char *why)
 {
-	/* Once a second is enough. */
-	if (p->signed_count <= SERVER_SIGN_PER_SECOND + 1)
+	if (p->logged != p->second)
 		log_message(LOG_WARNING, "%s %u: no signature: %s", program, p->instance, why);
+	p->logged = p->second;
 }
 
 static const char *program_of(const struct peer *p)

@@ -13,6 +13,8 @@ enum {
 	SERVER_SIGN_PER_SECOND = 2000,
 };
 
+/* The configuration in force; before anything else, and at a reload. */
+void server_set_conf(const struct conf *conf);
 /* A worker's channel; takes fd. */
 void server_peer(enum edge_id edge, unsigned instance, int fd);
 /* What is in force is others now: tells everybody. Before the first call nobody is told, so that

@@ -11,12 +11,12 @@ enum smtp_status verb_starttls(struct smtp_server *s, const struct argument *a)
 	(void)a;
 	if (s->tls != NULL)
 		return STATUS_TLS_ACTIVE;
-	if (s->followed)
-		return STATUS_TLS_BEHIND;
 	if (s->tls_offer == SMTP_TLS_NO)
 		return STATUS_NOT_IMPLEMENTED;
 	if (s->tls_offer == SMTP_TLS_AWAY)
 		return STATUS_NO_TLS;
+	if (s->followed)
+		return STATUS_TLS_BEHIND;
 	smtp_conclude(s, STATUS_START_TLS);
 	/* Unless that was one command too many. */
 	if (s->phase != PHASE_CLOSED)

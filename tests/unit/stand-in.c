@@ -6,6 +6,7 @@
  */
 #include "common/mem.h"
 #include "common/msg-directory-session.h"
+#include "common/msg-keys.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-queue-directory.h"

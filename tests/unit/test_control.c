@@ -314,7 +314,7 @@ static bool is_another(void)
 START_TEST(whatever_is_killed_comes_back_and_is_wired_again)
 {
 	static const size_t edges_of[] = {
-	    3 * WORKERS + 2, WORKERS, 1, 3, 2 * WORKERS + 2, WORKERS + 1, 2, 2};
+	    2 * WORKERS, 3 * WORKERS + 2, WORKERS, 1, 3, 2 * WORKERS + 2, WORKERS + 1, 3, 3};
 	start();
 	size_t peers = 2 * PAIRS;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {

@@ -6,6 +6,7 @@
  */
 #include "common/msg-directory-session.h"
 #include "common/msg-operator-control.h"
+#include "common/msg-operator-directory.h"
 #include "common/msg-operator-queue.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
@@ -13,6 +14,7 @@
 #include "common/msg-queue-local.h"
 #include "common/msg-queue-remote.h"
 #include "common/msg-remote-directory.h"
+#include "common/msg-keys.h"
 #include "common/msg-remote-resolver.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
@@ -69,10 +71,12 @@ static size_t next_count(size_t max)
 		struct msg_##name *v = p; \
 		(void)v;
 #define END_MESSAGE(name) }
+#include "common/auth.def"
 #include "common/envelope.def"
 #include "common/msg-directory-session.def"
 #include "common/msg-keys.def"
 #include "common/msg-operator-control.def"
+#include "common/msg-operator-directory.def"
 #include "common/msg-operator-queue.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"
@@ -104,6 +108,7 @@ static const struct {
 #include "common/msg-directory-session.def"
 #include "common/msg-keys.def"
 #include "common/msg-operator-control.def"
+#include "common/msg-operator-directory.def"
 #include "common/msg-operator-queue.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"
@@ -127,7 +132,7 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &operator_control_server, &operator_control_client, &queue_directory_server,
     &queue_directory_client, &queue_remote_server, &queue_remote_client,
     &remote_directory_server, &remote_directory_client, &remote_resolver_server,
-    &remote_resolver_client};
+    &remote_resolver_client, &keys_server, &keys_client};
 enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
 
 static const struct msg_row *row_of(const char *name, const struct edge_side **side)

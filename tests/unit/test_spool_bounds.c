@@ -106,17 +106,17 @@ static const struct {
 	uint32_t size;
 	bool some_stay; /* one in fifty for good */
 } lives[] = {
-    {oldest_first, 10, 1000},
-    {oldest_first, 1500, 1000},
-    {oldest_first, 1500, 5000},
-    {any, 200, 5000},
-    {any, 1500, 5000},
-    {youngest_first, 200, 1000},
-    {youngest_first, 200, 5000},
-    {youngest_first, 1500, 1000},
-    {youngest_first, 1500, 5000},
-    {any, 2, 2000, .some_stay = true},
-    {oldest_first, 20, 2000, .some_stay = true},
+    {oldest_first, 10, 1000, false},
+    {oldest_first, 1500, 1000, false},
+    {oldest_first, 1500, 5000, false},
+    {any, 200, 5000, false},
+    {any, 1500, 5000, false},
+    {youngest_first, 200, 1000, false},
+    {youngest_first, 200, 5000, false},
+    {youngest_first, 1500, 1000, false},
+    {youngest_first, 1500, 5000, false},
+    {any, 2, 2000, true},
+    {oldest_first, 20, 2000, true},
 };
 
 START_TEST(cleaning_keeps_its_bounds)

@@ -86,9 +86,8 @@ static const struct {
 	"password anew with `postern user passwd ADDRESS`\n",
 	0},
     {TABLE_USERS, "ann@example.org:" HASH_SHA256 ":1000:1000\n",
-	"users:1: the password hash is cut short or has something after it: copy it whole, or set "
-	"the "
-	"password anew with `postern user passwd ADDRESS`\n",
+	"users:1: the SCRAM keys do not begin with SCRAM-SHA-256$: set the password anew with "
+	"`postern user passwd ADDRESS`\n",
 	0},
     {TABLE_USERS, "ann@example.org:$1$postern$aaaaaaaaaaaaaaaaaaaaaa\n",
 	"users:1: warning: the password hash is of an old method that is easily searched: set the "

@@ -86,8 +86,9 @@ START_TEST(one_instance_has_its_own_pairs_only)
 {
 	struct seen seen = {.end = {PROGRAM_smtpd, 2}};
 	wiring_each_pair_of(seen.end, 4, note, &seen);
-	ck_assert_uint_eq(seen.total, 2);
+	ck_assert_uint_eq(seen.total, 3);
 	ck_assert_uint_eq(seen.count[EDGE_smtpd_queue], 1);
+	ck_assert_uint_eq(seen.count[EDGE_smtpd_keys], 1);
 	ck_assert_uint_eq(seen.count[EDGE_smtpd_directory], 1);
 	ck_assert(!seen.strangers);
 

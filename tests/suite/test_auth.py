@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: ISC
+"""Logins: what the mechanisms say to real clients, and what guessing passwords costs."""
+import base64
+import contextlib
+import json
+import poplib
+import re
+import shutil
+import smtplib
+import subprocess
+import time
+
+import pytest
+
+from instance import TOP, Instance, wait_for
+
+SECRET = "secret-ann"
+ANN = "ann@example.test"
+
+
+def plain(user, password):
+    return base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+
+
+def make(users=("ann", "bob"), auth=None, **conf):
+    """A server where loopback is no network of ours, so that only a login may relay."""
+    options = {"networks": ["192.0.2.0/24"], "auth": {"failures": 5, "login-failures": 50, **(auth or {})}}
+    one = Instance(conf={**options, **conf}, users=users)
+    one.configure(listen_smtp={"address": f"127.0.0.1:{one.smtp_port}", "auth": "offered"})
+    return contextlib.closing(one)
+
+
+def set_password(one, address, password, verb="passwd", *options):
+    """By the operator's command, with a hash and SCRAM keys as users get them."""
+    one.postern("user", verb, address, *options, input=password + "\n", check=True)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with make(auth={"failures": 1000, "login-failures": 1000}) as one:
+        one.start()
+        yield one
+
+
+@pytest.fixture(scope="module")
+def scram():
+    """Every user has SCRAM keys."""
+    with make(auth={"failures": 1000, "login-failures": 1000}) as one:
+        for name in ("ann", "bob"):
+            set_password(one, f"{name}@example.test", f"secret-{name}")
+        one.start()
+        yield one
+
+
+def smtp(one, **kwargs):
+    client = smtplib.SMTP(*one.smtp_address, timeout=30, **kwargs)
+    client.ehlo("client.example")
+    return client
+
+
+def run(*command, status=0, **kwargs):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, **kwargs)
+    assert done.returncode == status, (done.args, done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+# --- Clients ------------------------------------------------------------------
+
+
+def test_scram_is_offered_when_everybody_has_keys(server, scram):
+    with smtp(server) as client:
+        assert client.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"]
+    with smtp(scram) as client:
+        assert client.esmtp_features["auth"].split() == ["SCRAM-SHA-256", "PLAIN", "LOGIN"]
+    assert poplib.POP3(*scram.pop3_address).capa()["SASL"] == ["SCRAM-SHA-256", "PLAIN", "LOGIN"]
+    users = json.loads(scram.postern("user", "list", "--json", check=True).stdout)
+    assert all(user["scram"] for user in users)
+
+
+@pytest.mark.parametrize("mechanism", ["plain", "login"])
+def test_smtplib(server, mechanism):
+    with smtp(server) as client:
+        assert client.docmd("MAIL FROM:<ann@example.test>")[0] == 250
+        assert client.docmd("RCPT TO:<friend@example.net>")[0] == 550
+        client.rset()
+        client.user, client.password = ANN, SECRET
+        code, _ = client.auth(mechanism, getattr(client, f"auth_{mechanism}"))
+        assert code == 235
+        assert client.docmd("MAIL FROM:<ann@example.test>")[0] == 250
+        assert client.docmd("RCPT TO:<friend@example.net>")[0] == 250
+
+
+def test_who_sent_it_is_logged_and_traced(server):
+    with smtp(server) as client:
+        client.login(ANN, SECRET)
+        client.sendmail(ANN, ["bob@example.test"], "Subject: traced\r\n\r\nx\r\n")
+    assert wait_for("the line of the login", 10, lambda: re.search(
+        r"client=unknown\[127\.0\.0\.1\], session=\S+, sasl_method=PLAIN, "
+        r"sasl_username=ann@example\.test", server.log_path.read_text()))
+    box = poplib.POP3(*server.pop3_address)
+    box.user("bob@example.test")
+    box.pass_("secret-bob")
+    wait_for("the message", 10, lambda: True)
+    lines = b"\n".join(box.retr(1)[1])
+    assert b"with ESMTPA id" in lines
+    box.quit()
+
+
+def test_swaks(server):
+    for mechanism in ("PLAIN", "LOGIN"):
+        run("swaks", "--server", "%s:%d" % server.smtp_address, "--auth", mechanism, "--auth-user", ANN,
+            "--auth-password", SECRET, "--from", ANN, "--to", "friend@example.net", "--quit-after", "RCPT")
+
+
+def test_curl(server):
+    run("curl", "-sS", "--user", f"{ANN}:{SECRET}", "--login-options", "AUTH=PLAIN",
+        "pop3://%s:%d/" % server.pop3_address)
+    run("curl", "-sS", "--user", f"{ANN}:wrong", "pop3://%s:%d/" % server.pop3_address, status=67)
+
+
+def test_fetchmail(server, tmp_path):
+    control = tmp_path / "fetchmailrc"
+    control.write_text(f"poll 127.0.0.1 protocol pop3 port {server.pop3_port} user \"{ANN}\" password "
+                       f"\"{SECRET}\" sslproto '' keep mda \"cat\"\n")
+    control.chmod(0o600)
+    done = subprocess.run(["fetchmail", "-f", str(control), "--pidfile", str(tmp_path / "pid"), "-N", "-c"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode in (0, 1), done  # 1: no mail
+
+
+@pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256"])
+def test_msmtp(scram, mechanism):
+    host, port = scram.smtp_address
+    run("msmtp", f"--host={host}", f"--port={port}", "--tls=off", f"--auth={mechanism}", f"--user={ANN}",
+        f"--passwordeval=echo {SECRET}", f"--from={ANN}", "bob@example.test", input="Subject: msmtp\n\nx\n")
+    out = run("msmtp", f"--host={host}", f"--port={port}", "--tls=off", f"--auth={mechanism}", f"--user={ANN}",
+              "--passwordeval=echo wrong", f"--from={ANN}", "bob@example.test", input="\n", status=77)
+    assert "535 5.7.8" in out
+
+
+@pytest.mark.parametrize("mechanism", ["plain", "scram-sha-256"])
+def test_mpop(scram, tmp_path, mechanism):
+    host, port = scram.pop3_address
+    run("mpop", f"--host={host}", f"--port={port}", "--tls=off", f"--auth={mechanism}", f"--user={ANN}",
+        f"--passwordeval=echo {SECRET}", "--keep=on", f"--delivery=mbox,{tmp_path}/mbox",
+        f"--uidls-file={tmp_path}/uidls")
+
+
+def test_gsasl(scram):
+    host, port = scram.smtp_address
+    for mechanism in ("SCRAM-SHA-256", "PLAIN", "LOGIN"):
+        done = subprocess.run(["gsasl", "--smtp", f"--connect={host}:{port}", f"--mechanism={mechanism}", f"--authentication-id={ANN}",
+            f"--authorization-id={ANN}", f"--password={SECRET}", "--no-starttls", "--quality-of-protection=qop-auth"],
+            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        # It ends badly when there is no terminal; what it said before is what counts.
+        said = done.stdout + done.stderr
+        assert "235 2.7.0" in said or "server trusted" in said, said
+
+
+# --- Errors -------------------------------------------------------------------
+
+
+def test_wrong_passwords_wait_for_their_answer(server):
+    with smtp(server) as client:
+        began = time.monotonic()
+        assert client.docmd("AUTH PLAIN " + plain(ANN, "wrong"))[0] == 535
+        assert time.monotonic() - began > 0.9
+        assert client.docmd("AUTH", "PLAIN " + plain("nobody@example.test", "x"))[0] == 535
+        assert client.docmd("AUTH PLAIN " + plain(ANN, "worse"))[0] == 535
+        assert client.getreply()[0] == 421
+
+
+def test_as_somebody_else(server):
+    message = base64.b64encode(f"bob@example.test\0{ANN}\0{SECRET}".encode()).decode()
+    with smtp(server) as client:
+        assert client.docmd("AUTH PLAIN " + message)[0] == 535
+
+
+def test_no_password_in_clear_from_afar():
+    conf = {"pop3": {"plaintext-login": False}}
+    with make(**conf) as one:
+        one.configure(listen_smtp={"address": f"127.0.0.1:{one.smtp_port}", "auth": "required"})
+        one.start()
+        with smtp(one) as client:
+            assert client.docmd("MAIL FROM:<x@example.net>") == (530, b"5.7.0 Authentication required")
+            client.login(ANN, SECRET)
+            assert client.docmd("MAIL FROM:<ann@example.test>")[0] == 250
+
+
+def test_a_changed_password_is_not_remembered():
+    with make() as one:
+        one.start()
+        with smtp(one) as client:
+            client.login(ANN, SECRET)
+        set_password(one, ANN, "another")
+        wait_for("the new tables", 20, lambda: "tables: " in one.log_path.read_text().split("login)")[-1])
+        with smtp(one) as client:
+            assert client.docmd("AUTH PLAIN " + plain(ANN, SECRET))[0] == 535
+            assert client.docmd("AUTH PLAIN " + plain(ANN, "another"))[0] == 235
+        assert "(login: remembered)" not in one.log_path.read_text().split("tables: ")[-1]
+
+
+def test_polls_are_remembered(server):
+    for _ in range(3):
+        box = poplib.POP3(*server.pop3_address)
+        box.user("bob@example.test")
+        box.pass_("secret-bob")
+        box.quit()
+    assert "login=<bob@example.test> (login: remembered)" in server.log_path.read_text()
+
+
+# --- Guessing -----------------------------------------------------------------
+
+
+def guess(one, count, login=ANN):
+    """Wrong passwords, each on a connection of its own, all at once; the replies' codes."""
+    clients = []
+    for i in range(count):
+        client = smtp(one)
+        client.putcmd("AUTH PLAIN " + plain(login, f"guess-{i}"))
+        clients.append(client)
+    codes = [client.getreply()[0] for client in clients]
+    for client in clients:
+        client.close()
+    return codes
+
+
+def status(one):
+    return {e["name"]: e for e in json.loads(one.postern("auth", "status", "--json", check=True).stdout)}
+
+
+def test_guessing_is_refused_everywhere_and_after_a_restart():
+    with make() as one:
+        one.start()
+        codes = guess(one, 8)
+        assert codes.count(535) >= 5 and set(codes) <= {535, 454}
+        known = status(one)
+        assert known["127.0.0.1"]["failures"] >= 5 and known["127.0.0.1"]["refused_until"] > time.time()
+        assert known[ANN]["failures"] >= 5 and known[ANN]["refused_until"] == 0
+        with smtp(one) as client:
+            assert client.docmd("AUTH PLAIN " + plain("bob@example.test", "secret-bob")) == (
+                454, b"4.7.0 Too many failed logins, try again later")
+        box = poplib.POP3(*one.pop3_address)
+        box.user("bob@example.test")
+        with pytest.raises(poplib.error_proto, match="SYS/TEMP.*too many failures"):
+            box.pass_("secret-bob")
+        one.stop()
+        one.start()
+        assert status(one)["127.0.0.1"]["refused_until"] > time.time()
+        with smtp(one) as client:
+            assert client.docmd("AUTH PLAIN " + plain("bob@example.test", "secret-bob"))[0] == 454
+        assert b"2 released" in one.postern("auth", "release", "127.0.0.1", check=True).stdout
+        with smtp(one) as client:
+            assert client.docmd("AUTH PLAIN " + plain("bob@example.test", "secret-bob"))[0] == 235
+        one.postern("auth", "release", "--all", check=True)
+        assert status(one) == {}
+
+
+def test_a_damaged_file_stops_no_login():
+    with make() as one:
+        one.start()
+        guess(one, 2)
+        one.stop()
+        path = one.directory / "auth" / "guesses.db"
+        octets = bytearray(path.read_bytes())
+        octets[len(octets) // 2] ^= 1
+        path.write_bytes(octets)
+        one.start()
+        with smtp(one) as client:
+            client.login(ANN, SECRET)
+        assert "guesses.db, which knew of failed logins, is damaged" in one.log_path.read_text()
+        assert path.with_name("guesses.bad").exists()
+
+
+def test_fail2ban_reads_the_log(tmp_path):
+    with make() as one:
+        one.start()
+        guess(one, 3)
+        guess(one, 1, login='x> (login failed: wrong), client=[192.0.2.66], y')
+        with smtp(one) as client:
+            assert client.docmd("AUTH PLAIN " + plain("bob@example.test", "secret-bob"))[0] == 235
+        one.stop()
+        shutil.copy(TOP / "conf" / "fail2ban" / "postern.filter.conf", tmp_path / "postern.conf")
+        shutil.copy("/etc/fail2ban/filter.d/common.conf", tmp_path)
+        out = run("fail2ban-regex", one.log_path, tmp_path / "postern.conf")
+    assert re.search(r"\b4 matched", out), out
+
+
+def test_hydra(tmp_path):
+    """It finds nothing, though the right password is on its list, behind more wrong ones than it may try."""
+    (tmp_path / "list").write_text("".join(f"wrong-{i}\n" for i in range(30)) + SECRET + "\n")
+    with make() as one:
+        one.start()
+        out = subprocess.run(["hydra", "-l", ANN, "-P", str(tmp_path / "list"), "-t", "2", "-w", "5", "-I",
+                              "-s", str(one.pop3_port), "127.0.0.1", "pop3"], capture_output=True, text=True,
+                             timeout=280, cwd=tmp_path).stdout
+        assert "login: " not in out, out
+        assert status(one)["127.0.0.1"]["refused_until"] > time.time()
+
+
+def test_somebody_else_logs_in_meanwhile():
+    """A hundred guesses a second from one address; from another one, a login takes less than a second."""
+    with make(auth={"failures": 100000, "login-failures": 100000, "cache-size": 0},
+              smtp={"connections-per-address": 1000}) as one:
+        set_password(one, ANN, SECRET)
+        set_password(one, "bob@example.test", "secret-bob")
+        one.start()
+        guessers = []
+        times = []
+        for i in range(20):
+            for _ in range(10):
+                client = smtp(one)
+                client.putcmd("AUTH PLAIN " + plain(ANN, f"guess-{i}-{_}"))
+                guessers.append(client)
+            began = time.monotonic()
+            with smtp(one, source_address=("127.0.7.1", 0)) as client:
+                client.login("bob@example.test", "secret-bob")
+            times.append(time.monotonic() - began)
+        for client in guessers:
+            client.close()
+        assert sorted(times)[-1] < 1, times
+
+
+def test_our_own_client_proves_its_password():
+    """A relay of ours that offers SCRAM gets no password; one that does not know it, no mail."""
+    with make() as far:
+        for name in ("ann", "bob"):
+            set_password(far, f"{name}@example.test", f"secret-{name}")
+        far.start()
+        relay = {"host": f"127.0.0.1:{far.smtp_port}", "tls": "none", "login": "smarthost"}
+        near = Instance(conf={"relay out": relay}, tables={"logins": f"smarthost {ANN} {SECRET}\n"})
+        with contextlib.closing(near):
+            near.start()
+            near.sendmail("-f", "x@example.net", "bob@example.test.elsewhere.example", input=b"Subject: x\n\nx\n")
+            near.wait_log("status=sent", 30)
+        assert "mechanism=SCRAM-SHA-256, login=<ann@example.test> (login)" in far.log_path.read_text()

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: ISC
+"""TLS of the whole suite, with OpenSSL, swaks and others as clients."""
+import os
+import pathlib
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from instance import Instance, free_port, wait_for
+
+NAME = "mx.example.test"
+
+
+def make_certificate(directory, name, kind="ec", cn=NAME):
+    """NAME.pem and NAME.key in the directory, self-signed; returns the options of a section."""
+    new = ["-newkey", "rsa:2048"] if kind == "rsa" else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    chain, key = directory / f"{name}.pem", directory / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", *new, "-nodes", "-keyout", key, "-out", chain, "-days", "30",
+                    "-subj", f"/CN={cn}", "-addext", f"subjectAltName=DNS:{cn}"], check=True, capture_output=True)
+    return {"chain": chain, "key": key}
+
+
+class Secure(Instance):
+    """An instance with STARTTLS, submissions and pop3s, an ECDSA and an RSA certificate, and another's."""
+
+    def __init__(self, conf=None):
+        self.submissions_port, self.pop3s_port = free_port(), free_port()
+        super().__init__(conf={"listen submissions": {"address": f"127.0.0.1:{self.submissions_port}", "auth": "no"},
+                               "listen pop3s": {"address": f"127.0.0.1:{self.pop3s_port}"}, **(conf or {}),
+                               **self.certificates()})
+
+    def certificates(self):
+        self.make_directory(self.directory / "tls")
+        sections = {f"certificate {NAME}": make_certificate(self.directory / "tls", "ec"),
+                    f"certificate '{NAME}'": make_certificate(self.directory / "tls", "rsa", "rsa"),
+                    "certificate other.example.test": make_certificate(self.directory / "tls", "other",
+                                                                       cn="other.example.test")}
+        for path in (self.directory / "tls").iterdir():
+            self.user.own(path)
+        return sections
+
+
+@pytest.fixture(scope="module")
+def secure():
+    with Secure() as one:
+        yield one
+
+
+def context(**options):
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    c.check_hostname = False
+    c.verify_mode = ssl.CERT_NONE
+    for name, value in options.items():
+        setattr(c, name, value)
+    return c
+
+
+def connect(port, c=None, name=None):
+    raw = socket.create_connection(("127.0.0.1", port), timeout=20)
+    return (c or context()).wrap_socket(raw, server_hostname=name)
+
+
+def certificate_of(port, name=None):
+    with connect(port, name=name) as s:
+        return s.getpeercert(binary_form=True)
+
+
+def read_line(s):
+    line = b""
+    while not line.endswith(b"\n"):
+        octet = s.recv(1)
+        if not octet:
+            break
+        line += octet
+    return line
+
+
+def read_to_end(s):
+    octets = b""
+    try:
+        while more := s.recv(4096):
+            octets += more
+    except (ConnectionError, ssl.SSLError):
+        pass
+    return octets
+
+
+def test_mail_by_starttls_and_by_implicit_tls(secure):
+    for options in (["--port", secure.smtp_port, "--tls"], ["--port", secure.submissions_port, "--tlsc"]):
+        done = subprocess.run(["swaks", "--server", "127.0.0.1", *map(str, options), "--from", "x@y.example",
+                               "--to", f"ann@{secure.domain}"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    mails = wait_for("the mail", 10, lambda: len(found := list((secure.directory / "mail").rglob("new/*"))) == 2 and found)
+    for mail in mails:
+        text = mail.read_text()
+        assert " with ESMTPS id " in text
+        assert re.search(r"\t\(using TLSv1\.3 with cipher TLS_AES_256_GCM_SHA384 \(256/256 bits\)\)\n", text)
+    assert "TLS connection established from" in secure.log()
+
+
+def pop3(s, *commands):
+    replies = [read_line(s)]
+    for command in commands:
+        s.sendall(command.encode() + b"\r\n")
+        replies.append(read_line(s))
+    return replies
+
+
+def test_a_mailbox_is_read_in_tls(secure):
+    with connect(secure.pop3s_port) as s:
+        replies = pop3(s, f"USER ann@{secure.domain}", "PASS secret-ann", "STAT", "NOOP", "QUIT")
+        assert all(r.startswith(b"+OK") for r in replies), replies
+        assert s.recv(1) == b""
+
+
+def test_stls_and_a_large_message(secure):
+    body = b"".join(b"%07d of many lines of a message\r\n" % i for i in range(60000))
+    with connect(secure.submissions_port) as s:
+        read_line(s)
+        for line in (b"HELO x", b"MAIL FROM:<x@y.example>", f"RCPT TO:<bob@{secure.domain}>".encode(), b"DATA"):
+            s.sendall(line + b"\r\n")
+            assert read_line(s)[:1] in b"23"
+        s.sendall(b"Subject: x\r\n\r\n" + body + b".\r\n")
+        assert read_line(s).startswith(b"250")
+    wait_for("the mail", 20, lambda: list((secure.directory / "mail").rglob("bob/**/new/*")))
+    raw = socket.create_connection(("127.0.0.1", secure.pop3_port), timeout=20)
+    assert pop3(raw, "STLS")[1].startswith(b"+OK")
+    with context().wrap_socket(raw) as s:
+        s.sendall(f"USER bob@{secure.domain}\r\nPASS secret-bob\r\nRETR 1\r\nQUIT\r\n".encode())
+        octets = read_to_end(s)
+    assert body in octets and octets.rstrip().rpartition(b"\r\n")[2].startswith(b"+OK")
+
+
+INJECTED = {"smtp": (b"EHLO x\r\nSTARTTLS\r\nMAIL FROM:<x@y.example>\r\n", b"EHLO x\r\nSTARTTLS\r\nN"),
+            "pop3": (b"STLS\r\nUSER ann\r\n", b"STLS\r\nN")}
+
+
+@pytest.mark.parametrize("protocol", INJECTED)
+def test_nothing_is_taken_from_before_tls(secure, protocol):
+    port = secure.smtp_port if protocol == "smtp" else secure.pop3_port
+    for octets in INJECTED[protocol]:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
+            read_line(s)
+            s.sendall(octets)
+            said = read_to_end(s)
+            assert b"may follow" in said and b"220 " not in said and b"begin TLS" not in said
+
+
+def test_what_comes_in_clear_behind_the_reply_is_no_tls(secure):
+    with socket.create_connection(("127.0.0.1", secure.smtp_port), timeout=20) as s:
+        read_line(s)
+        s.sendall(b"HELO x\r\n")
+        read_line(s)
+        s.sendall(b"STARTTLS\r\n")
+        assert read_line(s).startswith(b"220")
+        s.sendall(b"MAIL FROM:<x@y.example>\r\n")
+        assert b"250" not in read_to_end(s)
+
+
+@pytest.mark.parametrize("version", ["tls1", "tls1_1"])
+def test_old_versions_are_turned_away(secure, version):
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{secure.submissions_port}", f"-{version}",
+                           "-cipher", "ALL:@SECLEVEL=0"], input="", capture_output=True, text=True, timeout=20)
+    assert "protocol version" in done.stderr or "Cipher is (NONE)" in done.stdout
+
+
+def test_names_and_protocols(secure):
+    own = certificate_of(secure.submissions_port)
+    assert certificate_of(secure.submissions_port, "nobody.example") == own
+    assert certificate_of(secure.submissions_port, "other.example.test") != own
+    good, bad = context(), context()
+    good.set_alpn_protocols(["smtp"])
+    bad.set_alpn_protocols(["http/1.1"])
+    with connect(secure.submissions_port, good) as s:
+        assert s.selected_alpn_protocol() == "smtp"
+    with pytest.raises(ssl.SSLError):
+        connect(secure.submissions_port, bad)
+
+
+def test_tickets_are_of_one_service(secure):
+    def visit(port, session=None):
+        raw = socket.create_connection(("127.0.0.1", port), timeout=20)
+        with c.wrap_socket(raw, session=session) as s:
+            read_line(s)
+            return s.session, s.session_reused
+    c = context()
+    first, reused = visit(secure.submissions_port)
+    assert not reused
+    assert visit(secure.submissions_port, first)[1]
+    assert not visit(secure.pop3s_port, first)[1]
+
+
+def test_a_renewed_certificate_comes_into_force(secure):
+    with connect(secure.submissions_port) as held:
+        assert read_line(held).startswith(b"220")
+        before = certificate_of(secure.submissions_port, "other.example.test")
+        fresh = make_certificate(secure.directory / "tls", "fresh", cn="other.example.test")
+        # A key that does not match, first.
+        secure.write("tls/other.key", fresh["key"].read_bytes())
+        assert secure.postern("reload").returncode == 0
+        wait_for("the complaint", 20, lambda: "it is not the key of the certificate" in secure.log())
+        assert "the one before stays in use" in secure.log()
+        assert certificate_of(secure.submissions_port, "other.example.test") == before
+        check = secure.postern("check")
+        assert check.returncode == 78 and "other.key: it is not the key" in check.stderr + check.stdout
+        secure.write("tls/other.pem", fresh["chain"].read_bytes())
+        # Nobody says reload: it is seen.
+        wait_for("the new one", 60, lambda: certificate_of(secure.submissions_port, "other.example.test") != before)
+        held.sendall(b"NOOP\r\n")
+        assert read_line(held).startswith(b"250")
+
+
+def test_keys_may_die(secure):
+    [pid] = secure.pids("keys")
+    os.kill(pid, 9)
+    with connect(secure.submissions_port) as s:
+        assert read_line(s).startswith(b"220")
+
+
+def memory_of(pid):
+    """All that a process can read and write."""
+    octets = b""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            where, mode = line.split()[:2]
+            if not mode.startswith("rw") or "[v" in line:
+                continue
+            start, end = (int(x, 16) for x in where.split("-"))
+            mem.seek(start)
+            try:
+                octets += mem.read(end - start)
+            except OSError:
+                pass
+    return octets
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_key_is_in_keys_alone(secure):
+    certificate_of(secure.submissions_port)
+    text = subprocess.run(["openssl", "rsa", "-in", secure.directory / "tls/rsa.key", "-noout", "-text"],
+                          capture_output=True, text=True, check=True).stdout
+    prime = bytes.fromhex(re.sub(r"[^0-9a-f]", "", text.split("prime1:")[1].split("prime2:")[0]))[1:]
+    forms = (prime, prime[::-1])  # big-endian in files, little-endian limbs in OpenSSL
+    holders = {row["name"] for row in secure.programs()
+               if any(form in memory_of(row["pid"]) for form in forms)}
+    assert holders == {"keys"}
+
+
+@pytest.mark.skipif(shutil.which("sslscan") is None, reason="needs sslscan")
+def test_sslscan_finds_nothing_weak(secure):
+    out = subprocess.run(["sslscan", "--no-colour", f"127.0.0.1:{secure.submissions_port}"], capture_output=True, text=True,
+                         timeout=120).stdout
+    for version in ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"):
+        assert re.search(rf"^{re.escape(version)} +disabled", out, re.M), out
+    assert not re.search(r"(Accepted|Preferred).*(CBC|RC4|3DES|NULL|TLS_RSA|-SHA )", out), out
+    assert "Compression enabled" not in out
+    assert pathlib.Path(secure.log_path).exists()

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Around the mechanisms: remembered logins, whose turn it is, what the table users keeps, and
+ * failed logins in their file.
+ */
+#include "common/loop.h"
+#include "directory/guess-store.h"
+#include "directory/login-cache.h"
+#include "directory/password.h"
+#include "directory/turns.h"
+#include "directory/user-record.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- remembered logins ------------------------------------------------------------ */
+
+static void digest(const struct login_cache *c, const char *login, const char *password,
+    const char *hash, uint8_t *out)
+{
+	login_cache_digest(
+	    c, str_from_cstr(login), str_from_cstr(password), str_from_cstr(hash), out);
+}
+
+/* Of every way to cut a text into login, password and hash, only the remembered one is found. */
+START_TEST(nobody_gets_in_as_another)
+{
+	static const char text[] = "annsecrethash";
+	struct login_cache *c = login_cache_new(10, 1000);
+	uint8_t d[LOGIN_DIGEST_SIZE];
+	digest(c, "ann", "secret", "hash", d);
+	login_cache_add(c, d, 0);
+	for (size_t i = 0; i < sizeof(text); i++)
+		for (size_t k = i; k < sizeof(text); k++) {
+			login_cache_digest(c, str_from(text, i), str_from(text + i, k - i),
+			    str_from(text + k, sizeof(text) - 1 - k), d);
+			ck_assert(login_cache_has(c, d, 0) == (i == 3 && k == 9));
+		}
+	digest(c, "bob", "secret", "hash", d);
+	ck_assert(!login_cache_has(c, d, 0));
+	digest(c, "ann", "secret", "another", d);
+	ck_assert(!login_cache_has(c, d, 0));
+	login_cache_free(c);
+}
+END_TEST
+
+START_TEST(what_is_remembered_ends)
+{
+	struct login_cache *c = login_cache_new(2, 1000);
+	uint8_t a[LOGIN_DIGEST_SIZE], b[LOGIN_DIGEST_SIZE], d[LOGIN_DIGEST_SIZE];
+	digest(c, "ann", "x", "h", a);
+	digest(c, "bob", "x", "h", b);
+	digest(c, "cy", "x", "h", d);
+	login_cache_add(c, a, 0);
+	ck_assert(login_cache_has(c, a, 999));
+	login_cache_add(c, a, 999); /* does not live longer for it */
+	ck_assert(!login_cache_has(c, a, 1000));
+	login_cache_add(c, a, 1000);
+	login_cache_add(c, b, 1001);
+	login_cache_add(c, d, 1002);
+	ck_assert_uint_eq(login_cache_count(c), 2);
+	ck_assert(!login_cache_has(c, a, 1002) && login_cache_has(c, b, 1002) &&
+		  login_cache_has(c, d, 1002));
+	login_cache_clear(c);
+	ck_assert(!login_cache_has(c, b, 1002));
+	login_cache_free(c);
+	/* Another one has another key. */
+	c = login_cache_new(2, 1000);
+	login_cache_add(c, a, 0);
+	digest(c, "ann", "x", "h", d);
+	ck_assert(!login_cache_has(c, d, 0));
+	login_cache_free(c);
+	c = login_cache_new(0, 1000);
+	login_cache_add(c, a, 0);
+	ck_assert(!login_cache_has(c, a, 0));
+	login_cache_free(c);
+}
+END_TEST
+
+/* ---- turns ----------------------------------------------------------------------- */
+
+static unsigned dropped;
+static void count_dropped(void *job)
+{
+	(void)job;
+	dropped++;
+}
+
+START_TEST(lines_take_turns)
+{
+	static int jobs[200];
+	struct turns *t = turns_new(2, 1, 50, 100);
+	for (int i = 0; i < 60; i++)
+		ck_assert(turns_add(t, STR("greedy"), &jobs[i]) == (i < 50));
+	ck_assert(turns_add(t, STR("modest"), &jobs[100]));
+	ck_assert_ptr_eq(turns_next(t), &jobs[0]);
+	/* Though there is a second place, it is not for the same line. */
+	ck_assert_ptr_eq(turns_next(t), &jobs[100]);
+	ck_assert_ptr_null(turns_next(t));
+	turns_done(t, STR("modest"));
+	ck_assert_ptr_null(turns_next(t));
+	turns_done(t, STR("greedy"));
+	ck_assert_ptr_eq(turns_next(t), &jobs[1]);
+	for (int i = 0; i < 51; i++)
+		ck_assert(turns_add(t, STR("third"), &jobs[101 + i]) == (i < 50));
+	ck_assert_uint_eq(turns_waiting(t), 98);
+	ck_assert_ptr_eq(turns_next(t), &jobs[101]);
+	ck_assert(turns_add(t, STR("a"), &jobs[0]) && turns_add(t, STR("b"), &jobs[0]));
+	for (int i = 0; turns_waiting(t) < 100; i++)
+		ck_assert(turns_add(t, STR("third"), &jobs[0]));
+	ck_assert(!turns_add(t, STR("c"), &jobs[0]));
+	turns_done(t, STR("third"));
+	turns_done(t, STR("greedy"));
+	turns_done(t, STR("greedy")); /* nothing of it runs: no place is gained */
+	ck_assert_ptr_nonnull(turns_next(t));
+	ck_assert_ptr_nonnull(turns_next(t));
+	ck_assert_ptr_null(turns_next(t));
+	dropped = 0;
+	turns_done(t, STR("a"));
+	turns_done(t, STR("b"));
+	turns_done(t, STR("third"));
+	turns_done(t, STR("greedy"));
+	turns_free(t, count_dropped);
+	ck_assert_uint_gt(dropped, 90);
+}
+END_TEST
+
+/* ---- users ----------------------------------------------------------------------- */
+
+START_TEST(keys_of_a_user)
+{
+	struct scram_keys keys;
+	struct user_record user;
+	struct buf value = BUF_INIT(USER_VALUE_MAX);
+	ck_assert(password_keys(STR("pencil"), &keys));
+	ck_assert_uint_ge(keys.iterations, SCRAM_ITERATIONS_MIN);
+	ck_assert(buf_append_str(&value, STR("*:")) && user_record_put_keys(&value, &keys));
+	ck_assert_ptr_null(user_record_parse(buf_str(&value), &user));
+	ck_assert(str_eq(user.hash, STR("*")) && user.has_keys);
+	ck_assert(memcmp(&user.keys, &keys, sizeof(keys)) == 0);
+	ck_assert_ptr_null(user_record_parse(STR("*"), &user));
+	ck_assert(!user.has_keys);
+	for (size_t n = 2; n < buf_len(&value); n++)
+		ck_assert_ptr_nonnull(user_record_parse(str_head(buf_str(&value), n), &user));
+	buf_append_u8(&value, 'x');
+	ck_assert_ptr_nonnull(user_record_parse(buf_str(&value), &user));
+	buf_release(&value);
+	ck_assert(!password_keys(STR("a\0b"), &keys));
+}
+END_TEST
+
+/* ---- the file --------------------------------------------------------------------- */
+
+static const struct guess_limits limits = {5, 50, 900000, 3600000};
+static char dir[] = "/tmp/postern-test-XXXXXX";
+
+static void enter_scratch(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+}
+
+static void leave_scratch(void)
+{
+	static const char *const names[] = {"guesses.db", "guesses.bad", "guesses.new", "key"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(names[i]);
+	ck_assert_int_eq(chdir("/"), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static size_t known_after_restart(void)
+{
+	struct guesses *g = guesses_new(&limits);
+	struct guess_store *s = guess_store_open(g);
+	size_t n = guesses_count(g);
+	guess_store_close(s);
+	guesses_free(g);
+	return n;
+}
+
+static void fill(unsigned logins)
+{
+	struct guesses *g = guesses_new(&limits);
+	struct guess_store *s = guess_store_open(g);
+	struct guess_source from = guess_source_parse(STR("[192.0.2.1]"));
+	for (unsigned i = 0; i < logins; i++) {
+		char login[32];
+		int n = snprintf(login, sizeof(login), "u%u@example.org", i);
+		guesses_failed(g, &from, str_from(login, (size_t)n), i + 1, loop_wall_ms());
+	}
+	guess_store_close(s);
+	guesses_free(g);
+}
+
+START_TEST(failures_outlive_a_restart)
+{
+	enter_scratch();
+	ck_assert_uint_eq(known_after_restart(), 0);
+	fill(1000);
+	ck_assert_uint_eq(known_after_restart(), 1002);
+	ck_assert_uint_eq(known_after_restart(), 1002);
+	leave_scratch();
+}
+END_TEST
+
+/* Whatever octet is changed, the file is set aside, and all begins anew. */
+START_TEST(a_damaged_file_is_set_aside)
+{
+	struct stat st;
+	enter_scratch();
+	fill(10);
+	ck_assert_int_eq(stat("guesses.db", &st), 0);
+	for (off_t at = 0; at < st.st_size - 4096; at += 509) {
+		uint8_t octet;
+		fill(10);
+		int fd = open("guesses.db", O_RDWR);
+		ck_assert_int_eq(pread(fd, &octet, 1, at), 1);
+		octet ^= 0x40;
+		ck_assert_int_eq(pwrite(fd, &octet, 1, at), 1);
+		close(fd);
+		ck_assert_uint_eq(known_after_restart(), 0);
+		ck_assert_int_eq(access("guesses.bad", F_OK), 0);
+		ck_assert_int_eq(unlink("guesses.bad"), 0);
+	}
+	ck_assert_int_ge(open("guesses.db", O_WRONLY | O_CREAT | O_TRUNC, 0600), 0);
+	ck_assert_uint_eq(known_after_restart(), 0);
+	leave_scratch();
+}
+END_TEST
+
+START_TEST(a_secret_stays)
+{
+	uint8_t a[32], b[32];
+	enter_scratch();
+	ck_assert(guess_store_secret("key", a, sizeof(a)));
+	ck_assert(guess_store_secret("key", b, sizeof(b)));
+	ck_assert(memcmp(a, b, sizeof(a)) == 0);
+	ck_assert_int_eq(truncate("key", 5), 0);
+	ck_assert(guess_store_secret("key", b, sizeof(b)));
+	ck_assert(memcmp(a, b, sizeof(a)) != 0);
+	leave_scratch();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("auth-parts");
+	TCase *c = tcase_create("auth-parts");
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, nobody_gets_in_as_another);
+	tcase_add_test(c, what_is_remembered_ends);
+	tcase_add_test(c, lines_take_turns);
+	tcase_add_test(c, keys_of_a_user);
+	tcase_add_test(c, failures_outlive_a_restart);
+	tcase_add_test(c, a_damaged_file_is_set_aside);
+	tcase_add_test(c, a_secret_stays);
+	suite_add_tcase(suite, c);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failures = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * STARTTLS in the core: what it forgets, and what it never takes (NO STARTTLS).
+ */
+#include "tests/unit/smtp-harness.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct harness h;
+static const struct tls_facts facts = {.version = "TLSv1.3", .cipher = "TLS_TEST", .bits = 256};
+
+static void begin(enum smtp_tls offer)
+{
+	harness_init(&h);
+	harness_start(&h);
+	h.server.tls_offer = offer;
+}
+
+/* The replies to it, as one text. */
+static const char *say(const char *text)
+{
+	static char said[4096];
+	buf_reset(&h.out);
+	harness_feed(&h, str_from_cstr(text));
+	ck_assert_ptr_null(harness_check(&h));
+	snprintf(said, sizeof(said), "%.*s", STR_ARG(buf_str(&h.out)));
+	return said;
+}
+
+static bool has(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+START_TEST(it_is_offered_while_it_can_be_had)
+{
+	begin(SMTP_TLS_NO);
+	ck_assert(!has(say("EHLO a.example\r\n"), "STARTTLS"));
+	ck_assert(has(say("STARTTLS\r\n"), "502 "));
+	harness_free(&h);
+	begin(SMTP_TLS_AWAY);
+	ck_assert(!has(say("EHLO a.example\r\n"), "STARTTLS"));
+	ck_assert(has(say("STARTTLS\r\n"), "454 4.7.0"));
+	harness_free(&h);
+	begin(SMTP_TLS_OFFERED);
+	const char *ehlo = say("EHLO a.example\r\n");
+	ck_assert(has(ehlo, "250-STARTTLS\r\n") && !has(ehlo, "REQUIRETLS"));
+	ck_assert(has(say("STARTTLS now\r\n"), "501 5.5.4"));
+	ck_assert(has(say("MAIL FROM:<a@b.example>\r\n"), "250"));
+	ck_assert(has(say("STARTTLS\r\n"), "503 5.5.1"));
+	ck_assert(has(say("RSET\r\nSTARTTLS\r\n"), "220 2.0.0"));
+	ck_assert_int_eq(h.server.phase, PHASE_TLS);
+	harness_free(&h);
+}
+END_TEST
+
+START_TEST(everything_before_is_forgotten)
+{
+	begin(SMTP_TLS_OFFERED);
+	say("EHLO evil.example\r\nMAIL FROM:<a@b.example>\r\nRSET\r\n");
+	say("STARTTLS\r\n");
+	smtp_server_on_tls(&h.server, &facts);
+	ck_assert_ptr_null(h.server.helo);
+	ck_assert_int_eq(h.server.state, SMTP_CONNECTED);
+	ck_assert(has(say("MAIL FROM:<a@b.example>\r\n"), "503 5.5.1 Send EHLO"));
+	const char *ehlo = say("EHLO b.example\r\n");
+	ck_assert(!has(ehlo, "STARTTLS") && has(ehlo, "250-REQUIRETLS\r\n"));
+	ck_assert(has(say("STARTTLS\r\n"), "503 5.5.1 TLS is active"));
+	harness_free(&h);
+}
+END_TEST
+
+/* Whatever is behind it in one piece, be it one octet. */
+START_TEST(nothing_may_follow)
+{
+	static const char *const behind[] = {"\r", "\n", " ", "NOOP\r\n", "EHLO x\r\n",
+	    "MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n", "\x16\x03\x01",
+	    "STARTTLS\r\n"};
+	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
+		char text[200];
+		begin(SMTP_TLS_OFFERED);
+		say("EHLO a.example\r\n");
+		snprintf(text, sizeof(text), "STARTTLS\r\n%s", behind[i]);
+		const char *said = say(text);
+		ck_assert_msg(strncmp(said, "503 5.5.1 Nothing may follow", 28) == 0, "%s", said);
+		ck_assert_ptr_null(strstr(said, "220"));
+		ck_assert_int_eq(h.server.phase, PHASE_CLOSED);
+		ck_assert_str_eq(say("NOOP\r\n"), "");
+		harness_free(&h);
+	}
+}
+END_TEST
+
+/* What comes later in clear is not for the core at all. */
+START_TEST(no_octet_is_taken_before_tls)
+{
+	begin(SMTP_TLS_OFFERED);
+	say("EHLO a.example\r\nNOOP\r\n");
+	ck_assert(has(say("STARTTLS\r\n"), "220 "));
+	ck_assert_uint_eq(smtp_server_feed(&h.server, STR("MAIL FROM:<a@b.example>\r\n")), 0);
+	harness_free(&h);
+}
+END_TEST
+
+START_TEST(mail_waits_for_tls_where_it_must)
+{
+	begin(SMTP_TLS_OFFERED);
+	h.server.tls_required = true;
+	say("EHLO a.example\r\n");
+	ck_assert(has(say("MAIL FROM:<a@b.example>\r\n"), "530 5.7.0"));
+	ck_assert(has(say("NOOP\r\n"), "250"));
+	say("STARTTLS\r\n");
+	smtp_server_on_tls(&h.server, &facts);
+	say("EHLO a.example\r\n");
+	ck_assert(has(say("MAIL FROM:<a@b.example>\r\n"), "250 2.1.0"));
+	harness_free(&h);
+}
+END_TEST
+
+START_TEST(the_trace_tells_of_tls)
+{
+	begin(SMTP_TLS_OFFERED);
+	say("EHLO a.example\r\nSTARTTLS\r\n");
+	smtp_server_on_tls(&h.server, &facts);
+	say("EHLO a.example\r\nMAIL FROM:<a@b.example> REQUIRETLS\r\nRCPT TO:<ann@example.org>\r\n"
+	    "DATA\r\n");
+	say("Subject: x\r\n\r\n.\r\n");
+	char text[4096];
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(buf_str(&h.content)));
+	ck_assert_uint_eq(h.messages, 1);
+	ck_assert(has(text, "\t(using TLSv1.3 with cipher TLS_TEST (256/256 bits))\r\n"));
+	ck_assert(has(text, " with ESMTPS id "));
+	ck_assert_uint_eq(h.envelope.flags, ENVELOPE_REQUIRETLS);
+	harness_free(&h);
+}
+END_TEST
+
+START_TEST(requiretls_is_for_tls_only)
+{
+	begin(SMTP_TLS_OFFERED);
+	say("EHLO a.example\r\n");
+	ck_assert(has(say("MAIL FROM:<a@b.example> REQUIRETLS\r\n"), "555 5.5.4"));
+	harness_free(&h);
+}
+END_TEST
+
+START_TEST(protocols_have_their_names)
+{
+	begin(SMTP_TLS_NO);
+	ck_assert_str_eq(smtp_server_protocol(&h.server), "SMTP");
+	h.server.esmtp = true;
+	ck_assert_str_eq(smtp_server_protocol(&h.server), "ESMTP");
+	h.server.tls = &facts;
+	ck_assert_str_eq(smtp_server_protocol(&h.server), "ESMTPS");
+	h.server.login = str_dup(STR("ann"));
+	ck_assert_str_eq(smtp_server_protocol(&h.server), "ESMTPSA");
+	h.server.tls = NULL;
+	ck_assert_str_eq(smtp_server_protocol(&h.server), "ESMTPA");
+	h.server.txn.envelope.flags = ENVELOPE_SMTPUTF8;
+	ck_assert_str_eq(smtp_server_protocol(&h.server), "UTF8SMTPA");
+	harness_free(&h);
+}
+END_TEST
+
+UNIT_MAIN("smtp tls", it_is_offered_while_it_can_be_had, everything_before_is_forgotten,
+    nothing_may_follow, no_octet_is_taken_before_tls, mail_waits_for_tls_where_it_must,
+    the_trace_tells_of_tls, requiretls_is_for_tls_only, protocols_have_their_names)

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * TLS of the services against OpenSSL's client, with the program keys at the other end of
+ * a socket pair: all of it in one process and one loop, so that each moment can be chosen.
+ */
+#include "common/loop.h"
+#include "common/tls-keys.h"
+#include "common/tls-stream.h"
+#include "keys/server.h"
+#include "keys/tickets.h"
+#include "keys/vault.h"
+#include "tests/unit/self-signed.h"
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ROUNDS = 200 };
+
+/* ---- keys ------------------------------------------------------------------------ */
+
+static char site_name[] = "mx.example", other_name[] = "other.example", path[] = "/x",
+	    rsa_path[] = "/y";
+static struct conf_certificate rows[] = {
+    {.name = site_name, .chain = path, .key = path},
+    {.name = site_name, .chain = rsa_path, .key = rsa_path},
+    {.name = other_name, .chain = path, .key = path},
+};
+static struct conf conf = {.certificates = rows, .certificate_count = 3};
+static unsigned changes;
+
+static void on_changed(void)
+{
+	changes++;
+}
+
+static int memory(const char *text)
+{
+	int fd = memfd_create("text", MFD_CLOEXEC);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	return fd;
+}
+
+static void turn(void)
+{
+	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+}
+
+static void take(const struct conf_certificate *row, const char *kind, const char *names)
+{
+	struct self_signed s = self_signed_make(kind, names, 30);
+	ck_assert(vault_take(row, memory(s.certificate_text), memory(s.key_text), 1));
+	self_signed_free(&s);
+}
+
+/* `keys_end` stays the test's when it is not NULL: nobody answers then. */
+static void wire(int *keys_end)
+{
+	int ends[2];
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	tls_keys_connect(ends[0]);
+	if (keys_end == NULL)
+		server_peer(EDGE_smtpd_keys, 0, ends[1]);
+	else
+		*keys_end = ends[1];
+}
+
+static void settle(void)
+{
+	for (int i = 0; i < 20; i++)
+		turn();
+}
+
+static void begin(void)
+{
+	tls_keys_setup(on_changed);
+	tickets_rotate();
+	server_set_conf(&conf);
+	wire(NULL);
+	settle();
+	ck_assert(!tls_keys_are_known());
+	take(&rows[0], "EC", "DNS:mx.example,DNS:*.wild.example");
+	take(&rows[1], "RSA", "DNS:mx.example");
+	take(&rows[2], "EC", "DNS:other.example");
+	server_publish();
+	settle();
+	ck_assert(tls_keys_are_known());
+	ck_assert_uint_eq(changes, 1);
+}
+
+/* ---- a connection ---------------------------------------------------------------- */
+
+struct link {
+	SSL_CTX *ctx;
+	SSL *client;
+	int client_fd, server_fd;
+	struct tls_stream *server;
+	struct tls_facts facts;
+	const char *why;
+	unsigned signatures; /* that the server was told of */
+	bool client_done, server_done, client_failed, server_failed, signing;
+};
+
+static void on_signed(void *ctx)
+{
+	struct link *l = ctx;
+	l->signatures++;
+	l->signing = false;
+}
+
+static void link_open(struct link *l, struct tls_service *service)
+{
+	int ends[2];
+	*l = (struct link){.why = ""};
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	l->client_fd = ends[0];
+	l->server_fd = ends[1];
+	l->ctx = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_security_level(l->ctx, 0);
+	l->client = SSL_new(l->ctx);
+	SSL_set_fd(l->client, l->client_fd);
+	SSL_set_connect_state(l->client);
+	l->server = tls_stream_new(service, l->server_fd, on_signed, l);
+	ck_assert_ptr_nonnull(l->server);
+}
+
+static void link_close(struct link *l)
+{
+	tls_stream_free(l->server);
+	SSL_free(l->client);
+	SSL_CTX_free(l->ctx);
+	close(l->client_fd);
+	close(l->server_fd);
+}
+
+static void step_client(struct link *l)
+{
+	int rc = SSL_do_handshake(l->client);
+	l->client_done = rc == 1;
+	int error = SSL_get_error(l->client, rc);
+	l->client_failed = rc != 1 && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE;
+	ERR_clear_error();
+}
+
+static void step_server(struct link *l)
+{
+	int rc = tls_stream_handshake(l->server, &l->facts, &l->why);
+	l->server_done = rc == 1;
+	l->server_failed = rc == TLS_STREAM_FAILED;
+	l->signing = rc == TLS_STREAM_SIGNING;
+}
+
+static void step(struct link *l)
+{
+	if (!l->client_done && !l->client_failed)
+		step_client(l);
+	if (!l->server_done && !l->server_failed && !l->signing)
+		step_server(l);
+}
+
+/* Until both are at an end; `signing` when keys does not answer. */
+static void shake(struct link *l)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		step(l);
+		turn();
+	}
+}
+
+static void shake_well(struct link *l)
+{
+	shake(l);
+	ck_assert_msg(l->client_done && l->server_done, "%s", l->why);
+	ck_assert_uint_eq(l->signatures, l->facts.resumed ? 0 : 1);
+}
+
+static void say_something(struct link *l)
+{
+	char text[6] = "";
+	ck_assert_int_eq(SSL_write(l->client, "hello", 5), 5);
+	ck_assert_int_eq(tls_stream_read(l->server, text, sizeof(text)), 5);
+	ck_assert_str_eq(text, "hello");
+	ck_assert_int_eq(tls_stream_read(l->server, text, sizeof(text)), TLS_STREAM_AGAIN);
+	ck_assert_int_eq(tls_stream_write(l->server, "world", 5), 5);
+	ck_assert_int_eq(SSL_read(l->client, text, 5), 5);
+	ck_assert_str_eq(text, "world");
+}
+
+static bool shows(const struct link *l, const char *name)
+{
+	X509 *x = SSL_get0_peer_certificate(l->client);
+	return x != NULL && X509_check_host(x, name, 0, 0, NULL) == 1;
+}
+
+static struct tls_service *smtp(void)
+{
+	return tls_service_get(TLS_SERVICE_SMTP, false);
+}
+
+/* ---- handshakes ------------------------------------------------------------------ */
+
+static const struct {
+	int version;
+	const char *sigalgs;
+	bool is_rsa;
+} choices[] = {
+    {TLS1_3_VERSION, NULL, false},
+    {TLS1_3_VERSION, "ECDSA+SHA256", false},
+    {TLS1_3_VERSION, "rsa_pss_rsae_sha256", true},
+    {TLS1_3_VERSION, "rsa_pss_rsae_sha384", true},
+    {TLS1_3_VERSION, "rsa_pss_rsae_sha512", true},
+    {TLS1_2_VERSION, NULL, false},
+    {TLS1_2_VERSION, "ECDSA+SHA384", false},
+    {TLS1_2_VERSION, "ECDSA+SHA512", false},
+    {TLS1_2_VERSION, "RSA+SHA256", true},
+    {TLS1_2_VERSION, "RSA+SHA512", true},
+    {TLS1_2_VERSION, "RSA-PSS+SHA256", true},
+};
+
+START_TEST(each_client_gets_the_key_that_it_can_use)
+{
+	begin();
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		struct link l;
+		link_open(&l, smtp());
+		SSL_set_min_proto_version(l.client, choices[i].version);
+		SSL_set_max_proto_version(l.client, choices[i].version);
+		if (choices[i].sigalgs != NULL)
+			ck_assert_int_eq(SSL_set1_sigalgs_list(l.client, choices[i].sigalgs), 1);
+		shake_well(&l);
+		EVP_PKEY *shown = X509_get0_pubkey(SSL_get0_peer_certificate(l.client));
+		ck_assert_msg(EVP_PKEY_is_a(shown, choices[i].is_rsa ? "RSA" : "EC"), "row %zu", i);
+		bool v13 = choices[i].version == TLS1_3_VERSION;
+		ck_assert_str_eq(l.facts.version, v13 ? "TLSv1.3" : "TLSv1.2");
+		ck_assert_str_eq(l.facts.cipher, SSL_get_cipher_name(l.client));
+		ck_assert(l.facts.has_exporter == v13);
+		ck_assert((l.facts.unique_size > 0) == !v13);
+		ck_assert_uint_eq(l.facts.endpoint_size, 32);
+		ck_assert(!l.facts.has_peer);
+		say_something(&l);
+		link_close(&l);
+	}
+}
+END_TEST
+
+/* Both ends know the same (RFC 5929, RFC 9266). */
+START_TEST(channel_bindings_are_the_clients)
+{
+	begin();
+	for (int v13 = 0; v13 < 2; v13++) {
+		struct link l;
+		uint8_t own[64], digest[EVP_MAX_MD_SIZE];
+		unsigned n;
+		link_open(&l, smtp());
+		SSL_set_max_proto_version(l.client, v13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+		shake_well(&l);
+		if (v13) {
+			SSL_export_keying_material(l.client, own, TLS_EXPORTER_SIZE,
+			    "EXPORTER-Channel-Binding", 24, (const uint8_t *)"", 0, 1);
+			ck_assert_mem_eq(own, l.facts.exporter, TLS_EXPORTER_SIZE);
+		} else {
+			ck_assert_uint_eq(
+			    SSL_get_finished(l.client, own, sizeof(own)), l.facts.unique_size);
+			ck_assert_mem_eq(own, l.facts.unique, l.facts.unique_size);
+		}
+		X509_digest(SSL_get0_peer_certificate(l.client), EVP_sha256(), digest, &n);
+		ck_assert_uint_eq(n, l.facts.endpoint_size);
+		ck_assert_mem_eq(digest, l.facts.endpoint, n);
+		link_close(&l);
+	}
+}
+END_TEST
+
+static const struct {
+	const char *asked;
+	const char *shown;
+} names[] = {
+    {NULL, "mx.example"},
+    {"mx.example", "mx.example"},
+    {"OTHER.example", "other.example"},
+    {"a.wild.example", "mx.example"},
+    {"a.b.wild.example", "mx.example"},
+    {"nobody.example", "mx.example"},
+};
+
+START_TEST(names_choose_certificates)
+{
+	begin();
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct link l;
+		link_open(&l, smtp());
+		if (names[i].asked != NULL)
+			SSL_set_tlsext_host_name(l.client, names[i].asked);
+		shake_well(&l);
+		ck_assert_msg(shows(&l, names[i].shown), "row %zu", i);
+		ck_assert_str_eq(l.facts.server_name, names[i].asked == NULL ? "" : names[i].asked);
+		link_close(&l);
+	}
+}
+END_TEST
+
+static const struct {
+	enum tls_service_id service;
+	const char *offer; /* as on the wire */
+	bool good;
+} offers[] = {
+    {TLS_SERVICE_SMTP, "\4smtp", true},
+    {TLS_SERVICE_SMTP, "\10http/1.1\4smtp", true},
+    {TLS_SERVICE_SMTP, "\10http/1.1", false},
+    {TLS_SERVICE_SMTP, "\2h2\10http/1.1", false},
+    {TLS_SERVICE_SMTP, "\4pop3", false},
+    {TLS_SERVICE_SMTP, "\5smtpx", false},
+    {TLS_SERVICE_SUBMISSION, "\4smtp", true},
+    {TLS_SERVICE_POP3, "\4pop3", true},
+    {TLS_SERVICE_POP3, "\4smtp", false},
+};
+
+START_TEST(other_protocols_are_turned_away)
+{
+	begin();
+	for (size_t i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
+		struct link l;
+		link_open(&l, tls_service_get(offers[i].service, false));
+		SSL_set_alpn_protos(
+		    l.client, (const uint8_t *)offers[i].offer, (unsigned)strlen(offers[i].offer));
+		shake(&l);
+		ck_assert_msg(l.server_done == offers[i].good, "row %zu", i);
+		ck_assert_msg(l.server_failed == !offers[i].good, "row %zu", i);
+		link_close(&l);
+	}
+}
+END_TEST
+
+START_TEST(old_versions_are_turned_away)
+{
+	begin();
+	struct link l;
+	link_open(&l, smtp());
+	SSL_set_cipher_list(l.client, "ALL:@SECLEVEL=0");
+	SSL_set_max_proto_version(l.client, TLS1_1_VERSION);
+	shake(&l);
+	ck_assert(l.server_failed);
+	ck_assert_str_eq(l.why, "unsupported protocol");
+	link_close(&l);
+}
+END_TEST
+
+START_TEST(nobody_renegotiates)
+{
+	begin();
+	struct link l;
+	char text[8];
+	link_open(&l, smtp());
+	SSL_set_max_proto_version(l.client, TLS1_2_VERSION);
+	shake_well(&l);
+	SSL_renegotiate(l.client);
+	SSL_do_handshake(l.client);
+	ck_assert_int_lt(tls_stream_read(l.server, text, sizeof(text)), 0);
+	SSL_do_handshake(l.client);
+	SSL_read(l.client, text, sizeof(text));
+	ck_assert(SSL_num_renegotiations(l.client) == 0 || !SSL_is_init_finished(l.client));
+	link_close(&l);
+}
+END_TEST
+
+START_TEST(octets_in_clear_fail)
+{
+	begin();
+	struct link l;
+	link_open(&l, smtp());
+	ck_assert_int_eq(write(l.client_fd, "EHLO x\r\nMAIL FROM:<>\r\n", 22), 22);
+	step_server(&l);
+	ck_assert(l.server_failed);
+	link_close(&l);
+}
+END_TEST
+
+/* ---- tickets --------------------------------------------------------------------- */
+
+static SSL_SESSION *kept;
+
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+	(void)ssl;
+	SSL_SESSION_free(kept);
+	kept = session;
+	return 1;
+}
+
+/* Connects with the session that was kept, keeps the new one; whether it was resumed. */
+static bool visit(struct tls_service *service, int version)
+{
+	struct link l;
+	char text[8];
+	link_open(&l, service);
+	SSL_CTX_set_session_cache_mode(
+	    l.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_sess_set_new_cb(l.ctx, keep_session);
+	SSL_set_max_proto_version(l.client, version);
+	if (kept != NULL)
+		SSL_set_session(l.client, kept);
+	shake_well(&l);
+	SSL_read(l.client, text, sizeof(text));
+	bool resumed = l.facts.resumed;
+	/* OpenSSL does not resume what was cut off. */
+	SSL_set_shutdown(l.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	link_close(&l);
+	return resumed;
+}
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+START_TEST(tickets_are_of_one_service)
+{
+	begin();
+	for (size_t i = 0; i < 2; i++) {
+		SSL_SESSION_free(kept);
+		kept = NULL;
+		ck_assert(!visit(smtp(), versions[i]));
+		ck_assert_ptr_nonnull(kept);
+		ck_assert(visit(smtp(), versions[i]));
+		ck_assert(!visit(tls_service_get(TLS_SERVICE_SUBMISSION, false), versions[i]));
+		ck_assert(!visit(smtp(), versions[i]));
+		/* Clients are asked for certificates there. */
+		if (versions[i] == TLS1_3_VERSION)
+			ck_assert(!visit(tls_service_get(TLS_SERVICE_SMTP, true), versions[i]));
+	}
+	SSL_SESSION_free(kept);
+}
+END_TEST
+
+START_TEST(tickets_outlive_one_rotation)
+{
+	begin();
+	for (size_t i = 0; i < 2; i++) {
+		SSL_SESSION_free(kept);
+		kept = NULL;
+		visit(smtp(), versions[i]);
+		server_rotate_tickets();
+		settle();
+		ck_assert(visit(smtp(), versions[i]));
+		server_rotate_tickets();
+		server_rotate_tickets();
+		settle();
+		ck_assert(!visit(smtp(), versions[i]));
+	}
+	SSL_SESSION_free(kept);
+}
+END_TEST
+
+/* ---- new certificates -------------------------------------------------------------- */
+
+START_TEST(sessions_live_through_new_certificates)
+{
+	begin();
+	struct link old, under_way, fresh;
+	link_open(&old, smtp());
+	shake_well(&old);
+	/* The certificate was shown, the signature is not here. */
+	link_open(&under_way, smtp());
+	step(&under_way);
+	step(&under_way);
+	ck_assert(under_way.signing);
+	take(&rows[0], "EC", "DNS:renewed.example");
+	server_publish();
+	settle();
+	ck_assert_uint_eq(changes, 2);
+	shake_well(&under_way);
+	ck_assert(shows(&under_way, "mx.example"));
+	link_open(&fresh, smtp());
+	shake_well(&fresh);
+	ck_assert(shows(&fresh, "renewed.example"));
+	say_something(&old);
+	link_close(&old);
+	link_close(&under_way);
+	link_close(&fresh);
+}
+END_TEST
+
+START_TEST(a_bad_pair_leaves_the_old_one)
+{
+	begin();
+	struct self_signed a = self_signed_make("EC", "DNS:a.example", 9);
+	struct self_signed b = self_signed_make("EC", "DNS:b.example", 9);
+	ck_assert(!vault_take(&rows[0], memory(a.certificate_text), memory(b.key_text), 1));
+	ck_assert(!vault_take(&rows[0], memory(""), memory(b.key_text), 1));
+	server_publish();
+	settle();
+	struct link l;
+	link_open(&l, smtp());
+	shake_well(&l);
+	ck_assert(shows(&l, "mx.example"));
+	link_close(&l);
+	/* What is the same is no news. */
+	ck_assert(vault_take(&rows[0], memory(a.certificate_text), memory(a.key_text), 1));
+	ck_assert(!vault_take(&rows[0], memory(a.certificate_text), memory(a.key_text), 1));
+	self_signed_free(&a);
+	self_signed_free(&b);
+}
+END_TEST
+
+START_TEST(without_certificates_there_is_no_tls)
+{
+	static const struct conf none;
+	begin();
+	ck_assert(tls_service_is_ready(smtp()));
+	ck_assert(vault_keep_only(&none, 5));
+	server_set_conf(&none);
+	server_publish();
+	settle();
+	ck_assert(!tls_service_is_ready(smtp()));
+	ck_assert_ptr_null(tls_stream_new(smtp(), -1, on_signed, NULL));
+}
+END_TEST
+
+/* ---- keys that does not answer ------------------------------------------------------ */
+
+START_TEST(a_signature_that_waits_holds_up_nobody)
+{
+	struct link a, b;
+	int silent;
+	begin();
+	wire(&silent);
+	link_open(&a, smtp());
+	link_open(&b, smtp());
+	shake(&a);
+	shake(&b);
+	ck_assert(a.signing && b.signing && !a.client_done && !b.client_done);
+	/* keys is there again: both are asked again. */
+	close(silent);
+	settle();
+	ck_assert(a.signing && b.signing);
+	wire(NULL);
+	settle();
+	shake_well(&b);
+	shake_well(&a);
+	link_close(&a);
+	link_close(&b);
+}
+END_TEST
+
+START_TEST(who_gives_up_leaves_nothing)
+{
+	struct link l;
+	int silent;
+	begin();
+	wire(&silent);
+	for (int i = 0; i < 3; i++) {
+		link_open(&l, smtp());
+		shake(&l);
+		ck_assert(l.signing);
+		link_close(&l);
+	}
+	wire(NULL);
+	settle();
+	link_open(&l, smtp());
+	shake_well(&l);
+	link_close(&l);
+	close(silent);
+}
+END_TEST
+
+/* ---- what a peer of keys may ask ----------------------------------------------------- */
+
+static unsigned signatures, refusals;
+
+static bool count_signature(void *ctx, const struct msg_signature *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	signatures += m->octets.n > 0;
+	refusals += m->octets.n == 0;
+	return true;
+}
+
+static bool any_identities(void *ctx, const struct msg_identities *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true;
+}
+
+static uint32_t first_id;
+
+static bool any_identity(void *ctx, const struct msg_identity *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	first_id = first_id == 0 ? m->id : first_id;
+	return true;
+}
+
+static bool any_tickets(void *ctx, const struct msg_ticket_keys *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	ck_assert_int_eq(m->service, TLS_SERVICE_POP3);
+	return true;
+}
+
+static const struct keys_client_handlers rogue_handlers = {.identities = any_identities,
+    .identity = any_identity,
+    .ticket_keys = any_tickets,
+    .signature = count_signature};
+
+static bool rogue_lost;
+
+static void on_rogue_lost(void *ctx, struct channel *channel, const char *why)
+{
+	(void)ctx;
+	(void)channel;
+	(void)why;
+	rogue_lost = true;
+}
+
+static struct channel *rogue(void)
+{
+	int ends[2];
+	socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
+	server_peer(EDGE_pop3d_keys, 3, ends[1]);
+	rogue_lost = false;
+	first_id = 0;
+	struct channel *c =
+	    channel_new(ends[0], &keys_client, &rogue_handlers, NULL, on_rogue_lost);
+	settle();
+	ck_assert_uint_ne(first_id, 0);
+	return c;
+}
+
+static const struct {
+	uint16_t scheme;
+	size_t n;
+	bool kept;
+} wishes[] = {
+    {0x0403, 32, true}, {0x0403, 31, false}, {0x0403, 33, false}, {0x0403, 0, false},
+    {0x0403, 48, false}, {0x0203, 20, false}, /* SHA-1 */
+    {0x0807, 64, false},		      /* Ed25519 */
+    {0x0000, 36, false},		      /* MD5 and SHA-1 */
+    {0x0804, 32, true},			      /* not of that key: refused, but no crime */
+};
+
+START_TEST(only_digests_are_signed)
+{
+	static const char octets[DIGEST_MAX] = "x";
+	begin();
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		struct channel *c = rogue();
+		const struct msg_sign m = {.identity = first_id,
+		    .scheme = wishes[i].scheme,
+		    .digest = str_from(octets, wishes[i].n)};
+		msg_sign_send(c, &m, NULL);
+		settle();
+		ck_assert_msg(rogue_lost == !wishes[i].kept, "row %zu", i);
+		channel_free(c);
+	}
+	ck_assert_uint_eq(signatures, 1);
+	ck_assert_uint_eq(refusals, 1);
+}
+END_TEST
+
+START_TEST(a_key_that_is_not_there_is_refused)
+{
+	static const char octets[DIGEST_MAX] = "x";
+	begin();
+	struct channel *c = rogue();
+	const struct msg_sign m = {
+	    .identity = first_id + 1000, .scheme = 0x0403, .digest = str_from(octets, 32)};
+	for (int i = 0; i < 100; i++) {
+		msg_sign_send(c, &m, NULL);
+		settle();
+	}
+	ck_assert_uint_eq(refusals, 100);
+	ck_assert(!rogue_lost);
+	channel_free(c);
+}
+END_TEST
+
+UNIT_MAIN("tls", each_client_gets_the_key_that_it_can_use, channel_bindings_are_the_clients,
+    names_choose_certificates, other_protocols_are_turned_away, old_versions_are_turned_away,
+    nobody_renegotiates, octets_in_clear_fail, tickets_are_of_one_service,
+    tickets_outlive_one_rotation, sessions_live_through_new_certificates,
+    a_bad_pair_leaves_the_old_one, without_certificates_there_is_no_tls,
+    a_signature_that_waits_holds_up_nobody, who_gives_up_leaves_nothing, only_digests_are_signed,
+    a_key_that_is_not_there_is_refused)

@@ -197,18 +197,4 @@ bool conf_is_fingerprint(struct str in, uint8_t sha256[32]);
 void conf_add_listener(struct conf *conf, const char *name, const struct conf_listener *like,
     unsigned line, const char *address, struct conf_faults *faults);
 
-/* What a section "listen" says of it; NULL: nothing. */
-struct conf_speech {
-	struct str title;
-	const char *protocol;
-	const char *tls;
-	const char *auth;
-	const char *client_certificates;
-};
-
-/* Sets protocol, tls, auth and ask_certificate. False when there is a fault that leaves the
- * protocol unknown. `example` becomes an address to write. */
-bool conf_read_speech(const struct conf_speech *speech, const struct conf_scan *scan,
-    unsigned line, struct conf_listener *out, const char **example, struct conf_faults *faults);
-
 #endif

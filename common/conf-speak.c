@@ -3,7 +3,7 @@
  * What a listener speaks: its protocol, TLS and logins, by its name where it does not
  * say it itself.
  */
-#include "common/conf-internal.h"
+#include "common/conf-speak.h"
 #include "common/limits.h"
 
 struct custom {

@@ -9,6 +9,7 @@
  * function and no environment. It may be parsed inside the jail.
  */
 #include "common/conf-internal.h"
+#include "common/conf-speak.h"
 #include "common/limits.h"
 #include "common/mem.h"
 

@@ -2,13 +2,14 @@
  *
  * Invariant: the dialogue's octets are read only in CONNECTION_READING; what the client sends
  * ahead waits in the kernel, or in `in` and travels with the hand-over. A state is
- * changed by enter() alone.
+ * changed by connection_enter() alone.
  */
 #include "pop3d/connection.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/msg-pop3d-session.h"
+#include "pop3d/connection-internal.h"
 #include "pop3d/pop3.h"
 
 #include <errno.h>
@@ -30,25 +31,7 @@ static void log_failure(const struct connection *c, struct str note)
 	log_end(&ev);
 }
 
-static void log_tls(const struct connection *c)
-{
-	char client[CLIENT_ADDRESS_MAX];
-	const struct tls_facts *f = c->facts;
-	struct str peer = client_format(&c->client, client);
-	log_message(LOG_INFO, "%s: TLS connection %s from %.*s: %s with cipher %s (%u/%u bits)",
-	    c->session, f->resumed ? "reused" : "established", STR_ARG(peer), f->version, f->cipher,
-	    f->bits, f->bits);
-}
-
-static void log_tls_failure(const struct connection *c, const char *why)
-{
-	char client[CLIENT_ADDRESS_MAX];
-	struct str peer = client_format(&c->client, client);
-	log_message(
-	    LOG_INFO, "%s: TLS handshake failed from %.*s: %s", c->session, STR_ARG(peer), why);
-}
-
-static void drop_events(struct connection *c)
+void connection_drop_events(struct connection *c)
 {
 	if (c->readable != NULL)
 		event_free(c->readable);
@@ -79,7 +62,7 @@ static void close_socket(struct connection *c)
  */
 static void release(struct connection *c)
 {
-	drop_events(c);
+	connection_drop_events(c);
 	tls_pump_free(c->pump);
 	c->pump = NULL;
 	close_socket(c);
@@ -107,7 +90,7 @@ static bool is_in_exchange(const struct connection *c, enum connection_state sta
 	return state == CONNECTION_CHECKING || c->login.step == LOGIN_CHALLENGED;
 }
 
-static void enter(struct connection *c, enum connection_state state)
+void connection_enter(struct connection *c, enum connection_state state)
 {
 	enum connection_state before = c->state;
 	if (before == state || before == CONNECTION_CLOSED)
@@ -125,46 +108,21 @@ static void enter(struct connection *c, enum connection_state state)
 	on_changed(c, before);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg);
-static void begin_handshake(struct connection *c);
-
-/* As recv and send: octets of the dialogue, in TLS where there is one. */
-static ssize_t result(int rc)
-{
-	if (rc >= 0)
-		return rc;
-	errno = rc == TLS_STREAM_AGAIN ? EAGAIN : EPIPE;
-	return -1;
-}
-
-static ssize_t get_octets(struct connection *c, void *to, size_t n)
-{
-	if (c->tls != NULL)
-		return result(tls_stream_read(c->tls, to, n));
-	return recv(c->fd, to, n, MSG_DONTWAIT);
-}
-
-static ssize_t put_octets(struct connection *c, struct str octets)
-{
-	if (c->tls != NULL)
-		return result(tls_stream_write(c->tls, octets.p, octets.n));
-	return send(c->fd, octets.p, octets.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 /* Sends what can be sent now; the rest when the socket takes it. */
-static void flush(struct connection *c)
+void connection_flush(struct connection *c)
 {
 	while (buf_len(&c->out) > 0) {
-		ssize_t n = put_octets(c, buf_str(&c->out));
+		ssize_t n = connection_put(c, buf_str(&c->out));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			if (c->writable == NULL)
-				c->writable = loop_watch(c->fd, EV_WRITE, on_writable, c);
+				c->writable =
+				    loop_watch(c->fd, EV_WRITE, connection_on_writable, c);
 			return;
 		}
 		if (n <= 0) {
-			enter(c, CONNECTION_CLOSED);
+			connection_enter(c, CONNECTION_CLOSED);
 			return;
 		}
 		buf_consume(&c->out, (size_t)n);
@@ -174,22 +132,20 @@ static void flush(struct connection *c)
 		event_free(c->writable);
 	c->writable = NULL;
 	if (c->state == CONNECTION_CLOSING)
-		enter(c, CONNECTION_CLOSED);
+		connection_enter(c, CONNECTION_CLOSED);
 	else if (c->state == CONNECTION_TLS && c->tls == NULL)
-		begin_handshake(c);
+		connection_handshake_begin(c);
 }
 
-static void go_on_with_handshake(struct connection *c);
-
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+void connection_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
 	(void)fd;
 	(void)what;
 	if (c->state == CONNECTION_TLS && c->tls != NULL)
-		go_on_with_handshake(c);
+		connection_handshake_go_on(c);
 	else
-		flush(c);
+		connection_flush(c);
 }
 
 /* False: the question cannot be asked. */
@@ -218,7 +174,7 @@ static void ask(struct connection *c, enum login_next what)
 	bool asked = c->worker->directory != NULL &&
 		     (what == LOGIN_BEGIN ? send_begin(c) : send_response(c));
 	login_wipe(&c->login);
-	enter(c, CONNECTION_CHECKING);
+	connection_enter(c, CONNECTION_CHECKING);
 	c->wake = loop_now_ms() + (asked ? CONNECTION_CHECK_MS : 0);
 }
 
@@ -237,86 +193,16 @@ static void work(struct connection *c)
 	else if (next == LOGIN_LET_IN)
 		let_in(c);
 	else if (next == LOGIN_STLS)
-		enter(c, CONNECTION_TLS);
+		connection_enter(c, CONNECTION_TLS);
 	else if (next == LOGIN_CLOSE)
-		enter(c, CONNECTION_CLOSING);
+		connection_enter(c, CONNECTION_CLOSING);
 	else if (next == LOGIN_DROP)
-		enter(c, CONNECTION_CLOSED);
+		connection_enter(c, CONNECTION_CLOSED);
 	if (c->state == CONNECTION_CLOSED || c->state == CONNECTION_HANDED)
 		return;
 	if (buf_len(&c->in) == 0)
 		buf_release(&c->in);
-	flush(c);
-}
-
-/* ---- TLS ---- */
-
-/* Input that TLS has ready, of which the socket will not tell. */
-static void look_ahead(struct connection *c)
-{
-	if (c->state == CONNECTION_READING && c->tls != NULL && tls_stream_has_more(c->tls))
-		event_active(c->readable, EV_READ, 1);
-}
-
-static void enter_tls(struct connection *c)
-{
-	login_on_tls(&c->login, c->facts, auth_mechanisms_here(c->mechanisms, c->facts));
-	log_tls(c);
-	c->wake = 0;
-	enter(c, CONNECTION_READING);
-	if (c->implicit)
-		login_greet(&c->out, c->hostname);
-	flush(c);
-	look_ahead(c);
-}
-
-/* Watches for what the handshake waits for. */
-static void await(struct connection *c, short what)
-{
-	if (what & EV_READ)
-		event_add(c->readable, NULL);
-	else
-		event_del(c->readable);
-	if (what & EV_WRITE && c->writable == NULL) {
-		c->writable = loop_watch(c->fd, EV_WRITE, on_writable, c);
-	} else if (!(what & EV_WRITE) && c->writable != NULL) {
-		event_free(c->writable);
-		c->writable = NULL;
-	}
-}
-
-static void go_on_with_handshake(struct connection *c)
-{
-	const char *why = "";
-	int rc = tls_stream_handshake(c->tls, c->facts, &why);
-	if (rc == 1) {
-		await(c, 0);
-		enter_tls(c);
-	} else if (rc == TLS_STREAM_SIGNING) {
-		await(c, 0);
-	} else if (rc == TLS_STREAM_AGAIN) {
-		await(c, tls_stream_wants_write(c->tls) ? EV_WRITE : EV_READ);
-	} else {
-		log_tls_failure(c, why);
-		enter(c, CONNECTION_CLOSED);
-	}
-}
-
-static void on_signed(void *ctx)
-{
-	go_on_with_handshake(ctx);
-}
-
-static void begin_handshake(struct connection *c)
-{
-	c->tls = tls_stream_new(c->service, c->fd, on_signed, c);
-	c->facts = xcalloc(1, sizeof(*c->facts));
-	if (c->tls == NULL) {
-		log_tls_failure(c, "there is no certificate");
-		enter(c, CONNECTION_CLOSED);
-	} else {
-		await(c, EV_READ);
-	}
+	connection_flush(c);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -327,20 +213,20 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (c->state == CONNECTION_TLS) {
-		go_on_with_handshake(c);
+		connection_handshake_go_on(c);
 		return;
 	}
-	ssize_t n = get_octets(c, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+	ssize_t n = connection_get(c, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
 	if (n <= 0) {
-		enter(c, CONNECTION_CLOSED);
+		connection_enter(c, CONNECTION_CLOSED);
 		return;
 	}
 	buf_append(&c->in, bytes, (size_t)n);
 	explicit_bzero(bytes, (size_t)n);
 	work(c);
-	look_ahead(c);
+	connection_look_ahead(c);
 }
 
 struct connection *connection_new(struct worker *worker, int fd, const union client *client,
@@ -358,16 +244,6 @@ struct connection *connection_new(struct worker *worker, int fd, const union cli
 	return c;
 }
 
-static void expect_tls(struct connection *c, const struct conf_listener *listener)
-{
-	if (listener->tls == CONF_TLS_NO)
-		return;
-	c->service = tls_service_get(TLS_SERVICE_POP3, listener->ask_certificate);
-	c->implicit = listener->tls == CONF_TLS_IMPLICIT;
-	c->login.stls = !c->implicit && tls_service_is_ready(c->service);
-	c->login.passwords = c->login.passwords && listener->tls != CONF_TLS_REQUIRED;
-}
-
 void connection_start(struct connection *c, const struct connection_settings *s)
 {
 	login_init(
@@ -376,14 +252,14 @@ void connection_start(struct connection *c, const struct connection_settings *s)
 	c->deadline = s->now + s->timeout_ms;
 	c->readable = loop_watch(c->fd, EV_READ, on_readable, c);
 	if (s->listener != NULL)
-		expect_tls(c, s->listener);
+		connection_expect_tls(c, s->listener);
 	if (c->implicit) {
 		c->hostname = xstrdup(s->hostname);
-		enter(c, CONNECTION_TLS);
+		connection_enter(c, CONNECTION_TLS);
 	} else {
 		login_greet(&c->out, s->hostname);
 	}
-	flush(c);
+	connection_flush(c);
 }
 
 void connection_free(struct connection *c)
@@ -396,14 +272,14 @@ void connection_refuse(struct connection *c, const char *code, const char *text)
 {
 	/* In the middle of a handshake there is nobody to tell, nor in a session of another's. */
 	if (c->state & (CONNECTION_TLS | CONNECTION_PUMPING)) {
-		enter(c, CONNECTION_CLOSED);
+		connection_enter(c, CONNECTION_CLOSED);
 		return;
 	}
 	pop3_err(&c->out, code, text);
-	enter(c, CONNECTION_CLOSING);
-	flush(c);
+	connection_enter(c, CONNECTION_CLOSING);
+	connection_flush(c);
 	/* It is told once; it is not waited for. */
-	enter(c, CONNECTION_CLOSED);
+	connection_enter(c, CONNECTION_CLOSED);
 }
 
 /* What directory said of the login, when it is the client's turn to hear it. */
@@ -414,47 +290,11 @@ static void answer(struct connection *c, enum login_verdict verdict, struct str 
 		let_in(c);
 		return;
 	}
-	enter(c, next == LOGIN_CLOSE ? CONNECTION_CLOSING : CONNECTION_READING);
+	connection_enter(c, next == LOGIN_CLOSE ? CONNECTION_CLOSING : CONNECTION_READING);
 	if (c->state == CONNECTION_READING)
 		work(c);
 	else
-		flush(c);
-}
-
-/* TLS stays here: the session gets a pipe. */
-static void ask_for_pipe(struct connection *c)
-{
-	char client[CLIENT_ADDRESS_MAX];
-	const struct msg_session_open_tls open = {.cookie = c->cookie,
-	    .ticket = str_from(c->ticket, sizeof(c->ticket)),
-	    .client = client_format(&c->client, client),
-	    .session = str_from_cstr(c->session),
-	    .pending = buf_str(&c->in)};
-	if (c->opened || c->worker->session == NULL)
-		return;
-	c->opened = msg_session_open_tls_send(c->worker->session, &open, NULL);
-}
-
-static void on_pump_over(void *ctx, bool last_words)
-{
-	struct connection *c = ctx;
-	if (last_words)
-		c->deadline = loop_now_ms() + CONNECTION_LAST_MS;
-	else
-		enter(c, CONNECTION_CLOSED);
-}
-
-bool connection_on_pipe(struct connection *c, int pipe)
-{
-	if (c->state != CONNECTION_HANDING || !c->opened)
-		return false;
-	drop_events(c);
-	explicit_bzero(c->in.p, c->in.p == NULL ? 0 : c->in.cap);
-	buf_release(&c->in);
-	c->deadline = UINT64_MAX;
-	enter(c, CONNECTION_PUMPING);
-	c->pump = tls_pump_new(c->tls, c->fd, pipe, on_pump_over, c);
-	return true;
+		connection_flush(c);
 }
 
 static void give_up(struct connection *c)
@@ -471,7 +311,7 @@ static void hand_over(struct connection *c)
 	    .session = str_from_cstr(c->session),
 	    .pending = buf_str(&c->in)};
 	if (c->tls != NULL) {
-		ask_for_pipe(c);
+		connection_ask_for_pipe(c);
 		return;
 	}
 	if (c->worker->session == NULL)
@@ -479,15 +319,15 @@ static void hand_over(struct connection *c)
 	if (!msg_session_open_send(c->worker->session, &open, &c->fd))
 		return;
 	/* Closed without a shutdown: the connection goes on. */
-	drop_events(c);
+	connection_drop_events(c);
 	close(c->fd);
 	c->fd = -1;
-	enter(c, CONNECTION_HANDED);
+	connection_enter(c, CONNECTION_HANDED);
 }
 
 static void let_in(struct connection *c)
 {
-	enter(c, CONNECTION_HANDING);
+	connection_enter(c, CONNECTION_HANDING);
 	c->wake = loop_now_ms() + CONNECTION_HAND_MS;
 	hand_over(c);
 }
@@ -497,7 +337,7 @@ void connection_on_challenge(struct connection *c, struct str message)
 	if (c->state != CONNECTION_CHECKING)
 		return;
 	login_challenge(&c->login, message, &c->out);
-	enter(c, CONNECTION_READING);
+	connection_enter(c, CONNECTION_READING);
 	work(c);
 }
 
@@ -523,7 +363,7 @@ void connection_on_outcome(struct connection *c, const struct auth_result *r)
 		give_up(c);
 		return;
 	}
-	enter(c, CONNECTION_WRONG);
+	connection_enter(c, CONNECTION_WRONG);
 	c->wake = loop_now_ms() + r->delay;
 }
 
@@ -546,7 +386,7 @@ void connection_on_session_channel(struct connection *c)
 void connection_on_ended(struct connection *c)
 {
 	if (c->state == CONNECTION_HANDED)
-		enter(c, CONNECTION_CLOSED);
+		connection_enter(c, CONNECTION_CLOSED);
 }
 
 /* What a state's time runs out to. */
@@ -570,5 +410,5 @@ void connection_tick(struct connection *c, uint64_t now)
 		on_wake(c);
 	if (now >= c->deadline && (c->state & (CONNECTION_READING | CONNECTION_CLOSING |
 						  CONNECTION_TLS | CONNECTION_PUMPING)))
-		enter(c, CONNECTION_CLOSED);
+		connection_enter(c, CONNECTION_CLOSED);
 }

@@ -19,7 +19,7 @@ static int tables_fd = -1;
 
 static void before_jail(struct service *self, const struct conf *conf)
 {
-	sandbox_allow(&self->sandbox, conf->tables, SANDBOX_READ);
+	(void)self;
 	tables_fd = open(conf->tables, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tables_fd < 0)
 		log_fatal(
@@ -32,11 +32,8 @@ static void in_jail(const struct conf *conf)
 }
 
 static struct service directory = {
-    .name = "directory",
-    .user = "postern-dir",
-    .sandbox = {.calls = SANDBOX_FILES_READ | SANDBOX_THREADS,
-	.files_max = 512,
-	.processes_max = 8},
+    .program = PROGRAM_directory,
+    .sandbox = {.files_max = 512},
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = server_peer,

@@ -17,7 +17,8 @@ enum {
 #undef JAIL
 #undef CHILD
 };
-_Static_assert(JAIL_ROWS == PROGRAM_COUNT - 1, "each program of wiring.def has one row in jails.def");
+_Static_assert(
+    JAIL_ROWS == PROGRAM_COUNT - 1, "each program of wiring.def has one row in jails.def");
 
 enum { /* jails.def's names */
 	ACCEPT = SANDBOX_ACCEPT,

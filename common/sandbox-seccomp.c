@@ -209,6 +209,8 @@ void sandbox_filter(unsigned calls)
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (f == NULL)
 		log_fatal(EX_OSERR, "the system call filter cannot be built");
+	/* Left alone, a call by another architecture's number ends one thread, not the program. */
+	must(seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
 	allow(f, base_calls);
 	allow_by_arguments(f, calls);
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)

@@ -267,10 +267,10 @@ bool audit_process_read(pid_t pid, struct audit_process *out)
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return false;
-	bool there = fstat(dir, &st) == 0 && read_status(dir, "status", &out->status);
+	bool there = fstatat(dir, "status", &st, 0) == 0 && read_status(dir, "status", &out->status);
 	out->name = read_name(dir);
 	if (there) {
-		/* The kernel gives the files of what may not be dumped to root. */
+		/* The kernel gives the files of what may not be dumped to root, but not its directory. */
 		out->dumpable = out->status.uid[1] != 0 && st.st_uid == out->status.uid[1];
 		each_entry(dir, "task", read_thread, out);
 		read_limits(dir, out);

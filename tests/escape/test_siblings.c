@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum {
-	ROUNDS = 12,
+	ROUNDS = 8,
 	MESSAGES = 120,
 	FLOOD = 4000,
 	GROWTH_MAX_KB = 192 * 1024, /* a bounded backlog (channel.h), and what a sanitizer adds */
@@ -145,6 +145,20 @@ static void until_read(const struct front *f, int fd, bool reading)
 	ck_assert_msg(waiting == 0 || is_closed(fd), "edge %d: what was said is not read", f->edge);
 }
 
+static void until_closed(const struct front *f, int fd, unsigned what)
+{
+	char answer[4096];
+	ssize_t n = -1;
+	for (uint64_t end = deadline(); n != 0 && loop_now_ms() < end; turn()) {
+		check_alive(f);
+		while ((n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT)) > 0)
+			continue;
+		if (n < 0 && errno != EAGAIN)
+			n = 0;
+	}
+	ck_assert_msg(n == 0, "edge %d: an enemy of kind %u is not dropped", f->edge, what);
+}
+
 /* The next peer is greeted. */
 static void check_serves(const struct front *f, unsigned instance)
 {
@@ -179,112 +193,123 @@ static long memory_kb(const struct front *f)
 	return kb;
 }
 
-/* ---- what an enemy says ---------------------------------------------------------------------- */
+/* ---- what an enemy says: true when nothing of it may be taken, so that it must be dropped ---- */
 
-static void say_noise(const struct front *f, int fd)
+static bool say_noise(const struct front *f, int fd)
 {
 	(void)f;
 	buf_reset(&packet);
 	for (size_t n = speak_random(512); n > 0; n--)
 		buf_append_u8(&packet, (uint8_t)speak_random(256));
 	say(fd, 0);
+	return true;
 }
 
-static void say_nothing(const struct front *f, int fd)
+static bool say_nothing(const struct front *f, int fd)
 {
 	greet(f, fd);
 	send_with(fd, "", 0, 0);
+	return true;
 }
 
-static void say_wrong_greeting(const struct front *f, int fd)
+static bool say_wrong_greeting(const struct front *f, int fd)
 {
 	enum edge_id other = f->edge % (EDGE_COUNT - 1) + 1;
 	speak_greeting(other, !f->server, &packet);
 	say(fd, 0);
+	return true;
 }
 
-static void say_own_side(const struct front *f, int fd)
+static bool say_own_side(const struct front *f, int fd)
 {
 	speak_greeting(f->edge, f->server, &packet);
 	say(fd, 0);
+	return true;
 }
 
-static void say_unknown(const struct front *f, int fd)
+static bool say_unknown(const struct front *f, int fd)
 {
 	greet(f, fd);
 	buf_reset(&packet);
 	buf_append_str(&packet, STR("\x7f\xff"));
 	say(fd, 0);
+	return true;
 }
 
 /* Any of its messages, whatever was said before: answers that nobody asked for, ends of what did
  * not begin, cookies of others. */
-static void say_anything(const struct front *f, int fd)
+static bool say_anything(const struct front *f, int fd)
 {
 	unsigned descriptors;
 	greet(f, fd);
 	for (int i = 0; i < MESSAGES; i++)
 		if (speak_message(f->edge, f->server, &packet, &descriptors))
 			say(fd, descriptors);
+	return false;
 }
 
-static void say_damaged(const struct front *f, int fd)
+static bool say_damaged(const struct front *f, int fd)
 {
 	unsigned descriptors = 0;
 	greet(f, fd);
 	if (!speak_message(f->edge, f->server, &packet, &descriptors))
-		return;
+		return false;
 	size_t n = buf_len(&packet);
 	for (uint32_t i = speak_random(4) + 1; i > 0; i--)
 		buf_data(&packet)[speak_random((uint32_t)n)] = (uint8_t)speak_random(256);
 	say(fd, descriptors);
+	return false;
 }
 
-static void say_cut(const struct front *f, int fd)
+static bool say_cut(const struct front *f, int fd)
 {
 	unsigned descriptors = 0;
 	greet(f, fd);
 	if (!speak_message(f->edge, f->server, &packet, &descriptors))
-		return;
+		return false;
 	size_t n = speak_random((uint32_t)buf_len(&packet));
 	send_with(fd, buf_data(&packet), n, descriptors);
+	return true;
 }
 
 /* Lists and strings that say they are as long as can be said. */
-static void say_huge_counts(const struct front *f, int fd)
+static bool say_huge_counts(const struct front *f, int fd)
 {
 	unsigned descriptors = 0;
 	greet(f, fd);
 	if (!speak_message(f->edge, f->server, &packet, &descriptors))
-		return;
+		return false;
 	size_t n = buf_len(&packet), from = 2 + speak_random((uint32_t)n);
 	for (size_t i = from; i < from + 4 && i < n; i++)
 		buf_data(&packet)[i] = 0xff;
 	say(fd, descriptors);
+	return false;
 }
 
-static void say_with_descriptors(const struct front *f, int fd)
+static bool say_with_descriptors(const struct front *f, int fd)
 {
 	unsigned descriptors = 0;
 	greet(f, fd);
 	if (!speak_message(f->edge, f->server, &packet, &descriptors))
-		return;
+		return false;
 	say(fd, descriptors == 0 ? 1 + speak_random(7) : speak_random(2) * 7);
+	return true;
 }
 
-static void flood(const struct front *f, int fd)
+static bool flood(const struct front *f, int fd)
 {
 	unsigned descriptors = 0;
 	greet(f, fd);
 	if (!speak_message(f->edge, f->server, &packet, &descriptors) || descriptors > 0)
-		return;
+		return false;
 	for (int i = 0; i < FLOOD && !is_closed(fd); i++)
 		if (send_with(fd, buf_data(&packet), buf_len(&packet), 0) < 0)
 			turn();
+	return false;
 }
 
 static const struct {
-	void (*fn)(const struct front *f, int fd);
+	bool (*fn)(const struct front *f, int fd);
 	bool deaf; /* answers are not read */
 } hostilities[] = {{say_noise, false}, {say_nothing, false}, {say_wrong_greeting, false},
     {say_own_side, false}, {say_unknown, false}, {say_anything, false}, {say_damaged, false},
@@ -302,8 +327,10 @@ START_TEST(enemy)
 		if (deaf && n >= HOSTILITIES)
 			continue;
 		int fd = wire(&f, 0);
-		hostilities[n % HOSTILITIES].fn(&f, fd);
+		bool dropped = hostilities[n % HOSTILITIES].fn(&f, fd);
 		until_read(&f, fd, !deaf);
+		if (dropped)
+			until_closed(&f, fd, n % HOSTILITIES);
 		close(fd);
 		if (n % HOSTILITIES == 0)
 			check_serves(&f, 0);

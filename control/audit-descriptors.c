@@ -129,14 +129,19 @@ static bool directory_fits(const struct audit_claim *c, const struct audit_fd *f
 	return c->place != NULL && is_below(str_from_cstr(fd->target), c->place);
 }
 
-/* An event loop wakes itself by a pipe, both ends of which it has. */
+/* An event loop wakes itself by a pipe, both ends of which it has. A child has the end of one to read
+ * from, at which it sees that its parent is gone, and the parent the other. */
 static bool pipe_fits(
     const struct audit_claim *c, const struct audit_process *p, const struct audit_fd *fd)
 {
 	unsigned ends = 0;
 	for (size_t i = 0; i < p->fd_count; i++)
 		ends += p->fds[i].kind == AUDIT_PIPE && p->fds[i].pipe == fd->pipe;
-	return ends == 2 || is_log(c, fd);
+	if (ends == 2 || is_log(c, fd))
+		return true;
+	if (c->child)
+		return !fd->writable;
+	return jail_child_calls(c->program) != 0 && !fd->readable;
 }
 
 static bool fits(const struct audit_claim *c, const struct audit_process *p,

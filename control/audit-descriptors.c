@@ -71,7 +71,7 @@ static bool unix_fits(const struct audit_claim *c, const struct audit_socket *s,
 	}
 	if (s->type == SOCK_STREAM) {
 		t->streams++;
-		return (c->sockets & SOCKETS_UNIX) != 0 || c->child;
+		return (c->sockets & SOCKETS_UNIX) != 0;
 	}
 	if (!named) {
 		t->channels++;
@@ -129,8 +129,8 @@ static bool directory_fits(const struct audit_claim *c, const struct audit_fd *f
 	return c->place != NULL && is_below(str_from_cstr(fd->target), c->place);
 }
 
-/* An event loop wakes itself by a pipe, both ends of which it has. A child has the end of one to read
- * from, at which it sees that its parent is gone, and the parent the other. */
+/* An event loop wakes itself by a pipe, both ends of which it has. A child has the end of one to
+ * read from, at which it sees that its parent is gone, and the parent the other. */
 static bool pipe_fits(
     const struct audit_claim *c, const struct audit_process *p, const struct audit_fd *fd)
 {

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 4 * 1024 * 1024, LINK_MAX = 4096 };
+enum { TEXT_MAX = 256 * 1024 * 1024, LINK_MAX = 4096 };
 
 static bool read_text(int dir, const char *name, struct buf *out)
 {
@@ -67,40 +67,70 @@ static const struct table {
 } tables[] = {{"net/unix", AUDIT_UNIX}, {"net/tcp", AUDIT_TCP}, {"net/tcp6", AUDIT_TCP},
     {"net/udp", AUDIT_UDP}, {"net/udp6", AUDIT_UDP}};
 
-static bool find_in(
-    struct str text, enum audit_family family, uint64_t inode, struct audit_socket *out)
+/* The sockets of a process by their numbers: there may be thousands, and more in the kernel's list.
+ */
+struct by_inode {
+	struct audit_fd **list;
+	size_t count;
+};
+
+static int compare_inodes(const void *a, const void *b)
 {
-	while (text.n > 0) {
-		struct str line = str_head(text, str_find(text, '\n'));
-		bool is_one = family == AUDIT_UNIX ? audit_parse_unix(line, out)
-						   : audit_parse_inet(line, family, out);
-		if (is_one && out->inode == inode)
-			return true;
-		text = str_skip(text, line.n + 1);
-	}
-	return false;
+	uint64_t x = (*(struct audit_fd *const *)a)->socket.inode;
+	uint64_t y = (*(struct audit_fd *const *)b)->socket.inode;
+	return x < y ? -1 : x > y;
 }
 
-/* Its path is the caller's then. */
-static void identify(struct audit_process *p, struct buf *text, size_t table)
+static struct by_inode sort_sockets(struct audit_process *p)
 {
-	for (size_t i = 0; i < p->fd_count; i++) {
-		struct audit_fd *fd = &p->fds[i];
-		struct audit_socket found;
-		if (fd->kind != AUDIT_SOCKET || fd->socket.family != AUDIT_OTHER ||
-		    !find_in(buf_str(text), tables[table].family, fd->socket.inode, &found))
+	struct by_inode s = {.list = xcalloc(p->fd_count + 1, sizeof(struct audit_fd *))};
+	for (size_t i = 0; i < p->fd_count; i++)
+		if (p->fds[i].kind == AUDIT_SOCKET)
+			s.list[s.count++] = &p->fds[i];
+	qsort(s.list, s.count, sizeof(s.list[0]), compare_inodes);
+	return s;
+}
+
+/* The same socket may be there more than once. */
+static void identify(const struct by_inode *s, const struct audit_socket *found)
+{
+	struct audit_fd fd = {.socket = *found}, *key = &fd;
+	struct audit_fd **at =
+	    s->count == 0 ? NULL
+			  : bsearch(&key, s->list, s->count, sizeof(s->list[0]), compare_inodes);
+	if (at == NULL)
+		return;
+	while (at > s->list && at[-1]->socket.inode == found->inode)
+		at--;
+	for (; at < s->list + s->count && (*at)->socket.inode == found->inode; at++) {
+		if ((*at)->socket.family != AUDIT_OTHER)
 			continue;
-		fd->socket = found;
-		fd->socket.path = str_from_cstr(str_dup(found.path));
+		(*at)->socket = *found;
+		(*at)->socket.path = str_from_cstr(str_dup(found->path));
+	}
+}
+
+static void identify_all(const struct by_inode *s, struct str text, enum audit_family family)
+{
+	while (text.n > 0) {
+		struct audit_socket found;
+		struct str line = str_head(text, str_find(text, '\n'));
+		bool is_one = family == AUDIT_UNIX ? audit_parse_unix(line, &found)
+						   : audit_parse_inet(line, family, &found);
+		if (is_one)
+			identify(s, &found);
+		text = str_skip(text, line.n + 1);
 	}
 }
 
 static void identify_sockets(struct audit_process *p, int dir)
 {
 	struct buf text = BUF_INIT(TEXT_MAX);
+	struct by_inode s = sort_sockets(p);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (read_text(dir, tables[i].name, &text))
-			identify(p, &text, i);
+			identify_all(&s, buf_str(&text), tables[i].family);
+	free(s.list);
 	buf_release(&text);
 }
 
@@ -267,10 +297,12 @@ bool audit_process_read(pid_t pid, struct audit_process *out)
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return false;
-	bool there = fstatat(dir, "status", &st, 0) == 0 && read_status(dir, "status", &out->status);
+	bool there =
+	    fstatat(dir, "status", &st, 0) == 0 && read_status(dir, "status", &out->status);
 	out->name = read_name(dir);
 	if (there) {
-		/* The kernel gives the files of what may not be dumped to root, but not its directory. */
+		/* The kernel gives the files of what may not be dumped to root, but not its
+		 * directory. */
 		out->dumpable = out->status.uid[1] != 0 && st.st_uid == out->status.uid[1];
 		each_entry(dir, "task", read_thread, out);
 		read_limits(dir, out);

@@ -174,9 +174,9 @@ static void allow_sockets(scmp_filter_ctx f, int type, int protocol)
 	const scmp_datum_t flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 	for (size_t i = 0; i < 4; i++)
 		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(socket), 3,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i / 2]),
-		    SCMP_A1(SCMP_CMP_MASKED_EQ, ~flags, (scmp_datum_t)type),
-		    SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)protocols[i % 2])));
+		    SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)families[i / 2]),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~flags, (scmp_datum_t)type),
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocols[i % 2])));
 }
 
 static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)

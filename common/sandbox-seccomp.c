@@ -9,10 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -31,7 +34,7 @@ static const int base_calls[] = {CALL(read), CALL(write), CALL(readv), CALL(writ
     CALL(clock_gettime), CALL(clock_nanosleep), CALL(gettimeofday), CALL(time), CALL(getpid),
     CALL(gettid), CALL(getuid), CALL(geteuid), CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise),
     CALL(futex), CALL(rt_sigreturn), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(exit),
-    CALL(exit_group), CALL(getrandom), CALL(fstat), CALL(fcntl), CALL(dup), CALL(lseek),
+    CALL(exit_group), CALL(getrandom), CALL(fstat), CALL(dup), CALL(lseek),
     CALL(eventfd2), CALL(getsockopt), CALL(getsockname), CALL(getpeername), CALL(restart_syscall),
     CALL(sched_yield), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(pread64), CALL(pwrite64), END};
 
@@ -48,17 +51,16 @@ static const int write_calls[] = {CALL(open), CALL(openat), CALL(openat2), CALL(
     CALL(copy_file_range), END};
 
 static const int thread_calls[] = {CALL(sched_getaffinity), CALL(sched_getparam),
-    CALL(sched_getscheduler), CALL(prlimit64), CALL(set_tid_address), END};
+    CALL(sched_getscheduler), CALL(set_tid_address), END};
 
-static const int fork_calls[] = {CALL(clone), CALL(fork), CALL(vfork), CALL(wait4), CALL(waitid),
+static const int fork_calls[] = {CALL(fork), CALL(vfork), CALL(wait4), CALL(waitid),
     CALL(close_range), CALL(dup2), CALL(dup3), CALL(epoll_create1), CALL(pipe2),
     CALL(set_tid_address), CALL(sigaltstack), CALL(socketpair), END};
 
-static const int connect_calls[] = {CALL(socket), CALL(connect), CALL(setsockopt), CALL(bind), END};
+static const int connect_calls[] = {CALL(connect), CALL(setsockopt), CALL(bind), END};
 
 static const int restrict_calls[] = {CALL(landlock_create_ruleset), CALL(landlock_add_rule),
-    CALL(landlock_restrict_self), CALL(seccomp), CALL(prctl), CALL(prlimit64), CALL(setrlimit),
-    CALL(getrlimit), END};
+    CALL(landlock_restrict_self), CALL(seccomp), CALL(setrlimit), CALL(getrlimit), END};
 
 static const int setuid_calls[] = {CALL(setuid), CALL(setgid), CALL(setgroups), CALL(setresuid),
     CALL(setresgid), CALL(chroot), CALL(chdir), END};
@@ -116,10 +118,88 @@ static void allow_reading(scmp_filter_ctx f)
 	    f, SCMP_ACT_ALLOW, CALL(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, writing, O_RDONLY)));
 }
 
+/* Never the commands that have a signal sent to whoever is named (F_SETOWN, F_SETSIG, leases). */
+static void allow_fcntl(scmp_filter_ctx f)
+{
+	static const int commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_GETLK,
+	    F_SETLK, F_SETLKW, F_ADD_SEALS, F_GET_SEALS};
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(fcntl), 1,
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)commands[i])));
+	must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(fcntl), 2,
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, F_SETFL), SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0)));
+}
+
+/* Without namespaces of its own: in a new one it would be root again. */
+enum {
+	NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+		     CLONE_NEWPID | CLONE_NEWNET,
+};
+
+static void allow_fork(scmp_filter_ctx f)
+{
+	must(seccomp_rule_add(
+	    f, SCMP_ACT_ALLOW, CALL(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0)));
+}
+
 static void allow_threads(scmp_filter_ctx f)
 {
 	must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(clone), 1,
-	    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)));
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NAMESPACES, CLONE_THREAD)));
+}
+
+/* Its own limits, nobody else's. */
+static void allow_own_limits(scmp_filter_ctx f)
+{
+	must(seccomp_rule_add(
+	    f, SCMP_ACT_ALLOW, CALL(prlimit64), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, 0)));
+}
+
+/* What libseccomp asks of prctl, and no more. */
+static void allow_restricting(scmp_filter_ctx f)
+{
+	static const int options[] = {
+	    PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_GET_SECCOMP};
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(prctl), 1,
+		    SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)options[i])));
+}
+
+/* Sockets of the Internet alone. A Unix socket would reach the operators' sockets of a suite whose
+ * programs are all one user; Landlock's rules on ports know TCP, but not MPTCP. */
+static void allow_sockets(scmp_filter_ctx f, int type, int protocol)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	const int protocols[] = {0, protocol};
+	const scmp_datum_t flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	for (size_t i = 0; i < 4; i++)
+		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(socket), 3,
+		    SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)families[i / 2]),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~flags, (scmp_datum_t)type),
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocols[i % 2])));
+}
+
+static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
+{
+	allow_memory(f);
+	allow_fcntl(f);
+	allow_isatty(f);
+	if (!(calls & SANDBOX_FILES_READ))
+		allow_fstat(f);
+	else if (!(calls & SANDBOX_FILES_WRITE))
+		allow_reading(f);
+	if (calls & SANDBOX_FORK)
+		allow_fork(f);
+	else if (calls & SANDBOX_THREADS)
+		allow_threads(f);
+	if (calls & (SANDBOX_THREADS | SANDBOX_RESTRICT))
+		allow_own_limits(f);
+	if (calls & SANDBOX_RESTRICT)
+		allow_restricting(f);
+	if (calls & SANDBOX_CONNECT)
+		allow_sockets(f, SOCK_STREAM, IPPROTO_TCP);
+	if (calls & SANDBOX_DATAGRAMS)
+		allow_sockets(f, SOCK_DGRAM, IPPROTO_UDP);
 }
 
 void sandbox_filter(unsigned calls)
@@ -129,18 +209,13 @@ void sandbox_filter(unsigned calls)
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (f == NULL)
 		log_fatal(EX_OSERR, "the system call filter cannot be built");
+	/* Left alone, a call by another architecture's number ends one thread, not the program. */
+	must(seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
 	allow(f, base_calls);
-	allow_memory(f);
-	allow_isatty(f);
+	allow_by_arguments(f, calls);
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (calls & groups[i].group)
 			allow(f, groups[i].calls);
-	if (!(calls & SANDBOX_FILES_READ))
-		allow_fstat(f);
-	if ((calls & SANDBOX_FILES_READ) && !(calls & SANDBOX_FILES_WRITE))
-		allow_reading(f);
-	if ((calls & SANDBOX_THREADS) && !(calls & SANDBOX_FORK))
-		allow_threads(f);
 	/* Its arguments are out of the filter's sight; glibc falls back to clone. */
 	must(seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0));
 	must(seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2));

@@ -20,9 +20,10 @@ enum sandbox_calls {
 	SANDBOX_FILES_WRITE = 1 << 2, /* and create, write, sync, rename, link, unlink, mkdir */
 	SANDBOX_THREADS = 1 << 3,    /* clone of threads, futex */
 	SANDBOX_FORK = 1 << 4,	     /* fork of itself, wait; never exec */
-	SANDBOX_CONNECT = 1 << 5,    /* socket, connect over IPv4 and IPv6 */
+	SANDBOX_CONNECT = 1 << 5,    /* socket, connect: TCP over IPv4 and IPv6, nothing else */
 	SANDBOX_RESTRICT = 1 << 6,   /* landlock and seccomp again, for children that get less */
 	SANDBOX_SETUID = 1 << 7,     /* the small root parents only */
+	SANDBOX_DATAGRAMS = 1 << 8,  /* UDP, too */
 };
 
 enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE };
@@ -33,7 +34,6 @@ enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE };
 struct sandbox {
 	unsigned calls;	     /* mask of enum sandbox_calls */
 	unsigned files_max;  /* RLIMIT_NOFILE; 0: as the configuration needs (service.c) */
-	unsigned processes_max; /* RLIMIT_NPROC beyond what the user has; 0 forbids fork and threads */
 	struct {
 		char *path; /* a directory; everything beneath it */
 		enum sandbox_access access;

@@ -4,6 +4,7 @@
  * dropping privilege: nothing from outside is looked at before the jail.
  */
 #include "common/service.h"
+#include "common/jail.h"
 #include "common/mem.h"
 #include "common/msg-supervision.h"
 #include "common/paths.h"
@@ -250,9 +251,18 @@ static void load_first_conf(int argc, char **argv)
 	close(CONF_FD);
 }
 
+static void name_itself(struct service *self)
+{
+	if (self->program == PROGRAM_NONE)
+		return;
+	self->name = jail_name(self->program);
+	self->user = jail_user(self->program);
+}
+
 int service_main(struct service *self, int argc, char **argv)
 {
 	service = self;
+	name_itself(self);
 	check_started_by_control();
 	close_range(FIRST_STRAY_FD, ~0U, 0);
 	ignore_signals();
@@ -260,6 +270,8 @@ int service_main(struct service *self, int argc, char **argv)
 	log_init(self->name, conf->hostname, conf->log_sink, conf->log_format, conf->log_verbose);
 	warm_up();
 	raise_files(self->sandbox.files_max);
+	if (self->program != PROGRAM_NONE)
+		jail_declare(self->program, conf, &self->sandbox);
 	if (self->before_jail != NULL)
 		self->before_jail(self, conf);
 	control = channel_new(CONTROL_FD, &supervision_server, &handlers, NULL, on_control_gone);

@@ -21,9 +21,12 @@
 #include "common/wiring.h"
 
 struct service {
+	/* Name, user and the sandbox's calls, paths and root are those of wiring.def and jails.def.
+	 * PROGRAM_NONE is for stand-ins in tests, which say them themselves. */
+	enum program_id program;
 	const char *name;
 	const char *user;
-	struct sandbox sandbox; /* before_jail may add to it */
+	struct sandbox sandbox; /* before_jail may set limits and ports */
 	/* With the privileges of the start; may open what the jail will not reach. May be NULL. */
 	void (*before_jail)(struct service *self, const struct conf *conf);
 	/* Everything is locked; make state, start threads. May be NULL. */

@@ -38,6 +38,14 @@ static bool is_kept(unsigned cap)
 	return false;
 }
 
+uint64_t privilege_kept(void)
+{
+	uint64_t mask = 0;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		mask |= UINT64_C(1) << kept[i];
+	return mask;
+}
+
 static void raise_file_limit(void)
 {
 	struct rlimit limit;

@@ -126,8 +126,6 @@ static void before_jail(struct service *self, const struct conf *conf)
 {
 	root = mailbox_root_path(conf);
 	mailbox_root_make(root, self->user);
-	self->sandbox.root = root;
-	sandbox_allow(&self->sandbox, root, SANDBOX_WRITE);
 }
 
 /* The configuration that it comes from may be freed later. */
@@ -183,10 +181,8 @@ static void on_stop(void)
 }
 
 static struct service deliver_local = {
-    .name = "deliver-local",
-    .user = "postern-mail",
-    .sandbox = {.calls = SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_THREADS,
-	.files_max = FILES_MAX},
+    .program = PROGRAM_deliver_local,
+    .sandbox = {.files_max = FILES_MAX},
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = on_peer,

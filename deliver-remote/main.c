@@ -213,9 +213,7 @@ static void on_stop(void)
 int main(int argc, char **argv)
 {
 	static struct service deliver_remote = {
-	    .name = "deliver-remote",
-	    .user = "postern-remote",
-	    .sandbox = {.calls = SANDBOX_CONNECT},
+	    .program = PROGRAM_deliver_remote,
 	    .before_jail = before_jail,
 	    .in_jail = in_jail,
 	    .on_peer = on_peer,

@@ -10,8 +10,8 @@
  * was sent.
  */
 #include "common/home.h"
+#include "common/jail.h"
 #include "common/service.h"
-#include "common/mem.h"
 #include "directory/operators.h"
 #include "directory/server.h"
 
@@ -24,20 +24,17 @@ static int tables_fd = -1;
 /* Logins go on without it. */
 static void open_state(struct service *self, const struct conf *conf)
 {
-	static char *root;
 	int fd = home_open(conf->auth.state, self->user, "state", false);
-	if (fd < 0)
+	if (fd < 0) {
+		jail_do_without_place(&self->sandbox);
 		return;
+	}
 	close(fd);
-	root = xstrdup(conf->auth.state);
-	self->sandbox.root = root;
-	sandbox_allow(&self->sandbox, root, SANDBOX_WRITE);
 	auth_verify_set_store(true);
 }
 
 static void before_jail(struct service *self, const struct conf *conf)
 {
-	sandbox_allow(&self->sandbox, conf->tables, SANDBOX_READ);
 	tables_fd = open(conf->tables, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tables_fd < 0)
 		log_fatal(
@@ -67,12 +64,8 @@ static void on_stop(void)
 }
 
 static struct service directory = {
-    .name = "directory",
-    .user = "postern-dir",
-    .sandbox = {.calls =
-		    SANDBOX_ACCEPT | SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_THREADS,
-	.files_max = 512,
-	.processes_max = 72},
+    .program = PROGRAM_directory,
+    .sandbox = {.files_max = 512},
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = server_peer,

@@ -93,8 +93,7 @@ static void on_reload(const struct conf *conf)
 int main(int argc, char **argv)
 {
 	struct service keys = {
-	    .name = "keys",
-	    .user = "postern-keys",
+	    .program = PROGRAM_keys,
 	    .before_jail = before_jail,
 	    .in_jail = in_jail,
 	    .on_peer = server_peer,

@@ -242,9 +242,7 @@ static void on_stop(void)
 }
 
 static struct service pop3d = {
-    .name = "pop3d",
-    .user = "postern-pop3d",
-    .sandbox = {.calls = SANDBOX_ACCEPT},
+    .program = PROGRAM_pop3d,
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = on_peer,

@@ -8,6 +8,7 @@
  */
 #include "pop3d/session-child.h"
 #include "common/dir.h"
+#include "common/jail.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/sandbox.h"
@@ -123,7 +124,7 @@ static void open_mailbox(struct child *c)
 
 static void confine(const struct child *c)
 {
-	struct sandbox jail = {.calls = SANDBOX_FILES_READ | SANDBOX_FILES_WRITE};
+	struct sandbox jail = {.calls = jail_child_calls(PROGRAM_pop3d_session)};
 	if (c->mailbox >= 0)
 		sandbox_allow(&jail, c->start->path, SANDBOX_WRITE);
 	sandbox_narrow(&jail);

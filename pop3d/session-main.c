@@ -154,9 +154,7 @@ static void before_jail(struct service *self, const struct conf *conf)
 {
 	root = mailbox_root_path(conf);
 	mailbox_root_make(root, self->user);
-	self->sandbox.root = root;
 	self->sandbox.files_max = conf->pop3.sessions_max + FILES_BESIDES;
-	sandbox_allow(&self->sandbox, root, SANDBOX_WRITE);
 }
 
 static void in_jail(const struct conf *conf)
@@ -188,10 +186,7 @@ static void on_reload(const struct conf *conf)
 }
 
 static struct service pop3d_session = {
-    .name = "pop3d-session",
-    .user = "postern-mail",
-    .sandbox = {.calls =
-		    SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_FORK | SANDBOX_RESTRICT},
+    .program = PROGRAM_pop3d_session,
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = on_peer,

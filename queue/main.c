@@ -197,7 +197,6 @@ static void before_jail(struct service *self, const struct conf *conf)
 				     "\"postern check\" lists them");
 	q.spool_path = str_dup(str_from_cstr(conf->spool));
 	q.spool_dir = home_open(conf->spool, self->user, "spool", true);
-	sandbox_allow(&self->sandbox, conf->spool, SANDBOX_WRITE);
 }
 
 static void on_progress(void *ctx)
@@ -319,12 +318,8 @@ static void on_stop(void)
 int main(int argc, char **argv)
 {
 	static struct service queue = {
-	    .name = "queue",
-	    .user = "postern-queue",
-	    .sandbox = {.calls = SANDBOX_ACCEPT | SANDBOX_FILES_READ | SANDBOX_FILES_WRITE |
-				 SANDBOX_THREADS,
-		.files_max = 8192,
-		.processes_max = 2},
+	    .program = PROGRAM_queue,
+	    .sandbox = {.files_max = 8192},
 	    .before_jail = before_jail,
 	    .in_jail = in_jail,
 	    .on_peer = on_peer,

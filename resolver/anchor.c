@@ -23,15 +23,14 @@ enum { BUILT_IN_COUNT = sizeof(built_in) / sizeof(built_in[0]) };
 
 /* --- Before the jail --- */
 
-void anchor_open(struct anchor *a, const struct conf_resolver *conf, struct sandbox *sandbox)
+void anchor_open(struct anchor *a, const struct conf_resolver *conf, const char *directory)
 {
-	if (!conf->validate || conf->trust_anchor == NULL)
+	if (directory == NULL)
 		return;
 	struct str path = str_from_cstr(conf->trust_anchor);
-	size_t slash = str_rfind(path, '/');
-	a->directory = slash == 0 ? xstrdup("/") : str_dup(str_head(path, slash));
-	a->file = str_dup(str_skip(path, slash + 1));
-	if (strcmp(a->directory, "/") == 0 || a->file[0] == '\0')
+	a->directory = xstrdup(directory);
+	a->file = str_dup(str_skip(path, strlen(directory) + 1));
+	if (directory[0] == '\0' || a->file[0] == '\0')
 		log_fatal(EX_CONFIG,
 		    "trust-anchor: %s: it must be a file in a directory of its own",
 		    conf->trust_anchor);
@@ -39,9 +38,6 @@ void anchor_open(struct anchor *a, const struct conf_resolver *conf, struct sand
 	if (fd < 0)
 		log_fatal(EX_NOINPUT, "trust-anchor: %s: %m", a->directory);
 	close(fd);
-	sandbox->root = a->directory;
-	sandbox_allow(sandbox, a->directory, SANDBOX_WRITE);
-	sandbox->calls |= SANDBOX_FILES_READ | SANDBOX_FILES_WRITE;
 }
 
 bool anchor_is_same(const struct anchor *a, const struct conf_resolver *conf)

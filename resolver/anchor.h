@@ -8,7 +8,6 @@
 #define POSTERN_RESOLVER_ANCHOR_H
 
 #include "common/conf.h"
-#include "common/sandbox.h"
 
 struct ub_ctx;
 
@@ -18,9 +17,9 @@ struct anchor {
 	bool writable;
 };
 
-/* Before the jail: the file's directory becomes the root of the program, and the only place
- * that it reaches. */
-void anchor_open(struct anchor *anchor, const struct conf_resolver *conf, struct sandbox *sandbox);
+/* Before the jail: the file's directory, NULL where there is none, is to be the root of the program
+ * and the only place that it reaches. */
+void anchor_open(struct anchor *anchor, const struct conf_resolver *conf, const char *directory);
 /* In the jail: finds out whether it can be kept up to date; a file that is not there is begun
  * with the built-in anchor. Logs which it is. */
 void anchor_look(struct anchor *anchor);

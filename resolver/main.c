@@ -32,7 +32,7 @@ static void allow_ports(struct sandbox *s, const struct conf_resolver *conf)
 static void before_jail(struct service *self, const struct conf *conf)
 {
 	allow_ports(&self->sandbox, &conf->resolver);
-	anchor_open(&anchor, &conf->resolver, &self->sandbox);
+	anchor_open(&anchor, &conf->resolver, self->sandbox.root);
 	watchdog_start(WATCHDOG_INTERVAL_MS);
 }
 
@@ -54,9 +54,8 @@ static bool jail_fits(const struct sandbox *s, const struct conf_resolver *conf)
 static void on_reload(const struct conf *conf);
 
 static struct service resolver = {
-    .name = "resolver",
-    .user = "postern-dns",
-    .sandbox = {.calls = SANDBOX_CONNECT, .files_max = 1024},
+    .program = PROGRAM_resolver,
+    .sandbox = {.files_max = 1024},
     .before_jail = before_jail,
     .in_jail = in_jail,
     .on_peer = server_peer,

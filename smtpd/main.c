@@ -111,9 +111,7 @@ static void on_stop(void)
 int main(int argc, char **argv)
 {
 	struct service smtpd = {
-	    .name = "smtpd",
-	    .user = "postern-smtpd",
-	    .sandbox = {.calls = SANDBOX_ACCEPT},
+	    .program = PROGRAM_smtpd,
 	    .before_jail = before_jail,
 	    .in_jail = in_jail,
 	    .on_peer = on_peer,

@@ -10,12 +10,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -82,6 +86,56 @@ static bool try_socket(void)
 static bool try_unix_socket(void)
 {
 	return opened(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+static bool try_multipath(void)
+{
+	return opened(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP));
+}
+
+static bool try_datagrams(void)
+{
+	return opened(socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+}
+
+static bool try_netlink(void)
+{
+	return opened(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0));
+}
+
+/* A signal by way of a descriptor. */
+static bool try_own_descriptor(void)
+{
+	return fcntl(ready_socket, F_SETOWN, getppid()) == 0;
+}
+
+static bool try_namespace(void)
+{
+	long pid = syscall(SYS_clone, (long)(CLONE_NEWUSER | SIGCHLD), 0L, 0L, 0L, 0L);
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+
+static bool try_limits(pid_t pid)
+{
+	struct rlimit limit;
+	return syscall(SYS_prlimit64, pid, RLIMIT_NOFILE, NULL, &limit) == 0;
+}
+
+static bool try_own_limits(void)
+{
+	return try_limits(0);
+}
+
+static bool try_limits_of_others(void)
+{
+	return try_limits(getppid());
+}
+
+static bool try_dumps(void)
+{
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
 }
 
 static bool try_connect_given_socket(void)
@@ -190,6 +244,7 @@ static const struct attempt attempts[] = {
     {"an exposed program signals", EXPOSED, false, 0, try_kill_parent, KILLED},
     {"an exposed program traces", EXPOSED, false, 0, try_ptrace, KILLED},
     {"an exposed program makes code", EXPOSED, false, 0, try_executable_memory, KILLED},
+    {"an exposed program signals by a descriptor", EXPOSED, false, 0, try_own_descriptor, KILLED},
     {"an exposed program changes user", EXPOSED, false, 0, try_setuid, KILLED},
     {"a reader reads its directory", READER, true, SANDBOX_READ, try_read_inside, WORKS},
     {"a reader reads elsewhere", READER, true, SANDBOX_READ, try_read_passwd, DENIED},
@@ -206,7 +261,16 @@ static const struct attempt attempts[] = {
     {"a threaded program forks", SANDBOX_THREADS, false, 0, try_fork, KILLED},
     {"a forking program forks", SANDBOX_FORK, false, 0, try_fork, WORKS},
     {"a forking program starts a program", SANDBOX_FORK, false, 0, try_exec, KILLED},
+    {"a forking program makes a namespace", SANDBOX_FORK, false, 0, try_namespace, KILLED},
+    {"a restricting program asks for its limits", SANDBOX_RESTRICT, false, 0, try_own_limits, WORKS},
+    {"a restricting program asks for others' limits", SANDBOX_RESTRICT, false, 0, try_limits_of_others, KILLED},
+    {"a restricting program allows dumps", SANDBOX_RESTRICT, false, 0, try_dumps, KILLED},
     {"a connecting program makes a socket", SANDBOX_CONNECT, false, 0, try_socket, WORKS},
+    {"a connecting program makes a Unix socket", SANDBOX_CONNECT, false, 0, try_unix_socket, KILLED},
+    {"a connecting program makes a multipath socket", SANDBOX_CONNECT, false, 0, try_multipath, KILLED},
+    {"a connecting program makes a netlink socket", SANDBOX_CONNECT, false, 0, try_netlink, KILLED},
+    {"a connecting program sends datagrams", SANDBOX_CONNECT, false, 0, try_datagrams, KILLED},
+    {"one that may sends datagrams", SANDBOX_CONNECT | SANDBOX_DATAGRAMS, false, 0, try_datagrams, WORKS},
     {"a connecting program connects", SANDBOX_CONNECT, false, 0, try_connect_given_socket, WORKS},
     {"a connecting program has a source", SANDBOX_CONNECT, false, 0, try_source_address, WORKS},
     {"a connecting program takes a port", SANDBOX_CONNECT, false, 0, try_own_port, DENIED},

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The table of jails. It knows where a configuration puts things, and opens none of them.
+ */
+#include "common/jail.h"
+#include "common/mailbox-root.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#include <stdlib.h>
+
+enum {
+#define JAIL(id, calls, place, sockets) JAIL_ROW_##id,
+#define CHILD(id, calls)
+#include "common/jails.def"
+	JAIL_ROWS,
+#undef JAIL
+#undef CHILD
+};
+_Static_assert(
+    JAIL_ROWS == PROGRAM_COUNT - 1, "each program of wiring.def has one row in jails.def");
+
+enum { /* jails.def's names */
+	ACCEPT = SANDBOX_ACCEPT,
+	FILES_READ = SANDBOX_FILES_READ,
+	FILES_WRITE = SANDBOX_FILES_WRITE,
+	THREADS = SANDBOX_THREADS,
+	FORK = SANDBOX_FORK,
+	CONNECT = SANDBOX_CONNECT,
+	RESTRICT = SANDBOX_RESTRICT,
+	DATAGRAMS = SANDBOX_DATAGRAMS,
+	NONE = SOCKETS_NONE,
+	TCP = SOCKETS_TCP,
+	TCP_LISTEN = SOCKETS_TCP_LISTEN,
+	UDP = SOCKETS_UDP,
+	UNIX = SOCKETS_UNIX,
+	UNIX_LISTEN = SOCKETS_UNIX_LISTEN,
+};
+
+/* Of a program without children there is no CHILD row. */
+static const unsigned child_calls[PROGRAM_COUNT] = {
+#define JAIL(id, calls, place, sockets)
+#define CHILD(id, calls) [PROGRAM_##id] = (calls),
+#include "common/jails.def"
+#undef JAIL
+#undef CHILD
+};
+
+static const struct jail jails[PROGRAM_COUNT] = {
+#define JAIL(id, group, where, kinds)                                                              \
+	[PROGRAM_##id] = {.calls = (group), .place = PLACE_##where, .sockets = (kinds)},
+#define CHILD(id, calls)
+#include "common/jails.def"
+#undef JAIL
+#undef CHILD
+};
+
+static const struct {
+	const char *name;
+	const char *user;
+} programs[PROGRAM_COUNT] = {
+#define PROGRAM(id, file, as, instances) [PROGRAM_##id] = {.name = (file), .user = (as)},
+#define EDGE(id, client, server)
+#include "common/wiring.def"
+#undef PROGRAM
+#undef EDGE
+};
+
+const struct jail *jail_of(enum program_id id)
+{
+	return id <= PROGRAM_NONE || id >= PROGRAM_COUNT ? NULL : &jails[id];
+}
+
+unsigned jail_child_calls(enum program_id id)
+{
+	return child_calls[id];
+}
+
+const char *jail_name(enum program_id id)
+{
+	return programs[id].name;
+}
+
+const char *jail_user(enum program_id id)
+{
+	return programs[id].user;
+}
+
+/* The directory of the trust anchor's file; "" when it is not in one. */
+static char *anchor_directory(const struct conf_resolver *conf)
+{
+	if (!conf->validate || conf->trust_anchor == NULL)
+		return NULL;
+	struct str path = str_from_cstr(conf->trust_anchor);
+	return str_dup(str_head(path, str_rfind(path, '/')));
+}
+
+char *jail_directory(enum program_id id, const struct conf *conf)
+{
+	switch (jail_of(id)->place) {
+	case PLACE_AUTH:
+		return xstrdup(conf->auth.state);
+	case PLACE_SPOOL:
+		return xstrdup(conf->spool);
+	case PLACE_MAILBOXES:
+		return mailbox_root_path(conf);
+	case PLACE_ANCHOR:
+		return anchor_directory(&conf->resolver);
+	case PLACE_NOWHERE:
+		break;
+	}
+	return NULL;
+}
+
+bool jail_place_is_root(enum jail_place place)
+{
+	return place == PLACE_MAILBOXES || place == PLACE_ANCHOR || place == PLACE_AUTH;
+}
+
+bool jail_place_is_writable(enum jail_place place)
+{
+	return place != PLACE_NOWHERE;
+}
+
+const char *jail_also_reads(enum program_id id, const struct conf *conf)
+{
+	return jail_of(id)->place == PLACE_AUTH ? conf->tables : NULL;
+}
+
+void jail_do_without_place(struct sandbox *s)
+{
+	s->root = NULL;
+	free(s->paths[--s->path_count].path); /* jail_declare adds it last */
+}
+
+void jail_declare(enum program_id id, const struct conf *conf, struct sandbox *s)
+{
+	const struct jail *jail = jail_of(id);
+	char *directory = jail_directory(id, conf);
+	const char *reads = jail_also_reads(id, conf);
+	s->calls |= jail->calls;
+	if (reads != NULL)
+		sandbox_allow(s, reads, SANDBOX_READ);
+	if (directory == NULL)
+		return;
+	if (jail->place == PLACE_ANCHOR)
+		s->calls |= SANDBOX_FILES_READ | SANDBOX_FILES_WRITE;
+	sandbox_allow(
+	    s, directory, jail_place_is_writable(jail->place) ? SANDBOX_WRITE : SANDBOX_READ);
+	if (jail_place_is_root(jail->place))
+		s->root = directory; /* for as long as the program runs */
+	else
+		free(directory);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What the tables and the configuration say that a process may have.
+ */
+#include "control/audit-judge.h"
+#include "control/privilege.h"
+#include "control/wiring.h"
+
+enum { CHILD_CHANNELS = 1 };
+
+struct counted {
+	struct wiring_end end;
+	unsigned pairs;
+	bool queue_client, queue_server;
+};
+
+static void count_pair(void *ctx, const struct wiring_pair *pair)
+{
+	struct counted *c = ctx;
+	c->pairs++;
+	c->queue_server |= pair->server.program == PROGRAM_queue;
+	c->queue_client |=
+	    pair->client.program == PROGRAM_queue && pair->server.program != PROGRAM_directory;
+}
+
+static void add_edges(struct audit_claim *claim, const struct conf *conf, enum program_id program)
+{
+	struct counted c = {.end = {program, 0}};
+	wiring_each_pair_of(c.end, conf->workers, count_pair, &c);
+	claim->channels = 1 + c.pairs;
+	if (program == PROGRAM_queue)
+		return;
+	claim->spool_files = c.queue_server || c.queue_client;
+	claim->spool_write = c.queue_server;
+}
+
+struct audit_claim audit_claim_of(const struct conf *conf, enum program_id program, bool child)
+{
+	const struct jail *jail = jail_of(program);
+	struct audit_claim claim = {.conf = conf,
+	    .program = program,
+	    .child = child,
+	    .calls = child ? jail_child_calls(program) : jail->calls,
+	    .sockets = jail->sockets,
+	    .filters = child ? 2 : 1,
+	    .place = jail_directory(program, conf),
+	    .reads = child ? NULL : jail_also_reads(program, conf),
+	    .place_writes = jail_place_is_writable(jail->place),
+	    .place_is_root = jail_place_is_root(jail->place)};
+	if (claim.place != NULL && jail->place == PLACE_ANCHOR)
+		claim.calls |= SANDBOX_FILES_READ | SANDBOX_FILES_WRITE;
+	if (child)
+		claim.channels = CHILD_CHANNELS;
+	else
+		add_edges(&claim, conf, program);
+	return claim;
+}
+
+struct audit_claim audit_claim_of_control(const struct conf *conf)
+{
+	struct audit_claim claim = {.conf = conf,
+	    .calls = SANDBOX_FORK,
+	    .sockets = SOCKETS_TCP_LISTEN | SOCKETS_UNIX_LISTEN | SOCKETS_UNIX,
+	    .caps = privilege_kept()};
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
+		claim.channels += wiring_instances(id, conf->workers);
+	return claim;
+}

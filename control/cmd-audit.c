@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * `postern audit`: what every process of the running suite has, as the kernel says it, against what
+ * it declares. Nothing is asked of the processes themselves.
+ */
+#include "control/audit-judge.h"
+#include "control/command.h"
+#include "control/run-dir.h"
+#include "control/wiring.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+struct auditing {
+	const struct conf *conf;
+	struct audit_status control;
+	unsigned running[PROGRAM_COUNT];
+	struct audit *audit;
+};
+
+/* Programs that root started have their own users, others control's. */
+static void set_user(const struct auditing *a, struct audit_claim *claim)
+{
+	const struct passwd *pw = NULL;
+	claim->root = a->control.uid[1] == 0;
+	claim->uid = a->control.uid[1];
+	claim->gid = a->control.gid[1];
+	if (claim->root && claim->program != PROGRAM_NONE)
+		pw = getpwnam(jail_user(claim->program));
+	if (pw != NULL) {
+		claim->uid = pw->pw_uid;
+		claim->gid = pw->pw_gid;
+	}
+}
+
+static void judge(
+    struct auditing *a, struct audit_claim claim, const struct audit_process *p, const char *name)
+{
+	struct audit_report *r = audit_add(a->audit, name, p->pid);
+	set_user(a, &claim);
+	audit_judge(&claim, p, r);
+	free(claim.place);
+}
+
+static enum program_id program_of(const char *name)
+{
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
+		if (strcmp(jail_name(id), name) == 0)
+			return id;
+	return PROGRAM_NONE;
+}
+
+/* What a program forked. It may be gone meanwhile. */
+static void audit_child(struct auditing *a, enum program_id program, pid_t pid)
+{
+	struct audit_process p;
+	char name[64];
+	if (!audit_process_read(pid, &p))
+		return;
+	snprintf(name, sizeof(name), "child of %s", jail_name(program));
+	if (jail_child_calls(program) != 0)
+		judge(a, audit_claim_of(a->conf, program, true), &p, name);
+	else
+		audit_excess(
+		    audit_add(a->audit, name, pid), "%s starts no processes", jail_name(program));
+	audit_process_reset(&p);
+}
+
+static void audit_program(struct auditing *a, pid_t pid)
+{
+	struct audit_process p;
+	if (!audit_process_read(pid, &p))
+		return;
+	enum program_id program = program_of(p.name);
+	if (program == PROGRAM_NONE) {
+		audit_excess(audit_add(a->audit, p.name, pid), "it is not a program of the suite");
+	} else {
+		a->running[program]++;
+		judge(a, audit_claim_of(a->conf, program, false), &p, p.name);
+		for (size_t i = 0; i < p.child_count; i++)
+			audit_child(a, program, p.children[i]);
+	}
+	audit_process_reset(&p);
+}
+
+static void note_missing(struct auditing *a)
+{
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
+		for (unsigned n = a->running[id]; n < wiring_instances(id, a->conf->workers); n++)
+			audit_add(a->audit, jail_name(id), 0);
+}
+
+static bool audit_suite(struct auditing *a, pid_t owner)
+{
+	struct audit_process p;
+	if (!audit_process_read(owner, &p))
+		return false;
+	a->control = p.status;
+	judge(a, audit_claim_of_control(a->conf), &p, "control");
+	for (size_t i = 0; i < p.child_count; i++)
+		audit_program(a, p.children[i]);
+	note_missing(a);
+	audit_process_reset(&p);
+	return true;
+}
+
+static int status_of(const struct audit *audit)
+{
+	if (audit_excess_count(audit) > 0)
+		return 1;
+	if (audit_is_complete(audit))
+		return EX_OK;
+	fprintf(stderr, "postern: only root sees everything: run this as root\n");
+	return EX_NOPERM;
+}
+
+int cmd_audit(const struct command_context *ctx, int argc, char **argv)
+{
+	struct audit audit = {.count = 0};
+	struct auditing a = {.conf = ctx->conf, .audit = &audit};
+	if (argc > 1) {
+		fprintf(stderr, "postern: audit takes no argument \"%s\"\n", argv[1]);
+		return EX_USAGE;
+	}
+	pid_t owner = run_dir_owner(ctx->conf->run);
+	if (owner == 0 || !audit_suite(&a, owner)) {
+		fprintf(stderr,
+		    "postern: the suite is not running (%s): start it with `postern start`\n",
+		    ctx->conf->run);
+		return EX_UNAVAILABLE;
+	}
+	if (ctx->json)
+		audit_print_json(&audit);
+	else
+		audit_print(&audit);
+	int status = status_of(&audit);
+	audit_reset(&audit);
+	return status;
+}

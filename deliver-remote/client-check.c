@@ -87,6 +87,25 @@ static bool any_utf8_address(const struct client_mail *m)
 	return any;
 }
 
+/* RFC 8689 §4.2.1: to who can be told so, and is known, or to nobody. LMTP is where mail ends. */
+static bool check_requiretls(struct client *c)
+{
+	struct client_result r = unsendable(STR("5.7.30"),
+	    STR("the sender wants TLS all the way, which the server does not promise"));
+	if (!(c->mail->flags & ENVELOPE_REQUIRETLS) || client_is_lmtp(c))
+		return true;
+	if (c->verified && client_has(c, EXT_REQUIRETLS))
+		return true;
+	if (client_has(c, EXT_REQUIRETLS)) {
+		r.status = STR("5.7.10");
+		r.text =
+		    STR("the sender wants TLS with a server that is known, which this one is not");
+	}
+	r.next_host = true;
+	settle_all(c, r);
+	return false;
+}
+
 static bool check_utf8(struct client *c)
 {
 	bool wanted = (c->mail->flags & ENVELOPE_SMTPUTF8) || any_utf8_address(c->mail);
@@ -173,7 +192,7 @@ static bool choose_form(struct client *c)
 
 bool client_check(struct client *c)
 {
-	if (!check_sender(c) || !check_utf8(c))
+	if (!check_sender(c) || !check_requiretls(c) || !check_utf8(c))
 		return false;
 	for (size_t i = 0; i < c->mail->recipient_count; i++)
 		check_recipient(c, i);

@@ -17,6 +17,11 @@ void client_hello(struct client *c)
 	send_hello(c, client_is_lmtp(c) ? "LHLO" : "EHLO");
 }
 
+void client_on_verified(struct client *c)
+{
+	c->verified = true;
+}
+
 void client_on_tls(struct client *c)
 {
 	c->handshake = false;
@@ -117,6 +122,7 @@ void client_on_ehlo_line(struct client *c, struct str line)
 	    {STR("STARTTLS"), EXT_STARTTLS},		/* RFC 3207 */
 	    {STR("ENHANCEDSTATUSCODES"), EXT_ENHANCED}, /* RFC 2034 */
 	    {STR("AUTH"), EXT_AUTH},			/* RFC 4954 */
+	    {STR("REQUIRETLS"), EXT_REQUIRETLS},	/* RFC 8689 */
 	    {STR("LIMITS"), EXT_LIMITS},		/* RFC 9422 */
 	};
 	/* The first line is the server's name, and HELO says nothing more. */

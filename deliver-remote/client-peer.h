@@ -22,6 +22,7 @@ enum client_extension {
 	EXT_AUTH_PLAIN = 1024,
 	EXT_AUTH_LOGIN = 2048,
 	EXT_AUTH_SCRAM = 4096, /* SCRAM-SHA-256 */
+	EXT_REQUIRETLS = 8192,
 };
 
 struct client_peer {

@@ -109,6 +109,7 @@ struct client {
 	struct buf *out;
 	enum client_phase phase; /* of the reply that is waited for */
 	bool encrypted;
+	bool verified;	/* and we know with whom (RFC 8689 §4.2.1) */
 	bool helo;	/* HELO instead of EHLO */
 	bool handshake; /* STARTTLS was answered with 220 */
 	bool early;	/* octets came before the command they might answer */
@@ -162,6 +163,8 @@ void client_feed(struct client *c, struct str in);
 /* The handshake has succeeded and satisfies the caller's policy. What the server said in clear is
  * forgotten. When it fails: client_on_own_fault or client_on_closed, a new connection. */
 void client_on_tls(struct client *c);
+/* The other end is who it should be: by DANE, or by what the operator demands. */
+void client_on_verified(struct client *c);
 /* Only at CLIENT_READY. `mail` and its content stay until the last result. */
 void client_send(struct client *c, const struct client_mail *mail);
 /* The verdict on the mail under way is all that is waited for, `out` is empty, and the server lets

@@ -63,6 +63,8 @@ static void end_handshake(struct session *s)
 		client_on_tls(&s->client);
 	else
 		session_start_client(s);
+	if (s->tls_level == REMOTE_TLS_VERIFIED)
+		client_on_verified(&s->client);
 }
 
 void session_shake_hands(struct session *s)

@@ -41,6 +41,7 @@ static const struct conf *conf;
 /* ---- what it is told -------------------------------------------------------------- */
 
 struct names {
+	struct pool *pool; /* what they are in: OpenSSL takes them away again */
 	struct key_name list[IDENTITY_NAMES_MAX];
 	size_t count;
 };
@@ -48,13 +49,14 @@ struct names {
 static void add_name(void *ctx, struct str name)
 {
 	struct names *names = ctx;
-	if (names->count < IDENTITY_NAMES_MAX && name.n > 0 && name.n <= DOMAIN_MAX)
-		names->list[names->count++].name = name;
+	if (names->count < IDENTITY_NAMES_MAX && name.n > 0 && name.n <= DOMAIN_MAX &&
+	    pool_copy(names->pool, name, &names->list[names->count].name))
+		names->count++;
 }
 
 static void send_identity(void *ctx, const struct vault_entry *entry)
 {
-	struct names names = {.count = 0};
+	struct names names = {.pool = pool_new((IDENTITY_NAMES_MAX + 1) * (DOMAIN_MAX + 1) * 2)};
 	struct key_certificate chain[IDENTITY_CHAIN_MAX] = {0};
 	uint8_t *ders[IDENTITY_CHAIN_MAX] = {NULL};
 	int n = sk_X509_num(entry->pair->chain);
@@ -72,6 +74,7 @@ static void send_identity(void *ctx, const struct vault_entry *entry)
 	msg_identity_send(ctx, &m, NULL);
 	for (int i = 0; i < n; i++)
 		OPENSSL_free(ders[i]);
+	pool_free(names.pool);
 }
 
 static void count_identity(void *ctx, const struct vault_entry *entry)

@@ -97,15 +97,17 @@ def count_files(directory):
 class Server:
     """What the benchmarks ask of a server. `hold`: accept and keep, deliver nothing. `routes`: where
     mail for other domains goes, {"sink.example": "[127.0.0.1]:2525"}. `concurrency`: deliveries
-    under way to one of these; None: the server's default."""
+    under way to one of these; None: the server's default. `certificate`: a pair of files, chain and
+    key, for STARTTLS."""
 
     name = "?"
 
-    def __init__(self, directory, hold, routes=None, concurrency=None):
+    def __init__(self, directory, hold, routes=None, concurrency=None, certificate=None):
         self.directory = pathlib.Path(directory)
         self.hold = hold
         self.routes = routes or {}
         self.concurrency = concurrency
+        self.certificate = certificate
         self.port = free_port()
         self.pid = None
 
@@ -171,7 +173,9 @@ run = "{self.directory}/run"
 tables = "{self.directory}/tables"
 log = "{self.directory}/log"
 queue {{ hold-local = {"true" if self.hold else "false"} }}
-""" + (f"remote {{ destination-concurrency = {self.concurrency} }}\n" if self.concurrency else ""))
+""" + (f"remote {{ destination-concurrency = {self.concurrency} }}\n" if self.concurrency else "")
+            + ('certificate bench.example.test {{ chain = "{}"  key = "{}" }}\n'.format(*self.certificate)
+               if self.certificate else ""))
         (self.directory / "tables").mkdir()
         (self.directory / "tables" / "domains").write_text("bench.example.test\n")
         (self.directory / "tables" / "users").write_text(
@@ -246,6 +250,9 @@ transport_maps = texthash:{conf}/transports
 maillog_file = {self.directory}/log
 maillog_file_prefixes = {self.directory}
 {"smtpd_data_restrictions = check_client_access static:HOLD" if self.hold else ""}
+{"smtpd_tls_security_level = may" if self.certificate else ""}
+{f"smtpd_tls_cert_file = {self.certificate[0]}" if self.certificate else ""}
+{f"smtpd_tls_key_file = {self.certificate[1]}" if self.certificate else ""}
 """)
         master = pathlib.Path("/usr/share/postfix/master.cf.dist").read_text()
         lines = []

@@ -51,7 +51,8 @@ static unsigned mask_of(struct str text)
 	} bits[] = {{STR("never"), NOTIFY_NEVER}, {STR("success"), NOTIFY_SUCCESS},
 	    {STR("failure"), NOTIFY_FAILURE}, {STR("delay"), NOTIFY_DELAY},
 	    {STR("8bitmime"), ENVELOPE_8BITMIME}, {STR("smtputf8"), ENVELOPE_SMTPUTF8},
-	    {STR("full"), RET_FULL}, {STR("hdrs"), RET_HDRS}};
+	    {STR("requiretls"), ENVELOPE_REQUIRETLS}, {STR("full"), RET_FULL},
+	    {STR("hdrs"), RET_HDRS}};
 	unsigned mask = 0;
 	while (text.n > 0) {
 		struct str w = str_head(text, str_find(text, ','));
@@ -237,6 +238,8 @@ static bool act(struct dialog *d, struct str what)
 {
 	if (str_eq(what, STR("tls"))) {
 		harness_tls(&d->h);
+	} else if (str_eq(what, STR("verified"))) {
+		client_on_verified(&d->h.client);
 	} else if (str_eq(what, STR("send"))) {
 		if (!all_mentioned(d))
 			return false;

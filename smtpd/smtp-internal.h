@@ -18,6 +18,12 @@ void smtp_transaction_over(struct smtp_server *s);
 void smtp_conclude(struct smtp_server *s, enum smtp_status status);
 void smtp_conclude_reply(struct smtp_server *s, const struct reply *reply);
 
+/* Takes the CR off a line that ends before its LF (RFC 5321 §2.3.8); STATUS_NONE, or what is wrong
+ * with it. */
+enum smtp_status smtp_take_cr(const struct smtp_server *s, struct str *line);
+/* The rest of a line that is too long. */
+void smtp_discard_line(struct smtp_server *s);
+
 /* smtp-content.c */
 void smtp_content_begin(struct smtp_server *s, bool dots);
 size_t smtp_feed_data(struct smtp_server *s, struct str in);
@@ -35,8 +41,7 @@ enum smtp_status smtp_rcpt_decide(struct smtp_server *s, const struct smtp_rcpt_
 /* verb-auth.c */
 /* What may be offered here and now; 0: no AUTH. */
 unsigned smtp_auth_mechanisms(const struct smtp_server *s);
-void smtp_auth_take_line(struct smtp_server *s, struct str line);
-void smtp_auth_give_up(struct smtp_server *s, enum smtp_status status);
+size_t smtp_feed_auth(struct smtp_server *s, struct str in);
 
 /* received.c: the trace field in front of the content. False past the buffer's ceiling. */
 bool smtp_put_received(const struct smtp_server *s, struct buf *out, uint64_t wall_ms);

@@ -222,9 +222,7 @@ static void run_line(struct smtp_server *s, struct str line)
 	smtp_conclude(s, run(s, str_trim(str_skip(line, name))));
 }
 
-/* Takes the CR off a line that ends before its LF (RFC 5321 §2.3.8); STATUS_NONE, or what is wrong
- * with it. */
-static enum smtp_status take_cr(const struct smtp_server *s, struct str *line)
+enum smtp_status smtp_take_cr(const struct smtp_server *s, struct str *line)
 {
 	if (line->n > 0 && line->p[line->n - 1] == '\r')
 		line->n--;
@@ -238,7 +236,7 @@ static enum smtp_status take_cr(const struct smtp_server *s, struct str *line)
 static void take_line(struct smtp_server *s, struct str line)
 {
 	s->verb = NULL;
-	enum smtp_status status = take_cr(s, &line);
+	enum smtp_status status = smtp_take_cr(s, &line);
 	if (status != STATUS_NONE) {
 		smtp_conclude(s, status);
 		return;
@@ -255,8 +253,7 @@ static bool is_foreign(char first)
 	return first != '\r' && first != '\n' && first != '\t' && !ascii_is_print(first);
 }
 
-/* The rest of a line that is too long. */
-static void discard_line(struct smtp_server *s)
+void smtp_discard_line(struct smtp_server *s)
 {
 	s->phase = PHASE_OVERLONG;
 	s->left = COMMAND_DISCARD_MAX;
@@ -281,33 +278,8 @@ static size_t feed_command(struct smtp_server *s, struct str in)
 	if (in.n < max)
 		return 0;
 	s->verb = NULL;
-	discard_line(s);
+	smtp_discard_line(s);
 	smtp_conclude(s, auth ? STATUS_AUTH_TOO_LONG : STATUS_LINE_TOO_LONG);
-	return line.n;
-}
-
-static void take_response(struct smtp_server *s, struct str line)
-{
-	enum smtp_status status = take_cr(s, &line);
-	if (status == STATUS_NONE)
-		smtp_auth_take_line(s, line);
-	else
-		smtp_auth_give_up(s, status);
-}
-
-static size_t feed_auth(struct smtp_server *s, struct str in)
-{
-	struct str line = str_head(in, AUTH_LINE_MAX);
-	size_t n = str_find(line, '\n');
-	if (n < line.n) {
-		take_response(s, str_head(line, n));
-		return n + 1;
-	}
-	if (in.n < AUTH_LINE_MAX)
-		return 0;
-	smtp_auth_give_up(s, STATUS_AUTH_TOO_LONG);
-	if (s->phase != PHASE_CLOSED)
-		discard_line(s);
 	return line.n;
 }
 
@@ -340,7 +312,7 @@ static size_t feed_closed(struct smtp_server *s, struct str in)
 
 static size_t (*const feeders[])(struct smtp_server *s, struct str in) = {
     [PHASE_COMMAND] = feed_command,
-    [PHASE_AUTH] = feed_auth,
+    [PHASE_AUTH] = smtp_feed_auth,
     [PHASE_OVERLONG] = feed_overlong,
     [PHASE_DATA] = smtp_feed_data,
     [PHASE_CHUNK] = smtp_feed_chunk,

@@ -78,7 +78,7 @@ static void conclude(struct smtp_server *s, enum smtp_status status)
 	smtp_conclude(s, status);
 }
 
-void smtp_auth_give_up(struct smtp_server *s, enum smtp_status status)
+static void give_up(struct smtp_server *s, enum smtp_status status)
 {
 	if (s->auth.last) {
 		free(s->login);
@@ -90,7 +90,7 @@ void smtp_auth_give_up(struct smtp_server *s, enum smtp_status status)
 }
 
 /* §4: "*" gives up. The mechanism's last word is answered by an empty line. */
-void smtp_auth_take_line(struct smtp_server *s, struct str line)
+static void take_line(struct smtp_server *s, struct str line)
 {
 	enum smtp_status status = STATUS_AUTH_BASE64;
 	if (str_eq(line, STR("*")))
@@ -100,7 +100,32 @@ void smtp_auth_take_line(struct smtp_server *s, struct str line)
 	else if (!s->auth.last)
 		status = pass_on(s, line);
 	if (status != STATUS_NONE)
-		smtp_auth_give_up(s, status);
+		give_up(s, status);
+}
+
+static void take_response(struct smtp_server *s, struct str line)
+{
+	enum smtp_status status = smtp_take_cr(s, &line);
+	if (status == STATUS_NONE)
+		take_line(s, line);
+	else
+		give_up(s, status);
+}
+
+size_t smtp_feed_auth(struct smtp_server *s, struct str in)
+{
+	struct str line = str_head(in, AUTH_LINE_MAX);
+	size_t n = str_find(line, '\n');
+	if (n < line.n) {
+		take_response(s, str_head(line, n));
+		return n + 1;
+	}
+	if (in.n < AUTH_LINE_MAX)
+		return 0;
+	give_up(s, STATUS_AUTH_TOO_LONG);
+	if (s->phase != PHASE_CLOSED)
+		smtp_discard_line(s);
+	return line.n;
 }
 
 static bool take_answer(struct smtp_server *s)

@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OWN = 1, REPAIR = 2, REFUSING = 4, CLOSED = 8, NO_FILE = 16, PIECES = 32 };
+enum { OWN = 1, REPAIR = 2, REFUSING = 4, CLOSED = 8, NO_FILE = 16, PIECES = 32, LOGINS = 64 };
 
 static void fail(const char *why)
 {
@@ -32,12 +32,14 @@ static void set_up(struct harness *h, uint8_t options, bool deferred)
 	h->policy.header_max = 4096;
 	h->policy.hops_max = 3;
 	h->policy.recipients_max = 20;
+	h->auth = (struct smtp_auth){
+	    .offered = (options & LOGINS) != 0, .in_clear = true, .required = (options & OWN) != 0};
 	h->deferred = deferred;
 	h->queue_closed = (options & CLOSED) != 0;
 	h->queue_no_file = (options & NO_FILE) != 0;
 	if (options & REFUSING)
-		h->queue_refusal = (struct reply){
-		    .code = 451, .enhanced = STR("4.3.0"), .text = STR("Later")};
+		h->queue_refusal =
+		    (struct reply){.code = 451, .enhanced = STR("4.3.0"), .text = STR("Later")};
 	harness_start(h);
 }
 

@@ -2,12 +2,18 @@
 """Logins: what the mechanisms say to real clients, and what guessing passwords costs."""
 import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import poplib
 import re
+import select
 import shutil
 import smtplib
+import socket
+import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -334,3 +340,115 @@ def test_our_own_client_proves_its_password():
             near.sendmail("-f", "x@example.net", "bob@example.test.elsewhere.example", input=b"Subject: x\n\nx\n")
             near.wait_log("status=sent", 30)
         assert "mechanism=SCRAM-SHA-256, login=<ann@example.test> (login)" in far.log_path.read_text()
+
+
+# --- With TLS -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def protected(tmp_path_factory):
+    """The same with a certificate, and every way to be bound to its connection."""
+    keys = tmp_path_factory.mktemp("keys")
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+        "-subj", "/CN=mx.example.test", "-addext", "subjectAltName=DNS:mx.example.test,DNS:localhost",
+        "-keyout", keys / "key.pem", "-out", keys / "chain.pem")
+    with make(auth={"failures": 1000, "login-failures": 1000}) as one:
+        for name in ("chain.pem", "key.pem"):
+            one.write(name, (keys / name).read_bytes())
+        (one.directory / "key.pem").chmod(0o600)
+        one.configure(**{'certificate "mx.example.test"': {"chain": one.directory / "chain.pem",
+                                                           "key": one.directory / "key.pem"}})
+        for name in ("ann", "bob"):
+            set_password(one, f"{name}@example.test", f"secret-{name}")
+        one.start()
+        one.certificate = keys / "chain.pem"
+        yield one
+
+
+def test_scram_plus_is_offered_under_tls(protected):
+    context = ssl.create_default_context(cafile=protected.certificate)
+    context.check_hostname = False
+    with smtp(protected) as client:
+        client.starttls(context=context)
+        client.ehlo("client.example")
+        assert client.esmtp_features["auth"].split() == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]
+        client.login(ANN, SECRET)
+        client.sendmail(ANN, ["bob@example.test"], "Subject: tls\r\n\r\nx\r\n")
+
+
+class Introducer(threading.Thread):
+    """Says EHLO for gsasl, which begins TLS without it, and then passes octets on as they are."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.server = server
+        self.start()
+
+    def run(self):
+        client, _ = self.listener.accept()
+        server = socket.create_connection(self.server, timeout=30)
+        client.sendall(server.recv(4096))
+        server.sendall(b"EHLO client.example\r\n")
+        said = b""
+        while not re.search(rb"^250 ", said, re.M):
+            said += server.recv(4096)
+        with contextlib.suppress(ConnectionError), client, server:
+            octets = b"-"
+            while octets:
+                for ready in select.select([client, server], [], [], 30)[0]:
+                    octets = ready.recv(65536)
+                    (server if ready is client else client).sendall(octets)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_gsasl_binds_to_the_connection(protected, version):
+    """tls-exporter with TLS 1.3, tls-unique with 1.2, as GNU SASL and GnuTLS have them."""
+    line = f"mechanism=SCRAM-SHA-256-PLUS, login=<{ANN}> (login)"
+    before = protected.log_path.read_text().count(line)
+    port = Introducer(protected.smtp_address).listener.getsockname()[1]
+    done = subprocess.run(["gsasl", "--smtp", f"--connect=localhost:{port}", "--mechanism=SCRAM-SHA-256-PLUS",
+                           f"--authentication-id={ANN}", f"--authorization-id={ANN}", f"--password={SECRET}",
+                           f"--x509-ca-file={protected.certificate}", "--starttls",
+                           f"--priority=NORMAL:-VERS-TLS-ALL:+VERS-TLS{version}",
+                           "--quality-of-protection=qop-auth"],
+                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert protected.log_path.read_text().count(line) == before + 1, done.stdout + done.stderr
+
+
+def scram_plus(client, binding, octets):
+    """The codes of an exchange in which the client binds it to these octets."""
+    nonce, name = "abcdefghijkl", f"n={ANN},r=abcdefghijkl"
+    header = f"p={binding},,"
+    code, challenge = client.docmd("AUTH SCRAM-SHA-256-PLUS " + base64.b64encode((header + name).encode()).decode())
+    if code != 334:
+        return code
+    first = base64.b64decode(challenge).decode()
+    nonce, salt, iterations = (part[2:] for part in first.split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", SECRET.encode(), base64.b64decode(salt), int(iterations))
+    final = "c=" + base64.b64encode(header.encode() + octets).decode() + ",r=" + nonce
+
+    def mac(key, text):
+        return hmac.digest(key, text.encode(), "sha256")
+
+    key = mac(salted, "Client Key")
+    signature = mac(hashlib.sha256(key).digest(), f"{name},{first},{final}")
+    proof = bytes(a ^ b for a, b in zip(key, signature))
+    code, _ = client.docmd(base64.b64encode(f"{final},p={base64.b64encode(proof).decode()}".encode()).decode())
+    return client.docmd("")[0] if code == 334 else code
+
+
+def test_a_proof_is_good_for_one_connection(protected):
+    context = ssl.create_default_context(cafile=protected.certificate)
+    context.check_hostname = False
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with smtp(protected) as one, smtp(protected) as other:
+        for client in (one, other):
+            client.starttls(context=context)
+            client.ehlo("client.example")
+        unique = one.sock.get_channel_binding("tls-unique")
+        endpoint = hashlib.sha256(one.sock.getpeercert(binary_form=True)).digest()
+        assert scram_plus(other, "tls-unique", unique) == 535
+        assert scram_plus(other, "tls-server-end-point", unique) == 535
+        assert scram_plus(one, "tls-unique", unique) == 235
+        assert scram_plus(other, "tls-server-end-point", endpoint) == 235

@@ -103,7 +103,7 @@ START_TEST(everything_is_opened)
 	struct buf faults = BUF_INIT(4096);
 	ck_assert(listen_open(conf, "c", 0, &none, &l, &faults));
 	ck_assert_uint_eq(buf_len(&faults), 0);
-	ck_assert_uint_eq(l.count, 3);
+	ck_assert_uint_eq(l.count, 4);
 	for (size_t i = 0; i < l.count; i++) {
 		ck_assert(is_listening(l.list[i].fd));
 		ck_assert_int_ne(fcntl(l.list[i].fd, F_GETFL) & O_NONBLOCK, 0);

@@ -129,6 +129,7 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &queue_local_server, &queue_local_client, &pop3d_directory_server, &pop3d_directory_client,
     &directory_session_server, &directory_session_client, &pop3d_session_server,
     &pop3d_session_client, &operator_queue_server, &operator_queue_client,
+    &operator_directory_server, &operator_directory_client,
     &operator_control_server, &operator_control_client, &queue_directory_server,
     &queue_directory_client, &queue_remote_server, &queue_remote_client,
     &remote_directory_server, &remote_directory_client, &remote_resolver_server,

@@ -14,7 +14,7 @@
 /* ---- the model: RFC 5321 §4.1.4, RFC 3030 §2, in flags ------------------------- */
 
 struct model {
-	bool greeted, mail, rcpt, chunks;
+	bool greeted, mail, rcpt, chunks, login;
 	unsigned messages;
 };
 
@@ -128,10 +128,29 @@ static unsigned on_vrfy(struct model *m)
 	return m->greeted ? 252 : 503;
 }
 
+/* RFC 4954 §4: not in a transaction, not twice. */
+static unsigned auth(struct model *m, unsigned result)
+{
+	if (!m->greeted || m->mail || m->login)
+		return 503;
+	m->login = result == 235;
+	return result;
+}
+
+static unsigned on_auth(struct model *m)
+{
+	return auth(m, 235);
+}
+
+static unsigned on_aborted_auth(struct model *m)
+{
+	return auth(m, 501);
+}
+
 static const struct command {
 	unsigned (*model)(struct model *m);
 	const char *line;
-	const char *content; /* behind a 354 */
+	const char *content; /* behind a 354 or 334 */
 	bool refused;	     /* by queue */
 } commands[] = {
     {on_ehlo, "EHLO client.example\r\n", NULL, false},
@@ -147,6 +166,8 @@ static const struct command {
     {on_last_chunk, "BDAT 6 LAST\r\nQUIT\r\n", NULL, false},
     {on_big_chunk, "BDAT 42\r\nMAIL FROM:<>\r\nMAIL FROM:<>\r\nMAIL FROM:<>\r\n", NULL, false},
     {on_rset, "RSET\r\n", NULL, false},
+    {on_auth, "AUTH PLAIN\r\n", "AGFubgBzZWNyZXQ=\r\n", false},
+    {on_aborted_auth, "AUTH PLAIN\r\n", "*\r\n", false},
     {on_vrfy, "VRFY m\303\274ller SMTPUTF8\r\n", NULL, false},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]), SIZE_LIMIT = 40, LENGTH_MAX = 12 };
@@ -173,7 +194,7 @@ static unsigned play(struct harness *h, const struct command *c)
 	h->queue_refusal = c->refused ? refusal : (struct reply){0};
 	harness_feed(h, str_from_cstr(c->line));
 	unsigned code = code_of(h);
-	if (code == 354) {
+	if (code == 354 || code == 334) {
 		harness_feed(h, str_from_cstr(c->content));
 		code = code_of(h);
 	}
@@ -191,7 +212,8 @@ static bool same(struct harness *h, const struct model *m)
 	const struct smtp_server *s = &h->server;
 	return (s->state != SMTP_CONNECTED) == m->greeted && (s->txn.pool != NULL) == m->mail &&
 	       (s->txn.recipient_count > 0) == m->rcpt && (s->state == SMTP_CHUNKS) == m->chunks &&
-	       h->messages == m->messages && (h->messages == 0 || h->recipient_count == 1);
+	       (s->login != NULL) == m->login && h->messages == m->messages &&
+	       (h->messages == 0 || h->recipient_count == 1);
 }
 
 /* A submission is asked about, and its header held back; what may be sent is the same. */
@@ -206,6 +228,7 @@ static void run(const unsigned char *sequence, size_t n, bool deferred, bool sub
 	h.policy.sender_owned = h.policy.header_from_owned = false;
 	h.policy.message_max = SIZE_LIMIT;
 	h.policy.bad_commands_max = 1000;
+	h.auth = (struct smtp_auth){.offered = true, .in_clear = true};
 	harness_start(&h);
 	buf_reset(&h.out);
 	for (size_t i = 0; i < n; i++) {

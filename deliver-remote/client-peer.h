@@ -32,4 +32,21 @@ struct client_peer {
 	unsigned rcpt_max, mail_max, rcpt_domain_max;
 };
 
+/* For deadlines and log lines. */
+enum client_phase {
+	CLIENT_PHASE_GREETING,
+	CLIENT_PHASE_EHLO,
+	CLIENT_PHASE_STARTTLS, /* the reply to it, and the handshake */
+	CLIENT_PHASE_AUTH,
+	CLIENT_PHASE_IDLE, /* READY */
+	CLIENT_PHASE_RESET,
+	CLIENT_PHASE_MAIL,
+	CLIENT_PHASE_RCPT,
+	CLIENT_PHASE_DATA,    /* the reply to DATA (354) */
+	CLIENT_PHASE_CONTENT, /* progress is what `out` loses */
+	CLIENT_PHASE_END,     /* the reply or replies to the end of the content */
+	CLIENT_PHASE_QUIT,
+	CLIENT_PHASE_OVER,
+};
+
 #endif

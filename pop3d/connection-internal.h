@@ -31,4 +31,11 @@ void connection_look_ahead(struct connection *c);
 /* TLS stays here: the session gets a pipe. */
 void connection_ask_for_pipe(struct connection *c);
 
+/* --- connection-login.c --- */
+
+/* LOGIN_BEGIN or LOGIN_RESPOND. */
+void connection_ask(struct connection *c, enum login_next what);
+/* directory need not keep what nobody goes on with. */
+void connection_cancel(struct connection *c);
+
 #endif

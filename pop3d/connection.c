@@ -77,14 +77,6 @@ static void release(struct connection *c)
 	login_release(&c->login);
 }
 
-/* directory need not keep what nobody goes on with. */
-static void cancel(struct connection *c)
-{
-	const struct msg_login_abort m = {.cancel = {.cookie = c->cookie}};
-	if (c->worker->directory != NULL)
-		msg_login_abort_send(c->worker->directory, &m, NULL);
-}
-
 static bool is_in_exchange(const struct connection *c, enum connection_state state)
 {
 	return state == CONNECTION_CHECKING || c->login.step == LOGIN_CHALLENGED;
@@ -102,7 +94,7 @@ void connection_enter(struct connection *c, enum connection_state state)
 	else if (c->readable != NULL)
 		event_del(c->readable);
 	if (state == CONNECTION_CLOSED && is_in_exchange(c, before))
-		cancel(c);
+		connection_cancel(c);
 	if (state == CONNECTION_HANDED || state == CONNECTION_CLOSED)
 		release(c);
 	on_changed(c, before);
@@ -148,36 +140,6 @@ void connection_on_writable(evutil_socket_t fd, short what, void *arg)
 		connection_flush(c);
 }
 
-/* False: the question cannot be asked. */
-static bool send_begin(struct connection *c)
-{
-	char client[CLIENT_ADDRESS_MAX];
-	struct msg_login_begin m = {.start = {.cookie = c->cookie,
-					.session = str_from_cstr(c->session),
-					.client = client_format(&c->client, client),
-					.mechanism = (uint8_t)c->login.mechanism,
-					.has_initial = c->login.has_initial,
-					.initial = buf_str(&c->login.message)}};
-	auth_start_bind(&m.start, c->login.tls);
-	return msg_login_begin_send(c->worker->directory, &m, NULL);
-}
-
-static bool send_response(struct connection *c)
-{
-	const struct msg_login_response m = {
-	    .message = {.cookie = c->cookie, .octets = buf_str(&c->login.message)}};
-	return msg_login_response_send(c->worker->directory, &m, NULL);
-}
-
-static void ask(struct connection *c, enum login_next what)
-{
-	bool asked = c->worker->directory != NULL &&
-		     (what == LOGIN_BEGIN ? send_begin(c) : send_response(c));
-	login_wipe(&c->login);
-	connection_enter(c, CONNECTION_CHECKING);
-	c->wake = loop_now_ms() + (asked ? CONNECTION_CHECK_MS : 0);
-}
-
 static void let_in(struct connection *c);
 
 /* Works through what was read, as far as the dialogue goes by itself. */
@@ -185,11 +147,11 @@ static void work(struct connection *c)
 {
 	enum login_next next = login_input(&c->login, &c->in, &c->out);
 	while (next == LOGIN_CANCEL) {
-		cancel(c);
+		connection_cancel(c);
 		next = login_input(&c->login, &c->in, &c->out);
 	}
 	if (next == LOGIN_BEGIN || next == LOGIN_RESPOND)
-		ask(c, next);
+		connection_ask(c, next);
 	else if (next == LOGIN_LET_IN)
 		let_in(c);
 	else if (next == LOGIN_STLS)
@@ -394,7 +356,7 @@ static void on_wake(struct connection *c)
 {
 	c->wake = 0;
 	if (c->state == CONNECTION_CHECKING) {
-		cancel(c);
+		connection_cancel(c);
 		connection_on_directory_lost(c);
 	} else if (c->state == CONNECTION_WRONG)
 		answer(c, c->verdict, (struct str){NULL, 0});

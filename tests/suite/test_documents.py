@@ -138,7 +138,7 @@ def numbers():
 def test_the_manual_has_the_bounds_and_what_is_said_at_them():
     text = (TOP / "doc" / "man" / "postern.conf.5").read_text()
     table = re.search(r"(?s)^\.Sh BOUNDS\n.*?^\.Bl .*?\n(.*?)^\.El", text, re.MULTILINE).group(1)
-    rows = {row.split(" Ta ")[0]: tuple(row.split(" Ta ")[1:]) for row in re.findall(r"(?m)^\.It (.*)$", table)}
+    rows = {row.split(" Ta ")[0]: tuple(row.removesuffix(" Ta").split(" Ta ")[1:]) for row in re.findall(r"(?m)^\.It (.*)$", table)}
     assert rows.pop("option") == ("least", "most", "what a client hears")
     wanted = {name: (least, most, REPLIES.get(name, "")) for name, least, most in numbers()}
     assert {name: (*row, "")[:3] for name, row in rows.items()} == wanted

@@ -199,7 +199,7 @@ bool guesses_may_try(
 	return true;
 }
 
-/* As far as the worst of the counters is on its way to its limit, in steps of an address. */
+/* As far as the worst of the counters is on its way to its limit. */
 unsigned guesses_delay(
     struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms)
 {
@@ -210,7 +210,7 @@ unsigned guesses_delay(
 			continue;
 		const struct counter *c = guess_find(g, guess_key_str(&key), now_ms);
 		unsigned limit = limit_of(g, (enum guess_kind)kind);
-		unsigned level = c == NULL ? 0 : c->failures * g->limits.address_failures / limit;
+		unsigned level = c == NULL ? 0 : c->failures * GUESS_DELAY_STEPS / limit;
 		worst = level > worst ? level : worst;
 	}
 	unsigned doublings = worst - 1 < 8 ? worst - 1 : 8;

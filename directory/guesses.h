@@ -20,6 +20,7 @@ enum {
 	GUESSES_MAX = 50000, /* counters; and as many logins with networks of theirs */
 	GUESS_DELAY_FIRST_MS = 1000,
 	GUESS_DELAY_MAX_MS = 15 * 1000,
+	GUESS_DELAY_STEPS = 10, /* from the first failure to the limit; each doubles */
 	GUESS_NETWORK_FACTOR = 4, /* so many times an address's failures are a network's limit */
 	GUESS_SITE_FACTOR = 16,	  /* and a /48's */
 	GUESS_GOOD_NETWORKS = 8,  /* remembered for one login */

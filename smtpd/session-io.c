@@ -85,6 +85,14 @@ static void note_content(struct session *s)
 		s->content_ms = now_ms;
 }
 
+/* A line of AUTH may hold a password: our memory does not, once the core has had it. */
+static void forget_secret(const struct session *s, struct str line)
+{
+	const struct verb *verb = s->smtp.verb;
+	if (line.n > 0 && verb != NULL && str_eq(str_from_cstr(verb->name), STR("AUTH")))
+		explicit_bzero((char *)(uintptr_t)line.p, line.n);
+}
+
 /* Lets the core have `in`; returns how much it took. A command that is not complete does not put
  * off its deadline, one that is does. */
 static size_t feed(struct session *s, struct str in)
@@ -94,6 +102,7 @@ static size_t feed(struct session *s, struct str in)
 		s->running = true;
 		n = smtp_server_feed(&s->smtp, str_skip(in, used));
 		s->running = false;
+		forget_secret(s, str_head(str_skip(in, used), n));
 		used += n;
 		session_io_flush(s);
 	} while (n > 0 && used < in.n && may_go_on(s));

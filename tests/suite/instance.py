@@ -155,6 +155,8 @@ class Instance:
             "run": self.directory / "run",
             "log": self.log_path,
             "workers": 2,
+            # All clients of a test have one address, and many err on purpose.
+            "auth": {"failures": 10000, "login-failures": 10000},
         }
         try:
             self.configure(**(conf or {}))

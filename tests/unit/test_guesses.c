@@ -302,6 +302,7 @@ int main(void)
 {
 	Suite *suite = suite_create("guesses");
 	TCase *c = tcase_create("guesses");
+	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, sources);
 	tcase_add_test(c, delays_grow_and_then_nothing_is_tried);

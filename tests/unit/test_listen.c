@@ -28,8 +28,8 @@ static void make_dir(void)
 
 static void remove_dir(void)
 {
-	static const char *const names[] = {
-	    "sendmail.sock", "queue.sock", "control.sock", "postern.pid", "empty"};
+	static const char *const names[] = {"sendmail.sock", "queue.sock", "directory.sock",
+	    "control.sock", "postern.pid", "empty"};
 	char path[128];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);

@@ -170,10 +170,11 @@ static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const O
 /* Both are loaded, and where nobody says which, the default one is meant. */
 void tls_provider_setup(tls_sign_fn *fn)
 {
+	static OSSL_PROVIDER *standard, *ours; /* for the life of the process */
 	sign = fn;
-	if (OSSL_PROVIDER_load(NULL, "default") == NULL ||
-	    OSSL_PROVIDER_add_builtin(NULL, PROVIDER, init) != 1 ||
-	    OSSL_PROVIDER_load(NULL, PROVIDER) == NULL ||
+	standard = OSSL_PROVIDER_load(NULL, "default");
+	if (standard == NULL || OSSL_PROVIDER_add_builtin(NULL, PROVIDER, init) != 1 ||
+	    (ours = OSSL_PROVIDER_load(NULL, PROVIDER)) == NULL ||
 	    EVP_set_default_properties(NULL, "?provider=default") != 1)
 		log_fatal(EX_SOFTWARE, "OpenSSL does not take a provider: %s",
 		    ERR_reason_error_string(ERR_peek_error()));

@@ -263,3 +263,27 @@ def test_sslscan_finds_nothing_weak(secure):
     assert not re.search(r"(Accepted|Preferred).*(CBC|RC4|3DES|NULL|TLS_RSA|-SHA )", out), out
     assert "Compression enabled" not in out
     assert pathlib.Path(secure.log_path).exists()
+
+
+def test_a_known_client_may_relay():
+    one = Secure()
+    try:
+        client = make_certificate(one.directory / "tls", "client")
+        shown = subprocess.run(["openssl", "x509", "-in", client["chain"], "-noout", "-fingerprint", "-sha256"],
+                               capture_output=True, text=True, check=True).stdout.strip().partition("=")[2]
+        one.configure(**{"networks": [], "relay-fingerprints": [shown],
+                         "listen smtp": {"address": f"127.0.0.1:{one.smtp_port}", "tls": "implicit",
+                                         "client-certificates": "ask"}})
+        one.start()
+        known, other = context(), context()
+        known.load_cert_chain(client["chain"], client["key"])
+        other.load_cert_chain(one.directory / "tls/other.pem", one.directory / "tls/other.key")
+        for c, code in ((known, b"250"), (other, b"550"), (context(), b"550")):
+            with connect(one.smtp_port, c) as s:
+                replies = [read_line(s)]
+                for line in (b"HELO x", b"MAIL FROM:<x@y.example>", b"RCPT TO:<a@elsewhere.example>", b"QUIT"):
+                    s.sendall(line + b"\r\n")
+                    replies.append(read_line(s))
+            assert replies[3][:3] == code, replies
+    finally:
+        one.close()

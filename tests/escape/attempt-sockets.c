@@ -90,22 +90,21 @@ long try_connect_control(struct victim *v, const struct attempt_world *w)
 
 long try_connect_abstract(struct victim *v, const struct attempt_world *w)
 {
-	static const char name[] = "\0postern-escape";
+	const struct stage *st = w->stage;
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	(void)w;
-	memcpy(to.sun_path, name, sizeof(name) - 1);
+	memcpy(to.sun_path, st->abstract_name, st->abstract_size);
 	return with_socket(v, SOCK_SEQPACKET, AF_UNIX, SYS_connect, &to,
-	    offsetof(struct sockaddr_un, sun_path) + sizeof(name) - 1);
+	    offsetof(struct sockaddr_un, sun_path) + st->abstract_size);
 }
 
 long try_listen_abstract(struct victim *v, const struct attempt_world *w)
 {
-	static const char name[] = "\0postern-escaped";
+	const struct stage *st = w->stage;
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	(void)w;
-	memcpy(at.sun_path, name, sizeof(name) - 1);
+	memcpy(at.sun_path, st->abstract_name, st->abstract_size);
+	at.sun_path[st->abstract_size] = 'd';
 	return with_socket(v, SOCK_STREAM, AF_UNIX, SYS_bind, &at,
-	    offsetof(struct sockaddr_un, sun_path) + sizeof(name) - 1);
+	    offsetof(struct sockaddr_un, sun_path) + st->abstract_size + 1);
 }
 
 /* Characters into the terminal of whoever started it. */

@@ -383,7 +383,8 @@ static void write_conf(struct stage *st)
 
 static void make_things(struct stage *st)
 {
-	char abstract[] = "\0postern-escape";
+	st->abstract_size = 1 + (size_t)snprintf(st->abstract_name + 1, sizeof(st->abstract_name) - 1,
+				    "postern-escape-%d", (int)getpid());
 	make_mailboxes(st);
 	free(make_directory(st, "tables", PROGRAM_directory));
 	free(make_directory(st, "spool", PROGRAM_queue));
@@ -395,7 +396,7 @@ static void make_things(struct stage *st)
 	st->control_socket = xasprintf("%s/run/control.sock", st->directory);
 	st->unix_stream = listen_unix(st->control_socket, strlen(st->control_socket));
 	give(st->control_socket, st, PROGRAM_NONE);
-	st->abstract = listen_unix(abstract, sizeof(abstract) - 1);
+	st->abstract = listen_unix(st->abstract_name, st->abstract_size);
 	listen_tcp(st);
 }
 

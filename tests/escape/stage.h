@@ -30,6 +30,8 @@ struct stage {
 	int client;			   /* of the session */
 	char *spool_file, *ann, *bob, *table, *control_socket;
 	int tcp, unix_stream, abstract; /* who listens */
+	char abstract_name[40];		/* begins with a NUL; no other test's */
+	size_t abstract_size;
 	unsigned port;
 };
 

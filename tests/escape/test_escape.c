@@ -37,8 +37,9 @@ enum {
 	NOBODY = 0,
 	CONNECTING = V_deliver_remote | V_resolver,
 	MAILBOXES = V_deliver_local | V_pop3d_session,
-	WRITERS = V_queue | V_deliver_local | V_pop3d_session | V_session | V_resolver,
-	FILES = WRITERS | V_directory,
+	WRITERS = V_queue | V_directory | V_deliver_local | V_pop3d_session | V_session |
+		  V_resolver,
+	FILES = WRITERS,
 	THREADED = V_directory | V_queue | V_deliver_local,
 	ALL = (1 << VICTIMS) - 2,
 };

@@ -220,7 +220,7 @@ static bool same(struct harness *h, const struct model *m)
 static void run(const unsigned char *sequence, size_t n, bool deferred, bool submission)
 {
 	struct harness h;
-	struct model m = {0};
+	struct model m = {.login = submission};
 	harness_init(&h);
 	h.deferred = deferred;
 	h.submission = submission;

@@ -22,7 +22,7 @@ struct audit_report *audit_add(struct audit *audit, const char *name, pid_t pid)
 	return r;
 }
 
-static char *format_text(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list args)
 {
 	char text[TEXT_MAX];
 	vsnprintf(text, sizeof(text), format, args);

@@ -597,7 +597,7 @@ START_TEST(success_is_told_where_it_is_asked)
 {
 	struct recipient list[] = {
 	    to("bob@example.net", NOTIFY_SUCCESS), to("carl@example.net", NOTIFY_FAILURE)};
-	list[0].transport = list[1].transport = success_rows[_i].transport;
+	list[0].transport = list[1].transport = (uint8_t)success_rows[_i].transport;
 	uint64_t id = post(success_rows[_i].sender, list, 2);
 	succeed_all(begin_by(id, success_rows[_i].transport));
 	turn();

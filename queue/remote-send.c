@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Deliveries on their way out to deliver-remote: the envelope is read back from
- * the spool, for memory holds the addresses only.
+ * the spool, for memory holds the addresses only, as they are after all changes of routes.
  */
 #include "common/hash.h"
 #include "common/msg-queue-remote.h"
@@ -28,7 +28,7 @@ static struct remote_delivery describe(
 		const struct recipient *r = &read->recipients[d->items[i].number];
 		targets[i] = (struct remote_target){.number = d->items[i].number,
 		    .notify = notify_of(message_of(d->job), d->items[i].number, r->notify),
-		    .address = r->address,
+		    .address = message_address(message_of(d->job), d->items[i].number),
 		    .orcpt = r->orcpt};
 	}
 	return (struct remote_delivery){.delivery = d->cookie,

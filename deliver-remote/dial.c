@@ -5,6 +5,7 @@
  */
 #include "deliver-remote/dial.h"
 #include "common/loop.h"
+#include "deliver-remote/idle.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -36,18 +37,26 @@ static void end_attempt(struct dial_attempt *a)
 	a->fd = -1;
 }
 
+static int new_socket(const struct place *to)
+{
+	int fd = socket(
+	    to->family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < descriptor_limit)
+		return fd;
+	close(fd);
+	errno = EMFILE;
+	return -1;
+}
+
 static int open_socket(const struct dial *d, const struct place *to)
 {
 	const int on = 1;
-	int fd = socket(
-	    to->family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = new_socket(to);
+	/* Mail that is here goes before a session that might be of use later. */
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_drop())
+		fd = new_socket(to);
 	if (fd < 0)
 		return -1;
-	if (fd >= descriptor_limit) {
-		close(fd);
-		errno = EMFILE;
-		return -1;
-	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	const struct place *from = to->family == 4 ? &d->policy->source4 : &d->policy->source6;
 	struct sockaddr_storage sa;

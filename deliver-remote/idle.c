@@ -43,14 +43,20 @@ size_t idle_count(void)
 	return count;
 }
 
-bool idle_drop(void)
+static struct session *take_oldest(void)
 {
 	struct session *oldest = TAILQ_LAST(&by_age, age_list);
-	if (oldest == NULL)
-		return false;
-	take_out(oldest);
-	say_goodbye(oldest);
-	return true;
+	if (oldest != NULL)
+		take_out(oldest);
+	return oldest;
+}
+
+bool idle_drop(void)
+{
+	struct session *oldest = take_oldest();
+	if (oldest != NULL)
+		session_leave(oldest);
+	return oldest != NULL;
 }
 
 void idle_give(struct session *s, const struct policy *now)
@@ -60,7 +66,7 @@ void idle_give(struct session *s, const struct policy *now)
 		return;
 	}
 	if (count >= IDLE_MAX)
-		idle_drop();
+		say_goodbye(take_oldest());
 	session_set_owner(s, &idle_events, NULL);
 	TAILQ_INSERT_HEAD(&by_age, s, by_age);
 	TAILQ_INSERT_HEAD(&s->hop->idle, s, by_hop);

@@ -18,7 +18,8 @@ struct session *idle_take(const struct hop *hop);
 /* Says good-bye to all of them, or to those only whose hop or policy is not in force any more
  * (`now`: NULL for all). */
 void idle_quit(const struct policy *now);
-/* Makes room: one less, the one that has waited longest; false: there is none. */
+/* Its descriptor is wanted: ends the one that has waited longest, without waiting for the reply to
+ * QUIT; false: there is none. */
 bool idle_drop(void);
 size_t idle_count(void);
 

@@ -281,6 +281,13 @@ void session_quit(struct session *s)
 	settle(s);
 }
 
+void session_leave(struct session *s)
+{
+	client_quit(&s->client);
+	session_flush(s);
+	free_session(s);
+}
+
 struct str session_mta(const struct session *s)
 {
 	struct str label = str_from_cstr(s->label);

@@ -131,6 +131,8 @@ bool session_may_send(const struct session *s);
 void session_wait(struct session *s);
 /* Ready: says good-bye and ends; on_over follows. */
 void session_quit(struct session *s);
+/* Ready: says good-bye and ends at once, without a word to the owner. */
+void session_leave(struct session *s);
 /* Ends it at once, whatever it is at. The owner is told nothing, not even results. */
 void session_abort(struct session *s);
 

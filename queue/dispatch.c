@@ -65,7 +65,7 @@ static void start_discard(struct dispatch *d, struct job *job)
 
 static bool remote_takes_more(const struct dispatch *d)
 {
-	return remote_is_ready(d->remote);
+	return !d->remote_waits && remote_is_ready(d->remote);
 }
 
 static void start_remote(struct dispatch *d, struct job *job)

@@ -25,6 +25,7 @@ struct dispatch {
 	struct remote *remote;
 	struct event *timer;
 	bool scheduled;
+	bool remote_waits; /* the owner's: nothing begins for other servers while it is set */
 	bool stopping;
 };
 

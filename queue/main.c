@@ -25,7 +25,12 @@
 
 /* How a destination that is not known yet is approached, and when it is taken for dead. */
 
-enum { CACHE_OCTETS = 16 * 1024 * 1024, STOP_MS = 3000, STOP_CHECK_MS = 20 };
+enum {
+	CACHE_OCTETS = 16 * 1024 * 1024,
+	STOP_MS = 3000,
+	STOP_CHECK_MS = 20,
+	ROUTES_WAIT_MS = 30 * 1000, /* at the start, for directory */
+};
 
 static struct {
 	int spool_dir;
@@ -47,7 +52,7 @@ static struct {
 	struct reroute reroute;
 	struct sweeper sweeper;
 	char *hostname, *postmaster; /* what the notices say */
-	struct event *stop_timer;
+	struct event *stop_timer, *routes_timer;
 	uint64_t stop_deadline;
 } q;
 
@@ -161,6 +166,7 @@ static void configure(const struct conf *conf)
 	q.intake.message_max = conf->smtp.message_max;
 	q.active.delay_notice = (uint64_t)conf->queue.delay_notice * 1000;
 	q.local.hold = conf->queue.hold_local;
+	q.reroute.routing.grace_ms = (uint64_t)conf->queue.retry_first * 1000;
 	configure_bounces(conf);
 	sweeper_configure(&q.sweeper);
 }
@@ -205,6 +211,31 @@ static void on_progress(void *ctx)
 	dispatch_soon(&q.dispatch);
 }
 
+static void stop_waiting_for_routes(void *ctx)
+{
+	(void)ctx;
+	q.dispatch.remote_waits = false;
+	loop_timer_stop(q.routes_timer);
+	dispatch_soon(&q.dispatch);
+}
+
+static void on_rerouted(void *ctx)
+{
+	if (q.reroute.settled && q.dispatch.remote_waits)
+		stop_waiting_for_routes(ctx);
+	dispatch_soon(&q.dispatch);
+}
+
+/* Envelopes have the routes of their day: what was recovered is not tried on one that is no longer
+ * in force, when directory is there to say so. */
+static void wait_for_routes(void)
+{
+	q.routes_timer = loop_timer(stop_waiting_for_routes, NULL);
+	q.dispatch.remote_waits = q.active.messages.count > 0;
+	if (q.dispatch.remote_waits)
+		loop_timer_start(q.routes_timer, ROUTES_WAIT_MS);
+}
+
 static void make_parts(void)
 {
 	uint64_t seed;
@@ -222,7 +253,8 @@ static void make_parts(void)
 	reroute_init(&q.reroute, &q.active, q.router);
 	bounces_init(&q.bounces, &q.active, &q.reader, q.router, &q.templates);
 	sweeper_init(&q.sweeper, &q.active);
-	q.bounces.on_progress = q.reroute.on_progress = on_progress;
+	q.bounces.on_progress = on_progress;
+	q.reroute.on_progress = on_rerouted;
 	operators_init(&q.operators, &q.active, &q.dispatch);
 	q.intake = (struct intake){.active = &q.active, .tokens = q.tokens, .contents = q.contents};
 }
@@ -250,6 +282,7 @@ static void in_jail(const struct conf *conf)
 	make_parts();
 	configure(conf);
 	open_spool(conf);
+	wait_for_routes();
 	dispatch_soon(&q.dispatch);
 }
 
@@ -289,6 +322,7 @@ static void leave(void)
 	intake_reset(&q.intake);
 	bounces_reset(&q.bounces);
 	router_free(q.router);
+	event_free(q.routes_timer);
 	loop_exit();
 }
 

@@ -59,7 +59,7 @@ _Static_assert(sizeof(struct message) == 56, "see the figures above");
 struct message *message_new(struct scheduler *s, uint64_t id, const struct envelope *envelope,
     const struct recipient *recipients, size_t count, uint64_t size);
 /* The same message with other routes: transport and nexthop of each recipient are those of the
- * list, addresses must be as they were. What waited for another destination is ready. Not linked;
+ * list; an address may be another, its number is not. What waited for another destination is ready. Not linked;
  * the old one stays as it is, but for its reasons, which are the new one's. */
 struct message *message_new_rerouted(
     struct scheduler *s, const struct message *m, const struct recipient *recipients);

@@ -1,128 +1,50 @@
 /* SPDX-License-Identifier: ISC
  *
- * A pass: COLLECT walks the messages and asks for each domain once; when all
- * answers are there, APPLY walks them again and moves what has another route.
+ * A pass: DOMAINS walks the messages and asks for each domain once; when all answers
+ * are there, ADDRESSES walks them for the domains that are ours and asks for each
+ * address once; then APPLY moves what has another route.
  */
 #include "queue/reroute.h"
-#include "common/hash.h"
 #include "common/loop.h"
 #include "common/mem.h"
 
 #include <stdlib.h>
-
-/* Where mail for a domain goes now. */
-struct domain_route {
-	bool known;
-	bool refused; /* `text` says why */
-	uint8_t transport;
-	struct str nexthop, text; /* the route's own */
-	size_t n;
-	char domain[];
-};
-
-static struct str key_of(const void *route)
-{
-	const struct domain_route *d = route;
-	return str_from(d->domain, d->n);
-}
 
 static void go_on(struct reroute *r, uint64_t ms)
 {
 	loop_timer_start(r->timer, ms);
 }
 
-/* --- domains ------------------------------------------------------------ */
-
-static void forget_domains(struct reroute *r)
-{
-	for (size_t i = 0; i < r->count; i++) {
-		free((char *)(uintptr_t)r->domains[i]->nexthop.p);
-		free((char *)(uintptr_t)r->domains[i]->text.p);
-		free(r->domains[i]);
-	}
-	free(r->domains);
-	r->domains = NULL;
-	r->count = r->cap = r->pending = 0;
-	hash_free(r->by_domain);
-	r->by_domain = NULL;
-}
-
-static size_t domain_key(struct str address, char out[ADDRESS_MAX])
-{
-	struct str domain = str_skip(address, str_rfind(address, '@') + 1);
-	domain = str_head(domain, ADDRESS_MAX);
-	for (size_t i = 0; i < domain.n; i++)
-		out[i] = ascii_lower(domain.p[i]);
-	return domain.n;
-}
-
-static struct domain_route *find_domain(const struct reroute *r, struct str address)
-{
-	char key[ADDRESS_MAX];
-	size_t n = domain_key(address, key);
-	return hash_find(r->by_domain, str_from(key, n));
-}
-
-static struct str keep(struct str s)
-{
-	return (struct str){s.n == 0 ? NULL : str_dup(s), s.n};
-}
-
-static void on_answer(void *ctx, uint64_t tag, const struct msg_address_answer *m)
-{
-	struct reroute *r = ctx;
-	if (tag >> 32 != (r->pass & UINT32_MAX) || (tag & UINT32_MAX) >= r->count)
-		return;
-	struct domain_route *d = r->domains[tag & UINT32_MAX];
-	r->pending--;
-	if (m->verdict == RCPT_TEMPORARY)
-		r->again = true;
-	if (m->verdict == RCPT_NOT_OURS && m->targets_count > 0) {
-		d->known = true;
-		d->transport = m->targets[0].transport;
-		d->nexthop = keep(m->targets[0].nexthop);
-	} else if (m->verdict == RCPT_REFUSED) {
-		d->known = d->refused = true;
-		d->transport = TRANSPORT_HOLD; /* on its way to failing */
-		d->text = keep(m->text);
-	}
-	go_on(r, 0);
-}
-
-static void ask_domain(struct reroute *r, struct str address)
-{
-	char key[ADDRESS_MAX];
-	size_t n = domain_key(address, key);
-	if (hash_find(r->by_domain, str_from(key, n)) != NULL)
-		return;
-	struct domain_route *d = xcalloc(1, sizeof(*d) + n);
-	d->n = n;
-	memcpy(d->domain, key, n);
-	if (r->count == r->cap) {
-		r->cap = r->cap == 0 ? 64 : r->cap * 2;
-		r->domains = xreallocarray(r->domains, r->cap, sizeof(struct domain_route *));
-	}
-	uint64_t tag = (r->pass & UINT32_MAX) << 32 | r->count;
-	r->domains[r->count++] = d;
-	r->pending++;
-	hash_put(r->by_domain, d);
-	router_ask(r->router, address, on_answer, r, tag);
-}
-
 /* --- messages ----------------------------------------------------------- */
 
 static bool has_route(const struct message_recipient *r, const struct job *job)
 {
-	return job->to->transport == TRANSPORT_REMOTE &&
+	return (job->to->transport == TRANSPORT_REMOTE || job->to->transport == TRANSPORT_LOCAL) &&
 	       (r->state & (RECIPIENT_DONE | RECIPIENT_OWED)) == 0;
 }
 
 static bool may_have_route(const struct message *m)
 {
 	for (size_t i = 0; i < m->job_count; i++)
-		if (m->jobs[i].to->transport == TRANSPORT_REMOTE)
+		if (m->jobs[i].to->transport == TRANSPORT_REMOTE ||
+		    m->jobs[i].to->transport == TRANSPORT_LOCAL)
 			return true;
 	return false;
+}
+
+/* Mail for a mailbox was routed as such: it is only of interest when others take it now. */
+static bool needs_own_answer(const struct routed *domain, const struct job *job)
+{
+	return domain->ours && (job->to->transport == TRANSPORT_REMOTE || domain->elsewhere);
+}
+
+static void ask(struct reroute *r, const struct job *job, struct str address)
+{
+	const struct routed *domain = routing_domain(&r->routing, address);
+	if (r->phase == REROUTE_DOMAINS)
+		routing_ask_domain(&r->routing, address);
+	else if (domain != NULL && needs_own_answer(domain, job))
+		routing_ask_address(&r->routing, address);
 }
 
 static void collect(struct reroute *r, struct message *m)
@@ -133,15 +55,54 @@ static void collect(struct reroute *r, struct message *m)
 	message_jobs(m, jobs);
 	for (size_t i = 0; i < m->recipient_count; i++)
 		if (has_route(&message_recipients(m)[i], &m->jobs[jobs[i]]))
-			ask_domain(r, message_address(m, (uint16_t)i));
+			ask(r, &m->jobs[jobs[i]], message_address(m, (uint16_t)i));
 	free(jobs);
 }
 
-static bool is_other_route(const struct domain_route *d, const struct job *job)
+/* What is to be done with mail for this address; NULL: nothing. */
+static const struct routed *find_route(
+    const struct reroute *r, struct str address, const struct job *job)
+{
+	const struct routed *d = routing_domain(&r->routing, address);
+	bool own = d != NULL && needs_own_answer(d, job);
+	if (own)
+		d = routing_address(&r->routing, address);
+	if (d == NULL || d->kind == ROUTED_NOT)
+		return NULL;
+	/* A mailbox's mail was expanded when it came. */
+	bool passed_on =
+	    d->kind == ROUTED_TO && d->transport == TRANSPORT_REMOTE && str_eq(d->address, address);
+	return own && job->to->transport == TRANSPORT_LOCAL && !passed_on ? NULL : d;
+}
+
+static bool fails(const struct routed *d)
+{
+	return d->kind == ROUTED_REFUSED || d->kind == ROUTED_NO_MAILBOX;
+}
+
+static bool is_other_route(const struct routed *d, const struct job *job, struct str address)
 {
 	return d->transport != job->to->transport ||
-	       (d->transport == TRANSPORT_REMOTE &&
-		   !str_eq(d->nexthop, destination_name(job->to)));
+	       (d->address.n > 0 && !str_eq(d->address, address)) ||
+	       (d->transport == TRANSPORT_REMOTE && !str_eq(d->nexthop, destination_name(job->to)));
+}
+
+static bool may_move(
+    const struct message *m, uint16_t number, const struct job *job, const struct routed *d)
+{
+	if (fails(d))
+		return message_recipients(m)[number].state != RECIPIENT_HELD;
+	return is_other_route(d, job, message_address(m, number)) &&
+	       (d->transport != TRANSPORT_HOLD || !(m->flags & MESSAGE_RELEASED));
+}
+
+/* What is to fail waits for it on hold. */
+static void move(struct recipient *to, const struct routed *d)
+{
+	to->transport = fails(d) ? TRANSPORT_HOLD : d->transport;
+	to->nexthop = d->nexthop;
+	if (d->address.n > 0)
+		to->address = d->address;
 }
 
 /* Each recipient with its route as it will be; true when one has another than before. */
@@ -152,36 +113,39 @@ static bool plan(const struct reroute *r, const struct message *m, struct recipi
 	message_jobs(m, jobs);
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		const struct job *job = &m->jobs[jobs[i]];
-		const struct domain_route *d = find_domain(r, list[i].address);
-		if (!has_route(&message_recipients(m)[i], job) || d == NULL || !d->known ||
-		    !is_other_route(d, job))
+		if (!has_route(&message_recipients(m)[i], job))
 			continue;
-		if (d->transport == TRANSPORT_HOLD && !d->refused && (m->flags & MESSAGE_RELEASED))
+		const struct routed *d = find_route(r, list[i].address, job);
+		if (d == NULL || !may_move(m, (uint16_t)i, job, d))
 			continue;
 		changed = true;
-		list[i].transport = d->transport;
-		list[i].nexthop = d->nexthop;
+		move(&list[i], d);
 	}
 	free(jobs);
 	return changed;
 }
 
-/* What came to a route that says hold, or error. */
+static void fail(struct active *a, struct message *m, uint16_t number, const struct routed *d)
+{
+	const struct why refused = {.status = STR("5.7.1"),
+	    .text = d->text.n > 0 ? d->text : STR("the operator's route refuses it")};
+	const struct why no_mailbox = {.status = STR("5.1.1"), .text = STR("no such mailbox")};
+	active_failed(a, m, number, d->kind == ROUTED_REFUSED ? &refused : &no_mailbox);
+}
+
+/* What came to a route that says hold, or is to fail. */
 static void stop_waiting(struct reroute *r, struct message *m, struct job *job)
 {
-	struct active *a = r->active;
 	uint16_t number;
 	while ((number = message_take_waiting(m, job)) != RECIPIENT_NONE) {
-		const struct domain_route *d = find_domain(r, message_address(m, number));
-		const struct why why = {.status = STR("5.7.1"),
-		    .text = d != NULL && d->text.n > 0 ? d->text
-						       : STR("the operator's route refuses it")};
-		if (d != NULL && d->refused) {
-			active_failed(a, m, number, &why);
+		struct str address = message_address(m, number);
+		const struct routed *d = routing_address(&r->routing, address);
+		if (d != NULL && fails(d)) {
+			fail(r->active, m, number, d);
 			continue;
 		}
-		active_change_state(a, m, number, RECIPIENT_HELD);
-		active_record(a, m, number, SPOOL_HELD);
+		active_change_state(r->active, m, number, RECIPIENT_HELD);
+		active_record(r->active, m, number, SPOOL_HELD);
 	}
 }
 
@@ -195,7 +159,7 @@ static void apply(struct reroute *r, struct message *m)
 	bool moved = changed && active_reroute(r->active, m, list);
 	free(list);
 	if (changed && !moved)
-		r->again = true;
+		r->routing.again = true;
 	if (!moved)
 		return;
 	m = index_find(&r->active->messages, id);
@@ -210,21 +174,35 @@ static void apply(struct reroute *r, struct message *m)
 
 static void begin_pass(struct reroute *r)
 {
-	forget_domains(r);
-	r->by_domain = hash_new(key_of);
-	r->pass++;
-	r->phase = REROUTE_COLLECT;
-	r->wanted = r->again = false;
+	routing_begin(&r->routing);
+	r->phase = REROUTE_DOMAINS;
+	r->wanted = false;
+	r->at = 0;
+	go_on(r, 0);
+}
+
+static void next_phase(struct reroute *r)
+{
+	bool addresses = r->phase == REROUTE_DOMAINS && r->routing.any_ours;
+	r->phase = addresses ? REROUTE_ADDRESSES : REROUTE_APPLY;
 	r->at = 0;
 	go_on(r, 0);
 }
 
 static void end_pass(struct reroute *r)
 {
-	forget_domains(r);
+	const struct routing *g = &r->routing;
+	routing_end(&r->routing);
 	r->phase = REROUTE_IDLE;
-	if (r->wanted || r->again)
-		go_on(r, r->wanted ? 0 : REROUTE_AGAIN_MS);
+	r->settled = true;
+	if (r->wanted)
+		go_on(r, 0);
+	else if (g->doubt && g->grace_ms < REROUTE_AGAIN_MS)
+		go_on(r, g->grace_ms);
+	else if (g->again || g->doubt)
+		go_on(r, REROUTE_AGAIN_MS);
+	if (r->on_progress != NULL)
+		r->on_progress(r->ctx);
 }
 
 /* True when it has come round. */
@@ -245,16 +223,13 @@ static void step(void *ctx)
 	struct reroute *r = ctx;
 	if (r->phase == REROUTE_IDLE) {
 		begin_pass(r);
-	} else if (r->phase == REROUTE_COLLECT) {
-		if (r->pending > REROUTE_ASKS)
+	} else if (r->phase != REROUTE_APPLY) {
+		if (r->routing.pending > REROUTE_ASKS)
 			return; /* the next answer goes on */
-		if (!walk(r, collect)) {
+		if (!walk(r, collect))
 			go_on(r, 0);
-		} else if (r->pending == 0) {
-			r->phase = REROUTE_APPLY;
-			r->at = 0;
-			go_on(r, 0);
-		}
+		else if (r->routing.pending == 0)
+			next_phase(r);
 	} else if (walk(r, apply)) {
 		end_pass(r);
 	} else {
@@ -279,15 +254,21 @@ void reroute_on_changed(void *ctx, uint32_t generation)
 	reroute_begin(r);
 }
 
+static void on_answer(void *ctx)
+{
+	go_on(ctx, 0);
+}
+
 void reroute_init(struct reroute *r, struct active *active, struct router *router)
 {
-	*r = (struct reroute){.active = active, .router = router};
+	*r = (struct reroute){.active = active};
+	r->routing = (struct routing){.router = router, .on_answer = on_answer, .ctx = r};
 	r->timer = loop_timer(step, r);
 }
 
 void reroute_reset(struct reroute *r)
 {
-	forget_domains(r);
+	routing_reset(&r->routing);
 	event_free(r->timer);
 	*r = (struct reroute){0};
 }

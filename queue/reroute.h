@@ -1,40 +1,39 @@
 /* SPDX-License-Identifier: ISC
  *
- * Mail that waits for other servers when routes change: directory is asked for
- * every domain of it, and what has another route now is moved to its new
- * destination, or held, discarded or failed as the new route says. What an operator
- * released is not held again.
+ * Mail that waits when routes change: directory is asked for every domain of it, and
+ * what has another route now is moved to its new destination, or held, discarded or
+ * failed as the new route says. What an operator released is not held again.
  *
- * It goes through the active set a few hundred messages at a time. What is under
- * way is moved when it waits again. Mail for a domain that is ours by now stays on
- * its way.
+ * Of mail for other servers whose domain is ours by now each address is asked for. It
+ * moves to its mailbox, or to the one address that an alias stands for. Who has no
+ * mailbox fails alone, when that was so for `grace_ms` too. An alias of several leaves
+ * it on its way, unless its own name is one of them. Mail for a mailbox moves when the
+ * domain is another's, or passed on.
+ *
+ * It goes through the active set a few hundred messages at a time. What is under way is
+ * moved when it waits again.
  */
 #ifndef POSTERN_QUEUE_REROUTE_H
 #define POSTERN_QUEUE_REROUTE_H
 
 #include "queue/active.h"
-#include "queue/router.h"
+#include "queue/routing.h"
 
 enum { REROUTE_STEP = 300, REROUTE_ASKS = 200, REROUTE_AGAIN_MS = 30 * 1000 };
 
-enum reroute_phase { REROUTE_IDLE, REROUTE_COLLECT, REROUTE_APPLY };
+enum reroute_phase { REROUTE_IDLE, REROUTE_DOMAINS, REROUTE_ADDRESSES, REROUTE_APPLY };
 
 struct reroute {
 	struct active *active;
-	struct router *router;
+	struct routing routing; /* its grace_ms is the caller's to set */
 	enum reroute_phase phase;
-	bool wanted; /* once more after this pass */
-	bool again;  /* something could not be moved, or asked, in this pass */
-	uint64_t at; /* id up to which this phase has come */
-	struct hash *by_domain;
-	struct domain_route **domains; /* those of by_domain by number: the tags of asks */
-	size_t count, cap;
-	size_t pending; /* domains without an answer */
-	uint64_t pass;	/* answers to earlier ones are too late */
+	bool wanted;  /* once more after this pass */
+	bool settled; /* a pass has ended */
+	uint64_t at;  /* id up to which this phase has come */
 	uint32_t generation;
 	bool generation_known;
 	struct event *timer;
-	/* Something was moved. May be NULL. */
+	/* Something was moved, or a pass has ended. May be NULL. */
 	void (*on_progress)(void *ctx);
 	void *ctx;
 };

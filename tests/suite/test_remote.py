@@ -9,7 +9,7 @@ import pytest
 
 import dns
 import receivers
-from instance import wait_for
+from instance import crypt_hash, wait_for
 
 LETTER = b"Subject: a letter\r\n\r\nhello\r\n.a dot in front\r\n"
 LARGE = b"Subject: large\r\n\r\n" + b"0123456789abcdef" * 4 + b"\r\n" + (b"x" * 70 + b"\r\n") * 40000
@@ -91,6 +91,46 @@ def test_it_waits_for_a_server_that_is_down(make, sink):
     one.send(LETTER, to=["bob@far.example"])
     logged(one, r"status=deferred \(connect to \[127\.0\.0\.1\]:\d+: Connection refused\)")
     there.start()
+    assert len(taken(there, 1)) == 1
+
+
+def append(one, name, text):
+    path = one.directory / "tables" / name
+    one.write(f"tables/{name}", path.read_text() + text)
+
+
+def test_mail_that_waits_for_a_domain_that_becomes_ours(make, sink):
+    there = sink()
+    there.pause()
+    one = routed(make, new_example=there.nexthop())
+    one.send(LETTER, to=["nobody@new.example", "eve@new.example"], sender="ann@example.test")
+    logged(one, r"to=<eve@new\.example>.*status=deferred")
+    append(one, "domains", "new.example\n")
+    one.write("tables/routes", "")  # which would say where its mailboxes are kept
+    append(one, "users", f"eve@new.example:{crypt_hash('word')}\n")
+    one.postern("table", "build", check=True)
+    one.postern("reload", check=True)
+    logged(one, r"to=<eve@new\.example>, relay=local.*status=sent")
+    text, = one.wait_for_mail("ann", 1)
+    assert b"nobody@new.example" in text and b"5.1.1" in text and b"eve@new.example" not in text
+    wait_for("an empty queue", 20, lambda: is_empty(one))
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_mail_that_waits_for_a_domain_that_is_passed_on(make, sink, stopped):
+    """Another route counts for it at once, also at the next start."""
+    dead, there = sink(), sink()
+    dead.pause()
+    one = routed(make, new_example=dead.nexthop())
+    one.send(LETTER, to=["eve@new.example"])
+    logged(one, r"to=<eve@new\.example>.*status=deferred")
+    if stopped:
+        one.stop()
+    append(one, "domains", "new.example relay\n")
+    one.write("tables/routes", f"new.example {there.nexthop()}\n")
+    one.postern("table", "build", check=True)
+    if stopped:
+        one.start()
     assert len(taken(there, 1)) == 1
 
 

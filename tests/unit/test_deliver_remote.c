@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -226,6 +227,36 @@ START_TEST(another_nexthop_gets_another_session)
 	remote_expect(&other, "QUIT");
 	remote_peer_close(&peer);
 	remote_peer_close(&other);
+	end();
+}
+END_TEST
+
+/* More nexthops than descriptors: the session that has waited longest gives up its own. */
+START_TEST(descriptors_of_idle_sessions)
+{
+	enum { FILES = 64, HOPS = 40 };
+	const struct rlimit few = {FILES, FILES};
+	struct remote_peer one[HOPS];
+	char name[32];
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	begin_with("", "reuse-idle = \"1 h\"");
+	st.hop.target = str_from_cstr(nexthop);
+	for (unsigned i = 0; i < HOPS; i++) {
+		snprintf(name, sizeof(name), "hop%u.example", i);
+		uint64_t d = remote_deliver(&st, name);
+		remote_accept(&server, &one[i]);
+		remote_hello(&one[i], NULL);
+		remote_take(&one[i]);
+		expect(d, DELIVERY_TAKEN, "2.0.0", "250");
+	}
+	remote_expect(&one[0], "QUIT");
+	remote_expect_closed(&one[0]);
+	snprintf(name, sizeof(name), "hop%u.example", HOPS - 1);
+	uint64_t d = remote_deliver(&st, name);
+	remote_take(&one[HOPS - 1]);
+	expect(d, DELIVERY_TAKEN, "2.0.0", "250");
+	for (unsigned i = 0; i < HOPS; i++)
+		remote_peer_close(&one[i]);
 	end();
 }
 END_TEST
@@ -1559,6 +1590,7 @@ int main(void)
 	tcase_add_test(tcase, one_result_for_each_recipient);
 	tcase_add_loop_test(tcase, server_with_limits, 0, 2);
 	tcase_add_test(tcase, reuses_a_session);
+	tcase_add_test(tcase, descriptors_of_idle_sessions);
 	tcase_add_test(tcase, another_nexthop_gets_another_session);
 	add_two(tcase);
 	tcase_add_test(tcase, nobody_listens);

@@ -207,8 +207,17 @@ static const struct directory_row after[] = {
     {"hold.example", RCPT_NOT_OURS, TRANSPORT_HOLD, "", ""},
     {"discard.example", RCPT_NOT_OURS, TRANSPORT_DISCARD, "", ""},
     {"error.example", RCPT_REFUSED, 0, "", "we do not talk to them"},
+    {"gone@ours.example", RCPT_NO_MAILBOX, 0, "", ""},
+    {"away@ours.example", RCPT_REFUSED, 0, "", "moved"},
+    {"slow@ours.example", RCPT_TEMPORARY, 0, "", ""},
     {"ours.example", RCPT_LOCAL, TRANSPORT_LOCAL, "", ""},
+    {"relayed.example", RCPT_LOCAL, TRANSPORT_REMOTE, "inside", ""},
     {"slow.example", RCPT_TEMPORARY, 0, "", ""},
+    {NULL, 0, 0, "", ""},
+};
+
+static const struct directory_row here[] = {
+    {"ours.example", RCPT_LOCAL, TRANSPORT_LOCAL, "", ""},
     {NULL, 0, 0, "", ""},
 };
 
@@ -245,7 +254,7 @@ START_TEST(each_domain_is_asked_for_once_and_only_what_changed_moves)
 		commit_one("d@local.example", TRANSPORT_LOCAL);
 	}
 	change_routes(1);
-	ck_assert_uint_eq(directory_peer_asked, 2);
+	ck_assert_uint_eq(directory_peer_asked, 3);
 	size_t moved = 0, stayed = 0;
 	for (const struct message *m = NULL;
 	     (m = index_after(&active.messages, m == NULL ? 0 : m->id)) != NULL;) {
@@ -287,9 +296,11 @@ static const struct {
     {"b@hold.example", RECIPIENT_HELD, TRANSPORT_HOLD, ""},
     {"b@discard.example", RECIPIENT_READY, TRANSPORT_DISCARD, ""},
     {"b@error.example", RECIPIENT_FAILED, TRANSPORT_HOLD, "we do not talk to them"},
-    {"b@ours.example", RECIPIENT_READY, TRANSPORT_REMOTE, ""},
+    {"b@ours.example", RECIPIENT_READY, TRANSPORT_LOCAL, ""},
+    {"away@ours.example", RECIPIENT_FAILED, TRANSPORT_HOLD, "moved"},
+    {"slow@ours.example", RECIPIENT_READY, TRANSPORT_REMOTE, ""},
     {"b@slow.example", RECIPIENT_READY, TRANSPORT_REMOTE, ""},
-    {"b@unknown.example", RECIPIENT_READY, TRANSPORT_REMOTE, ""},
+    {"b@unknown.example", RECIPIENT_FAILED, TRANSPORT_HOLD, "no such mailbox"},
 };
 
 START_TEST(a_route_may_be_of_another_kind)
@@ -306,6 +317,122 @@ START_TEST(a_route_may_be_of_another_kind)
 }
 END_TEST
 
+/* The first address that is asked for says nothing of the others. */
+START_TEST(who_has_no_mailbox_fails_alone)
+{
+	const struct recipient list[] = {
+	    remote("gone@ours.example"), remote("b@ours.example"), remote("c@example.com")};
+	uint64_t id = commit(list, 3), other = commit_one("d@ours.example", TRANSPORT_REMOTE);
+	change_routes(1);
+	ck_assert_uint_eq(state(id, 0), RECIPIENT_FAILED);
+	ck_assert(str_eq(last_result().status, STR("5.1.1")));
+	ck_assert_uint_eq(failures, 1);
+	struct job *job = scheduler_next(active.scheduler, TRANSPORT_LOCAL);
+	uint16_t n[3];
+	ck_assert_ptr_eq(message_of(job), find(id));
+	ck_assert_uint_eq(active_start(&active, job, n, 3), 1);
+	ck_assert_uint_eq(n[0], 1);
+	ck_assert_str_eq(nexthop(id), "example.com");
+	ck_assert_uint_eq(find(other)->jobs[0].to->transport, TRANSPORT_LOCAL);
+}
+END_TEST
+
+static void wait_for_the_clock(void)
+{
+	for (uint64_t began = loop_now_ms(); loop_now_ms() < began + 2;)
+		continue;
+}
+
+/* Domains are added before their mailboxes. */
+START_TEST(a_mailbox_has_time_to_appear)
+{
+	uint64_t id = commit_one("gone@ours.example", TRANSPORT_REMOTE);
+	reroute.routing.grace_ms = HOUR;
+	change_routes(1);
+	change_routes(2);
+	ck_assert_uint_eq(state(id, 0), RECIPIENT_READY);
+	ck_assert_str_eq(nexthop(id), "ours.example");
+	if (_i == 0) {
+		reroute.routing.grace_ms = 1;
+		wait_for_the_clock();
+		change_routes(3);
+		ck_assert_uint_eq(state(id, 0), RECIPIENT_FAILED);
+		return;
+	}
+	directory_peer_kill();
+	directory_peer_start(router, here);
+	directory_peer_changed(3);
+	turn();
+	ck_assert_uint_eq(find(id)->jobs[0].to->transport, TRANSPORT_LOCAL);
+	ck_assert_uint_eq(failures, 0);
+}
+END_TEST
+
+static const struct {
+	const char *targets[3];
+	const char *address; /* NULL: as before */
+} aliases[] = {
+    {{"bob@ours.example"}, "bob@ours.example"},
+    {{"x@ours.example", "b@ours.example"}, "b@ours.example"},
+    {{"x@ours.example", "y@ours.example"}, NULL},
+};
+
+/* An alias of one, or with a copy for its own name; of others it cannot be. */
+START_TEST(one_recipient_stays_one)
+{
+	uint64_t id = commit_one("b@ours.example", TRANSPORT_REMOTE);
+	struct route_target targets[3];
+	size_t count = 0;
+	for (; aliases[_i].targets[count] != NULL; count++)
+		targets[count] = (struct route_target){.transport = TRANSPORT_LOCAL,
+		    .address = str_from_cstr(aliases[_i].targets[count])};
+	directory_peer_kill();
+	directory_peer_start(router, here);
+	directory_peer_silent = true;
+	directory_peer_changed(1);
+	turn();
+	for (uint32_t cookie = 1; cookie <= 2; cookie++) {
+		const struct msg_address_answer m = {.cookie = cookie,
+		    .verdict = RCPT_LOCAL,
+		    .targets = targets,
+		    .targets_count = count};
+		directory_peer_send(&m);
+		turn();
+	}
+	ck_assert_uint_eq(reroute.phase, REROUTE_IDLE);
+	const char *address = aliases[_i].address;
+	const struct message *m = find(id);
+	ck_assert_uint_eq(
+	    m->jobs[0].to->transport, address == NULL ? TRANSPORT_REMOTE : TRANSPORT_LOCAL);
+	ck_assert(str_eq(
+	    message_address(m, 0), str_from_cstr(address == NULL ? "b@ours.example" : address)));
+	ck_assert(str_eq(message_original(m, 0), STR("b@ours.example")));
+}
+END_TEST
+
+static const struct {
+	const char *address;
+	uint8_t transport;
+	const char *nexthop;
+} mailboxes[] = {
+    {"b@example.net", TRANSPORT_REMOTE, "relay:out"}, /* not ours any more */
+    {"b@relayed.example", TRANSPORT_REMOTE, "inside"},
+    {"b@ours.example", TRANSPORT_LOCAL, "ours.example"},
+    {"gone@ours.example", TRANSPORT_LOCAL, "ours.example"}, /* deliver-local's to say */
+    {"slow@ours.example", TRANSPORT_LOCAL, "ours.example"},
+};
+
+START_TEST(mail_for_a_mailbox_when_its_domain_is_another_s)
+{
+	uint64_t id = commit_one(mailboxes[_i].address, TRANSPORT_LOCAL);
+	change_routes(1);
+	const struct destination *to = find(id)->jobs[0].to;
+	ck_assert_uint_eq(state(id, 0), RECIPIENT_READY);
+	ck_assert_uint_eq(to->transport, mailboxes[_i].transport);
+	ck_assert(str_eq(destination_name(to), str_from_cstr(mailboxes[_i].nexthop)));
+}
+END_TEST
+
 START_TEST(what_is_under_way_is_left_alone)
 {
 	uint64_t id = commit_one("b@example.net", TRANSPORT_REMOTE);
@@ -314,7 +441,7 @@ START_TEST(what_is_under_way_is_left_alone)
 	active_start(&active, job, n, 1);
 	change_routes(1);
 	ck_assert_ptr_eq(find(id)->jobs, job);
-	ck_assert(reroute.again);
+	ck_assert(reroute.routing.again);
 	active_delivered(&active, message_of(job), n, 1);
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, start.ms);
 	ck_assert(active_settle(&active, job));
@@ -356,9 +483,14 @@ END_TEST
 /* The spool's record of it still says hold, wherever cleaning moves it. */
 START_TEST(a_snapshot_knows_what_was_released)
 {
-	const struct recipient list[] = {
-	    {.address = STR("b@x"), .original = STR("b@x"), .nexthop = STR("x"), .transport = TRANSPORT_HOLD},
-	    {.address = STR("c@x"), .original = STR("c@x"), .nexthop = STR("x"), .transport = TRANSPORT_HOLD}};
+	const struct recipient list[] = {{.address = STR("b@x"),
+					     .original = STR("b@x"),
+					     .nexthop = STR("x"),
+					     .transport = TRANSPORT_HOLD},
+	    {.address = STR("c@x"),
+		.original = STR("c@x"),
+		.nexthop = STR("x"),
+		.transport = TRANSPORT_HOLD}};
 	struct pool *pool = pool_new(1 << 16);
 	struct spool_result *results;
 	uint16_t n[1];
@@ -565,6 +697,12 @@ int main(void)
 	tcase_add_test(tc, deferred_mail_tries_the_new_way_at_once);
 	tcase_add_loop_test(
 	    tc, a_route_may_be_of_another_kind, 0, (int)(sizeof(kinds) / sizeof(kinds[0])));
+	tcase_add_test(tc, who_has_no_mailbox_fails_alone);
+	tcase_add_loop_test(tc, a_mailbox_has_time_to_appear, 0, 2);
+	tcase_add_loop_test(
+	    tc, one_recipient_stays_one, 0, (int)(sizeof(aliases) / sizeof(aliases[0])));
+	tcase_add_loop_test(tc, mail_for_a_mailbox_when_its_domain_is_another_s, 0,
+	    (int)(sizeof(mailboxes) / sizeof(mailboxes[0])));
 	tcase_add_test(tc, what_is_under_way_is_left_alone);
 	tcase_add_test(tc, a_route_that_says_hold);
 	tcase_add_test(tc, held_mail_without_a_nexthop_is_ours);

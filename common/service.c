@@ -251,7 +251,11 @@ int service_main(struct service *self, int argc, char **argv)
 	if (self->before_jail != NULL)
 		self->before_jail(self, conf);
 	control = channel_new(CONTROL_FD, &supervision_server, &handlers, NULL, on_control_gone);
-	sandbox_enter(&self->sandbox, self->user);
+	if (self->capabilities != NULL)
+		sandbox_enter_as_root(
+		    &self->sandbox, self->capabilities, self->capability_count);
+	else
+		sandbox_enter(&self->sandbox, self->user);
 	if (self->in_jail != NULL)
 		self->in_jail(conf);
 	log_deferred(true);

@@ -23,6 +23,9 @@
 struct service {
 	const char *name;
 	const char *user;
+	/* Stays root, with these capabilities and no others; NULL: becomes `user`. */
+	const unsigned *capabilities;
+	size_t capability_count;
 	struct sandbox sandbox; /* before_jail may add to it */
 	/* With the privileges of the start; may open what the jail will not reach. May be NULL. */
 	void (*before_jail)(struct service *self, const struct conf *conf);

@@ -14,6 +14,7 @@
 #include "directory/live.h"
 #include "directory/password.h"
 #include "directory/server.h"
+#include "directory/system-lookup.h"
 #include "directory/table.h"
 #include "directory/work.h"
 
@@ -71,13 +72,10 @@ static void log_login(const struct login_job *j, const char *what)
 	log_end(&ev);
 }
 
-/* The ticket reaches pop3d-session before pop3d can use it; a grant that still waits in our own
- * memory might not. */
-static bool grant(const struct login_job *j, struct str ticket)
+bool answer_login_grant(struct str address, uint32_t uid, struct str ticket)
 {
 	struct peer *session = server_find_edge(EDGE_directory_session);
-	const struct msg_session_grant m = {
-	    .ticket = ticket, .address = str_from(j->address, j->address_length)};
+	const struct msg_session_grant m = {.ticket = ticket, .address = address, .uid = uid};
 	return session != NULL && msg_session_grant_send(session->channel, &m, NULL) &&
 	       channel_backlog(session->channel) == 0;
 }
@@ -89,7 +87,7 @@ static void admit(struct peer *p, const struct login_job *j)
 	    .verdict = LOGIN_OK,
 	    .address = str_from(j->address, j->address_length),
 	    .ticket = str_from(ticket, sizeof(ticket))};
-	if (getrandom(ticket, sizeof(ticket), 0) == (ssize_t)sizeof(ticket) && grant(j, m.ticket)) {
+	if (getrandom(ticket, sizeof(ticket), 0) == (ssize_t)sizeof(ticket) && answer_login_grant(m.address, 0, m.ticket)) {
 		log_login(j, "password right");
 		msg_login_answer_send(p->channel, &m, NULL);
 	} else {
@@ -183,7 +181,13 @@ bool answer_login_query(void *ctx, const struct msg_login_query *m, int *fds)
 	struct pool *pool = pool_new(64 * 1024);
 	(void)fds;
 	set_address(j, m->user, pool);
-	if (find_hash(j, pool) == LOOKUP_FAILED) {
+	struct str address = str_from(j->address, j->address_length);
+	struct str user = system_lookup_user(server_rules()->conf, address);
+	if (user.n > 0) {
+		answer_system_login(
+		    p, m, address, user, str_from(j->password, j->password_length));
+		free_job(j);
+	} else if (find_hash(j, pool) == LOOKUP_FAILED) {
 		answer(p, j->cookie, LOGIN_TEMPORARY, "the users cannot be read now");
 		free_job(j);
 	} else if (!has_share(p) || !work_submit(work, &j->job)) {

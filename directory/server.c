@@ -11,7 +11,9 @@
 #include "common/msg-queue-directory.h"
 #include "common/msg-remote-directory.h"
 #include "directory/live.h"
+#include "directory/pam-client.h"
 #include "directory/rules.h"
+#include "directory/system-users.h"
 
 #include <stdlib.h>
 
@@ -146,6 +148,14 @@ static void drop_older(enum edge_id edge, unsigned instance)
 void server_peer(enum edge_id edge, unsigned instance, int fd)
 {
 	size_t i = 0;
+	if (edge == EDGE_directory_users) {
+		system_users_peer(fd);
+		return;
+	}
+	if (edge == EDGE_directory_pam) {
+		pam_client_peer(fd);
+		return;
+	}
 	while (i < sizeof(edges) / sizeof(edges[0]) && edges[i].edge != edge)
 		i++;
 	if (i == sizeof(edges) / sizeof(edges[0])) {
@@ -178,6 +188,8 @@ void server_start(const struct conf *conf, int dirfd)
 	rules_pool = pool_new(RULES_POOL_MAX);
 	take_rules(conf);
 	tables_path = xstrdup(conf->tables);
+	system_users_start(new_generation);
+	pam_client_start();
 	live = live_new(dirfd, on_tables_changed, NULL);
 	answer_login_start(
 	    conf->workers < PASSWORD_THREADS_MAX ? conf->workers : PASSWORD_THREADS_MAX);
@@ -196,6 +208,8 @@ void server_end(void)
 {
 	while (peers != NULL)
 		remove_peer(peers);
+	pam_client_end();
+	system_users_end();
 	answer_login_end();
 	answer_rcpt_end();
 	answer_hop_end();

@@ -55,5 +55,12 @@ void answer_login_start(unsigned threads);
 void answer_login_set_queue(size_t max);
 bool answer_login_query(void *peer, const struct msg_login_query *m, int *fds);
 void answer_login_end(void);
+/* Tells pop3d-session whose mailbox a ticket opens. The ticket reaches it before pop3d can use it:
+ * false when the grant cannot be sent, or still waits in our own memory. `uid` 0: a virtual
+ * user's. */
+bool answer_login_grant(struct str address, uint32_t uid, struct str ticket);
+/* answer-system-login.c; the strings are copied. */
+void answer_system_login(struct peer *p, const struct msg_login_query *m, struct str address,
+    struct str user, struct str password);
 
 #endif

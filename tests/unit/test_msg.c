@@ -7,6 +7,10 @@
 #include "common/msg-directory-session.h"
 #include "common/msg-operator-control.h"
 #include "common/msg-operator-queue.h"
+#include "common/msg-users.h"
+#include "common/msg-owner.h"
+#include "common/msg-session-child.h"
+#include "common/msg-directory-pam.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-queue-directory.h"
@@ -73,6 +77,10 @@ static size_t next_count(size_t max)
 #include "common/msg-directory-session.def"
 #include "common/msg-operator-control.def"
 #include "common/msg-operator-queue.def"
+#include "common/msg-users.def"
+#include "common/msg-owner.def"
+#include "common/msg-session-child.def"
+#include "common/msg-directory-pam.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"
 #include "common/msg-queue-directory.def"
@@ -103,6 +111,10 @@ static const struct {
 #include "common/msg-directory-session.def"
 #include "common/msg-operator-control.def"
 #include "common/msg-operator-queue.def"
+#include "common/msg-users.def"
+#include "common/msg-owner.def"
+#include "common/msg-session-child.def"
+#include "common/msg-directory-pam.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"
 #include "common/msg-queue-directory.def"
@@ -125,7 +137,7 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &operator_control_server, &operator_control_client, &queue_directory_server,
     &queue_directory_client, &queue_remote_server, &queue_remote_client,
     &remote_directory_server, &remote_directory_client, &remote_resolver_server,
-    &remote_resolver_client};
+    &remote_resolver_client, &users_server, &users_client, &owner_server, &owner_client, &session_child_server, &session_child_client, &directory_pam_server, &directory_pam_client};
 enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
 
 static const struct msg_row *row_of(const char *name, const struct edge_side **side)

@@ -32,18 +32,22 @@ void part_free(struct part *p)
 	free(p);
 }
 
-bool part_may_be(
-    const struct part *p, const struct local_result *results, size_t n, bool *visible)
+bool part_any(const struct local_result *results, size_t n, enum delivery_outcome outcome)
 {
-	*visible = false;
+	for (size_t i = 0; i < n; i++)
+		if (results[i].outcome == outcome)
+			return true;
+	return false;
+}
+
+bool part_may_be(const struct part *p, const struct local_result *results, size_t n)
+{
 	if (n != p->count)
 		return false;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (results[i].number != p->targets[i].number ||
 		    results[i].outcome < DELIVERY_VISIBLE || results[i].outcome > DELIVERY_FAILED)
 			return false;
-		*visible = *visible || results[i].outcome == DELIVERY_VISIBLE;
-	}
 	return true;
 }
 

@@ -29,9 +29,9 @@ struct part *part_new(
     uint64_t number, const struct local_delivery *to, struct letter *letter);
 void part_free(struct part *p);
 /* Whether these are one result for each of its targets, in their order, of kinds that a mailbox can
- * have; *visible: one at least is. */
-bool part_may_be(
-    const struct part *p, const struct local_result *results, size_t n, bool *visible);
+ * have. */
+bool part_may_be(const struct part *p, const struct local_result *results, size_t n);
+bool part_any(const struct local_result *results, size_t n, enum delivery_outcome outcome);
 /* One for each: the same for all. */
 void part_fill(const struct part *p, struct local_result *results, enum delivery_outcome outcome,
     const char *enhanced, const char *text);

@@ -32,6 +32,7 @@ struct worker {
 	enum state state;
 	uint32_t cookie; /* with deliver-owner */
 	uint32_t uid;
+	bool tired; /* something failed: the next mail gets a fresh process, which looks anew */
 	uint64_t since; /* of the state, or of the last answer */
 	struct channel *channel;
 	struct part_list parts;
@@ -190,21 +191,31 @@ static void send_parts(struct worker *w)
 	}
 }
 
+/* After a part has ended: others may have the place. The worker may be gone on return. */
+static void rest(struct worker *w)
+{
+	if (w->tired && TAILQ_EMPTY(&w->parts))
+		remove_worker(w);
+	open_waiting();
+}
+
 static bool on_local_results(void *ctx, const struct msg_local_results *m, int *fds)
 {
 	struct worker *w = ctx;
 	struct part *p = find_part(w, m->delivery);
-	bool visible;
 	(void)fds;
-	if (p == NULL || p->answered || !part_may_be(p, m->results, m->results_count, &visible))
+	if (p == NULL || p->answered || !part_may_be(p, m->results, m->results_count))
 		return false;
+	bool visible = part_any(m->results, m->results_count, DELIVERY_VISIBLE);
 	w->since = loop_now_ms();
+	w->tired = w->tired || part_any(m->results, m->results_count, DELIVERY_DEFERRED);
 	p->answered = true;
 	all.hooks.results(p->delivery, m->results, m->results_count, visible);
 	if (!visible) {
 		TAILQ_REMOVE(&w->parts, p, entries);
 		part_free(p);
 	}
+	rest(w);
 	return true;
 }
 
@@ -219,7 +230,7 @@ static bool settle(struct worker *w, const struct delivery_ref *refs, size_t n, 
 		part_free(p);
 	}
 	w->since = loop_now_ms();
-	open_waiting(); /* which may take this one's place */
+	rest(w);
 	return true;
 }
 

@@ -5,7 +5,7 @@ import re
 from instance import TOP
 
 HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "pop3": "POP3",
-            "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER",
+            "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER", "system": "SYSTEM USERS",
             "relay": "RELAYS", "lmtp": "LMTP SOCKETS", "destination": "DESTINATIONS"}
 
 

@@ -55,6 +55,8 @@ void program_table_fill(struct program_table *t, struct wiring_size size)
 	table = t;
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
 		unsigned n = wiring_instances(id, size);
+		if (n == 0)
+			continue;
 		t->list = xreallocarray(t->list, t->count + n, sizeof(*t->list));
 		for (unsigned i = 0; i < n; i++)
 			t->list[t->count++] =

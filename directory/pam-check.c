@@ -158,13 +158,22 @@ static bool copy(char *to, struct str s)
 	return true;
 }
 
+/* "[192.0.2.1]" or "[IPv6:2001:db8::1]" as modules expect it. */
+static struct str bare_address(struct str client)
+{
+	if (client.n < 2 || client.p[0] != '[' || client.p[client.n - 1] != ']')
+		return client;
+	client = str_from(client.p + 1, client.n - 2);
+	return str_has_prefix(client, STR("IPv6:")) ? str_skip(client, 5) : client;
+}
+
 static bool on_pam_query(void *ctx, const struct msg_pam_query *m, int *fds)
 {
 	struct query *q = xcalloc(1, sizeof(*q));
 	(void)ctx;
 	(void)fds;
 	*q = (struct query){.cookie = m->cookie, .asker = asker};
-	bool sane = copy(q->user, m->user) && copy(q->client, m->client);
+	bool sane = copy(q->user, m->user) && copy(q->client, bare_address(m->client));
 	/* Such a password is nobody's; PAM is asked all the same, for the time it takes. */
 	if (!copy(q->password, m->password))
 		q->password[0] = '\0';

@@ -90,7 +90,7 @@ static void wait_for(struct system_wait *w, const char *name)
 
 START_TEST(a_name_is_asked_once)
 {
-	struct system_wait a, b, c;
+	static struct system_wait a, b, c;
 	uint32_t uid = 1;
 	ck_assert_int_eq(system_users_look(STR("ann"), &uid), 0);
 	wait_for(&a, "ann");
@@ -120,7 +120,7 @@ END_TEST
 /* An answer does not change what another has said. */
 START_TEST(a_second_answer)
 {
-	struct system_wait w;
+	static struct system_wait w;
 	uint32_t uid;
 	wait_for(&w, "ann");
 	answer("ann", USER_NONE, 0);
@@ -132,7 +132,7 @@ END_TEST
 
 START_TEST(users_that_go_away)
 {
-	struct system_wait w;
+	static struct system_wait w;
 	uint32_t uid;
 	wait_for(&w, "ann");
 	channel_free(users);
@@ -150,7 +150,7 @@ END_TEST
 
 START_TEST(a_change_forgets_all)
 {
-	struct system_wait w;
+	static struct system_wait w;
 	uint32_t uid;
 	wait_for(&w, "ann");
 	answer("ann", USER_FOUND, 4001);

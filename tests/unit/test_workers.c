@@ -4,6 +4,7 @@
  * played here, over real sockets. Every part gets its results once, and its settlement
  * once when something is visible.
  */
+#include "common/answers.h"
 #include "common/loop.h"
 #include "common/msg-owner.h"
 #include "common/msg-users.h"
@@ -73,7 +74,7 @@ static bool on_deliver_large(void *ctx, const struct msg_deliver_large *m, int *
 	seen.delivered++;
 	seen.number = m->to.delivery;
 	ssize_t n = pread(fds[0], text, m->size, 0);
-	ck_assert_int_eq(n, m->size);
+	ck_assert_uint_eq((uint64_t)n, m->size);
 	copy(seen.content, sizeof(seen.content), str_from(text, (size_t)n));
 	return true;
 }

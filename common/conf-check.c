@@ -170,17 +170,14 @@ static void check_system_domains(struct checker *r)
 static void check_system(struct checker *r)
 {
 	struct conf_system *c = &r->conf->system;
+	if (conf_line(r->scan, CONF_IN_system, "uid-max", untitled) == 0 && c->uid_max < c->uid_min)
+		c->uid_max = c->uid_min;
 	check_order(r, CONF_IN_system, "uid-min", &c->uid_min, "uid-max", c->uid_max);
 	if (!is_below_home(str_from_cstr(c->mailbox)))
 		conf_fault(r->faults, conf_line(r->scan, CONF_IN_system, "mailbox", untitled),
 		    "mailbox = \"%.200s\" is no directory below the home; write \"~/Maildir\"",
 		    c->mailbox);
 	check_system_domains(r);
-	if (c->pam && c->domains.count == 0)
-		conf_fault(r->faults,
-		    conf_line(r->scan, CONF_IN_system, "authentication", untitled),
-		    "system-users has no domains; write domains = \"example.org\" into it, or "
-		    "take authentication away");
 }
 
 static unsigned remote_line(const struct checker *r, const char *name)

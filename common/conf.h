@@ -8,6 +8,7 @@
 #define POSTERN_CONF_H
 
 #include "common/answers.h"
+#include "common/conf-system.h"
 #include "common/log.h"
 #include "common/str.h"
 
@@ -78,11 +79,6 @@ struct conf_queue {
 	char *templates;      /* directory with texts for bounces; NULL: the built-in ones */
 };
 
-struct conf_name_list {
-	char **list;
-	size_t count;
-};
-
 /* relay NAME { host = "smtp.provider.example:465" ... }: a server that takes our mail for others */
 struct conf_relay {
 	char *name;
@@ -145,14 +141,6 @@ struct conf_remote {
 			    */
 };
 
-/* Users of the machine, who get their mail as themselves. */
-struct conf_system {
-	struct conf_name_list domains; /* in lower case; empty: there are none */
-	char *mailbox;		       /* below each home, as written: "~/Maildir" */
-	unsigned uid_min, uid_max;
-	bool pam; /* their passwords are PAM's to check; else they cannot log in */
-};
-
 struct conf {
 	char *hostname;	  /* default: the system's, when it is a full name */
 	char *postmaster; /* where postmaster mail of every domain goes; may be NULL */
@@ -202,9 +190,6 @@ struct conf_faults {
 struct conf *conf_parse(const char *path, const char *text, size_t n, struct conf_faults *faults);
 void conf_free(struct conf *conf);
 void conf_faults_free(struct conf_faults *faults);
-
-/* Mail for this domain (in lower case) goes to users of the machine. */
-bool conf_is_system_domain(const struct conf *conf, struct str domain);
 
 /* The octets of a client address are in one of the "networks". */
 bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client);

@@ -45,8 +45,8 @@ static size_t count_of(uid_t uid)
 
 static bool is_room(uid_t uid)
 {
-	size_t max = kind->processes_max != 0 ? kind->processes_max
-					      : service_conf()->pop3.sessions_max;
+	size_t max =
+	    kind->processes_max != 0 ? kind->processes_max : service_conf()->pop3.sessions_max;
 	return count < max && count_of(uid) < kind->per_user_max;
 }
 
@@ -116,8 +116,9 @@ static enum owner_verdict open_for(const struct msg_owner_open *m, int *fd)
 	struct system_user user;
 	enum owner_verdict verdict = system_user_get(&service_conf()->system, m->uid, &user);
 	if (verdict == OWNER_NOT_ALLOWED)
-		log_refusal(m->uid, "refused: a process was asked for of a uid that gets no mail as "
-				    "itself");
+		log_refusal(m->uid,
+		    "refused: a process was asked for of a uid that gets no mail as "
+		    "itself");
 	return verdict == OWNER_OK ? start(&user, m->cookie, fd) : verdict;
 }
 
@@ -236,7 +237,7 @@ int owner_main(const struct owner_kind *self, int argc, char **argv)
 	    .capabilities = capabilities,
 	    .capability_count = sizeof(capabilities) / sizeof(capabilities[0]),
 	    .sandbox = {.calls = SANDBOX_FILES_READ | SANDBOX_FILES_WRITE | SANDBOX_THREADS |
-			    SANDBOX_FORK | SANDBOX_RESTRICT | SANDBOX_SETUID | SANDBOX_LOOKUPS,
+				 SANDBOX_FORK | SANDBOX_RESTRICT | SANDBOX_SETUID | SANDBOX_LOOKUPS,
 		.files_max = FILES_MAX + 1024},
 	    .before_jail = before_jail,
 	    .in_jail = in_jail,

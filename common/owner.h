@@ -19,8 +19,8 @@ struct owner_kind {
 	size_t processes_max; /* 0: as many as there may be sessions */
 	size_t per_user_max;
 	unsigned calls; /* of its processes, a mask of enum sandbox_calls */
-	/* Runs as the user, below the home, confined to the mailbox. `channel` is an end whose other
-	 * is with who asked. */
+	/* Runs as the user, below the home, confined to the mailbox. `channel` is an end whose
+	 * other is with who asked. */
 	void (*work)(int channel, const struct system_place *place) __attribute__((noreturn));
 };
 

@@ -100,8 +100,8 @@ static void become_in_files(const struct system_user *user)
 		log_fatal(EX_OSERR, "files cannot be used as another user");
 }
 
-static bool is_only_theirs(int fd, uid_t uid, enum owner_trouble *trouble,
-    enum owner_trouble owner, enum owner_trouble writable)
+static bool is_only_theirs(int fd, uid_t uid, enum owner_trouble *trouble, enum owner_trouble owner,
+    enum owner_trouble writable)
 {
 	struct stat st;
 	*trouble = owner;
@@ -133,8 +133,7 @@ static enum owner_trouble check_mailbox(int home, const char *path, uid_t uid)
 		fd = dir_make_beneath(home, path);
 	if (fd < 0)
 		return why_no_mailbox();
-	bool ok =
-	    is_only_theirs(fd, uid, &trouble, TROUBLE_MAILBOX_OWNER, TROUBLE_MAILBOX_OWNER);
+	bool ok = is_only_theirs(fd, uid, &trouble, TROUBLE_MAILBOX_OWNER, TROUBLE_MAILBOX_OWNER);
 	close(fd);
 	return ok ? 0 : trouble;
 }
@@ -160,8 +159,7 @@ enum owner_trouble system_user_become(
 	int home = open(user->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (home < 0)
 		return TROUBLE_HOME;
-	if (!is_only_theirs(
-		home, user->uid, &trouble, TROUBLE_HOME_OWNER, TROUBLE_HOME_WRITABLE))
+	if (!is_only_theirs(home, user->uid, &trouble, TROUBLE_HOME_OWNER, TROUBLE_HOME_WRITABLE))
 		return trouble;
 	trouble = check_mailbox(home, mailbox, user->uid);
 	if (trouble != 0)

@@ -36,7 +36,7 @@ void system_user_warm_up(void);
 
 /* The place of a process that became a user. */
 struct system_place {
-	int home; /* open; also its root and current directory */
+	int home;	     /* open; also its root and current directory */
 	const char *mailbox; /* below it: "Maildir"; lives as long as the configuration */
 };
 

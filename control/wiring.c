@@ -48,7 +48,7 @@ struct wiring_size wiring_size(const struct conf *conf)
 {
 	return (struct wiring_size){.workers = conf->workers,
 	    .system_users = conf->system.domains.count > 0,
-	    .pam = conf->system.pam};
+	    .pam = conf->system.domains.count > 0 && conf->system.pam};
 }
 
 unsigned wiring_instances(enum program_id id, struct wiring_size size)

@@ -13,8 +13,8 @@
 
 struct part {
 	TAILQ_ENTRY(part) entries;
-	uint64_t number;   /* its own */
-	uint64_t delivery; /* queue's */
+	uint64_t number;       /* its own */
+	uint64_t delivery;     /* queue's */
 	struct letter *letter; /* NULL: sent */
 	bool answered;	       /* and visible, or it would be gone */
 	size_t count;
@@ -25,8 +25,7 @@ struct part {
 TAILQ_HEAD(part_list, part);
 
 /* Takes a reference of the letter. */
-struct part *part_new(
-    uint64_t number, const struct local_delivery *to, struct letter *letter);
+struct part *part_new(uint64_t number, const struct local_delivery *to, struct letter *letter);
 void part_free(struct part *p);
 /* Whether these are one result for each of its targets, in their order, of kinds that a mailbox can
  * have. */

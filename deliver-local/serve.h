@@ -15,8 +15,7 @@
 struct serve_hooks {
 	/* A delivery that is somebody else's to make, in part or whole; true: it is taken. `fd` is
 	 * -1 and `text` the content, or `fd` holds `size` octets of it. */
-	bool (*deliver)(
-	    const struct local_delivery *to, struct str text, int fd, uint64_t size);
+	bool (*deliver)(const struct local_delivery *to, struct str text, int fd, uint64_t size);
 	/* What serve_part made visible is durable, or is not; true: it was one of those. */
 	bool (*synced)(uint64_t delivery, bool durable);
 	void (*gone)(void); /* the channel is closed */

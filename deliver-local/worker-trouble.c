@@ -3,8 +3,14 @@
 
 #include <stddef.h>
 
-#define LATER(code, words)   {DELIVERY_DEFERRED, code, words}
-#define REFUSED(code, words) {DELIVERY_FAILED, code, words}
+#define LATER(code, words)                                                                         \
+	{                                                                                          \
+		DELIVERY_DEFERRED, code, words                                                     \
+	}
+#define REFUSED(code, words)                                                                       \
+	{                                                                                          \
+		DELIVERY_FAILED, code, words                                                       \
+	}
 
 static const struct worker_trouble users[] = {
     [USER_NONE] = REFUSED("5.1.1", "there is no such user any more"),
@@ -24,11 +30,11 @@ static const struct worker_trouble troubles[TROUBLE_COUNT] = {
 				    "it to the user"),
     [TROUBLE_HOME_OWNER] =
 	LATER("4.3.5", "the user's home directory belongs to somebody else: give it to the user"),
-    [TROUBLE_HOME_WRITABLE] = LATER(
-	"4.3.5", "others may write to the user's home directory: chmod go-w"),
-    [TROUBLE_MAILBOX] =
-	LATER("4.3.5", "the user's Maildir cannot be opened or made: see what lies there, and whose "
-		       "it is"),
+    [TROUBLE_HOME_WRITABLE] =
+	LATER("4.3.5", "others may write to the user's home directory: chmod go-w"),
+    [TROUBLE_MAILBOX] = LATER("4.3.5",
+	"the user's Maildir cannot be opened or made: see what lies there, and whose "
+	"it is"),
     [TROUBLE_MAILBOX_OWNER] = LATER("4.3.5", "the user's Maildir belongs to somebody else, or "
 					     "others may write to it: chown, chmod go-w"),
     [TROUBLE_MAILBOX_LINK] = LATER("4.3.5", "there is a symbolic link in the path of the user's "

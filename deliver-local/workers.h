@@ -14,17 +14,16 @@
 #include "deliver-local/letter.h"
 
 enum {
-	WORKERS_MAX = 64,	 /* processes at once; more users wait */
-	WORKERS_IDLE_MS = 5000,	 /* how long one is kept without work */
-	WORKERS_OPEN_MS = 15000, /* until it must be there */
+	WORKERS_MAX = 64,	  /* processes at once; more users wait */
+	WORKERS_IDLE_MS = 5000,	  /* how long one is kept without work */
+	WORKERS_OPEN_MS = 15000,  /* until it must be there */
 	WORKERS_WAIT_MS = 120000, /* for another user's process to end */
-	WORKERS_WORK_MS = 60000, /* without an answer */
-	WORKERS_END_MS = 2000,	 /* for its parent to say why it ended */
+	WORKERS_WORK_MS = 60000,  /* without an answer */
+	WORKERS_END_MS = 2000,	  /* for its parent to say why it ended */
 };
 
 struct workers_hooks {
-	void (*results)(
-	    uint64_t delivery, struct local_result *results, size_t n, bool visible);
+	void (*results)(uint64_t delivery, struct local_result *results, size_t n, bool visible);
 	void (*settled)(uint64_t delivery, bool durable);
 };
 

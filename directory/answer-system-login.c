@@ -62,7 +62,8 @@ static void end(struct system_login *l)
 	free(l);
 }
 
-static void refuse(struct system_login *l, enum login_verdict verdict, const char *text, const char *why)
+static void refuse(
+    struct system_login *l, enum login_verdict verdict, const char *text, const char *why)
 {
 	struct peer *p = server_find_serial(l->peer);
 	const struct msg_login_answer m = {
@@ -122,8 +123,8 @@ static void ask_pam(struct system_login *l)
 	if (l->verdict == USER_BELOW || !user_name_is_sane(user))
 		user = STRANGER;
 	l->question.fn = on_pam;
-	bool asked = pam_client_ask(&l->question, user, str_from(l->password, l->password_n),
-	    str_from_cstr(l->client));
+	bool asked = pam_client_ask(
+	    &l->question, user, str_from(l->password, l->password_n), str_from_cstr(l->client));
 	password_wipe(l->password, sizeof(l->password));
 	if (!asked)
 		later(l, "login put off: pam-check is busy or not there");
@@ -139,8 +140,7 @@ static void on_user(struct system_wait *wait)
 static void find_user(struct system_login *l)
 {
 	struct str user = str_from(l->user, l->user_n);
-	l->verdict =
-	    user_name_is_sane(user) ? system_users_look(user, &l->uid) : USER_NONE;
+	l->verdict = user_name_is_sane(user) ? system_users_look(user, &l->uid) : USER_NONE;
 	l->wait.fn = on_user;
 	if (l->verdict == 0 && system_users_wait(&l->wait, user))
 		return;

@@ -4,7 +4,6 @@
 
 #include "common/answers.h"
 
-
 /* One conversation with PAM: authentication, then whether the account may be used. `client` may be
  * empty. Takes as long as the modules take (seconds, after a wrong password). */
 enum pam_verdict pam_ask(

@@ -91,8 +91,7 @@ void pam_client_peer(int fd)
 	pam.channel = channel_new(fd, &directory_pam_client, &handlers, NULL, on_closed);
 }
 
-bool pam_client_ask(
-    struct pam_question *q, struct str user, struct str password, struct str client)
+bool pam_client_ask(struct pam_question *q, struct str user, struct str password, struct str client)
 {
 	const struct msg_pam_query m = {
 	    .cookie = ++pam.last_cookie, .user = user, .password = password, .client = client};

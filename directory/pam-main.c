@@ -16,8 +16,7 @@
 #include <linux/capability.h>
 
 /* For pam_unix (shadow), for modules that become the user or lock a record. */
-static const unsigned capabilities[] = {
-    CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID, CAP_CHOWN};
+static const unsigned capabilities[] = {CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID, CAP_CHOWN};
 
 static struct service service = {
     .name = "pam-check",

@@ -57,8 +57,9 @@ static void log_below(struct str name)
 	struct log_event ev;
 	log_begin(&ev, LOG_NOTICE, STR(""));
 	log_str(&ev, "user", name);
-	log_note(&ev, STR("gets no mail as itself, since its uid is not within uid-min and uid-max: "
-			  "an alias may say where its mail goes"));
+	log_note(
+	    &ev, STR("gets no mail as itself, since its uid is not within uid-min and uid-max: "
+		     "an alias may say where its mail goes"));
 	log_end(&ev);
 }
 

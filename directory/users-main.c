@@ -15,7 +15,6 @@
 #include "common/system-user.h"
 #include "directory/users.h"
 
-
 static void before_jail(struct service *self, const struct conf *conf)
 {
 	(void)conf;

@@ -120,7 +120,8 @@ static bool is_changed(void)
 {
 	struct stat now = {.st_ino = 0};
 	uint64_t time = loop_now_ms();
-	bool same = (stat(PASSWORD_FILE, &now) == 0 || seen.st_ino == 0) && is_same_file(&now, &seen);
+	bool same =
+	    (stat(PASSWORD_FILE, &now) == 0 || seen.st_ino == 0) && is_same_file(&now, &seen);
 	seen = now;
 	if (same && time < next_change)
 		return false;

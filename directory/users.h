@@ -10,8 +10,8 @@
 
 enum {
 	USERS_THREADS = 4,
-	USERS_QUEUE_MAX = 1024,	     /* questions that wait; more are answered USER_FAILED */
-	USERS_LOOK_MS = 1000,	     /* how often the password file is looked at */
+	USERS_QUEUE_MAX = 1024,	   /* questions that wait; more are answered USER_FAILED */
+	USERS_LOOK_MS = 1000,	   /* how often the password file is looked at */
 	USERS_CHANGED_MS = 300000, /* other databases do not tell: as if they had changed */
 };
 

@@ -35,7 +35,7 @@ static enum lookup_result none(
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *domains[] = {(char *)(uintptr_t)"h.example", (char *)(uintptr_t)"a"};
+	char *domains[] = {(char *)(uintptr_t) "h.example", (char *)(uintptr_t) "a"};
 	const struct conf conf = {.system.domains = {domains, 2}};
 	struct system_lookup s = {.tables = {.get = none}, .conf = &conf, .look = look};
 	const struct lookup l = system_lookup_get(&s);
@@ -46,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		key_split(key, &local_part, &domain);
 		enum lookup_result r = lookup_get(&l, TABLE_USERS, key, pool, NULL);
 		if ((r == LOOKUP_FOUND) != (asked.n > 0) ||
-		    (asked.n > 0 && (!str_eq(asked, local_part) ||
-					!conf_is_system_domain(&conf, domain))))
+		    (asked.n > 0 &&
+			(!str_eq(asked, local_part) || !conf_is_system_domain(&conf, domain))))
 			abort();
 	}
 	pool_free(pool);

@@ -206,9 +206,8 @@ START_TEST(names_of_users)
 {
 	char text[USER_NAME_MAX + 1];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		ck_assert_msg(
-		    user_name_is_sane(str_from_cstr(names[i].name)) == names[i].sane, "%s",
-		    names[i].name);
+		ck_assert_msg(user_name_is_sane(str_from_cstr(names[i].name)) == names[i].sane,
+		    "%s", names[i].name);
 	memset(text, 'a', sizeof(text));
 	for (size_t n = 1; n <= USER_NAME_MAX; n++)
 		ck_assert(user_name_is_sane(str_from(text, n)));
@@ -240,7 +239,7 @@ static enum lookup_result get_below(
 
 START_TEST(system_domains_lie_over_the_tables)
 {
-	char *domains[] = {(char *)(uintptr_t)"host.example"};
+	char *domains[] = {(char *)(uintptr_t) "host.example"};
 	const struct conf conf = {.system.domains = {domains, 1}};
 	enum table_id table = TABLE_COUNT;
 	struct system_lookup s = {
@@ -266,18 +265,19 @@ static const struct {
 	enum lookup_result result;
 	bool missing;
 } verdicts[] = {{USER_FOUND, LOOKUP_FOUND, false}, {USER_NONE, LOOKUP_NONE, false},
-    {USER_BELOW, LOOKUP_NONE, false}, {USER_FAILED, LOOKUP_FAILED, false}, {0, LOOKUP_FAILED, true}};
+    {USER_BELOW, LOOKUP_NONE, false}, {USER_FAILED, LOOKUP_FAILED, false},
+    {0, LOOKUP_FAILED, true}};
 
 START_TEST(users_are_mailboxes)
 {
-	char *domains[] = {(char *)(uintptr_t)"host.example"};
+	char *domains[] = {(char *)(uintptr_t) "host.example"};
 	const struct conf conf = {.system.domains = {domains, 1}};
 	struct system_lookup s = {.conf = &conf, .look = look};
 	const struct lookup l = system_lookup_get(&s);
 	said = verdicts[_i].verdict;
 	last[0] = '\0';
-	ck_assert_int_eq(lookup_get(&l, TABLE_USERS, STR("ann@host.example"), NULL, NULL),
-	    verdicts[_i].result);
+	ck_assert_int_eq(
+	    lookup_get(&l, TABLE_USERS, STR("ann@host.example"), NULL, NULL), verdicts[_i].result);
 	ck_assert_str_eq(last, "ann");
 	ck_assert_int_eq(str_eq(s.missing, STR("ann")), verdicts[_i].missing);
 	last[0] = '\0';

@@ -188,8 +188,7 @@ static void answer(uint16_t first, uint16_t second, enum delivery_outcome outcom
 {
 	struct local_result results[] = {{first, (uint8_t)outcome, STR("2.0.0"), STR("said")},
 	    {second, (uint8_t)outcome, STR("2.0.0"), STR("said")}};
-	msg_local_results_send(
-	    process, &(struct msg_local_results){seen.number, results, 2}, NULL);
+	msg_local_results_send(process, &(struct msg_local_results){seen.number, results, 2}, NULL);
 	settle();
 }
 
@@ -279,7 +278,8 @@ END_TEST
 
 START_TEST(names_that_nobody_can_have_are_not_even_asked)
 {
-	static const char *const names[] = {"", "../x", "a/b", ".", "..", "-x", "a b", "\"a\"", "\xc3\xa4"};
+	static const char *const names[] = {
+	    "", "../x", "a/b", ".", "..", "-x", "a b", "\"a\"", "\xc3\xa4"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		deliver_as(str_from_cstr(names[i]), i, STR("x"), -1);
 		ck_assert_uint_eq(seen.results, i + 1);
@@ -334,8 +334,8 @@ END_TEST
 static const struct {
 	uint16_t first, second;
 	uint8_t outcome;
-} lies[] = {{3, 4, DELIVERY_VISIBLE}, {5, 3, DELIVERY_VISIBLE}, {3, 3, DELIVERY_VISIBLE},
-    {3, 5, 0}, {3, 5, DELIVERY_TAKEN}, {3, 5, 200}};
+} lies[] = {{3, 4, DELIVERY_VISIBLE}, {5, 3, DELIVERY_VISIBLE}, {3, 3, DELIVERY_VISIBLE}, {3, 5, 0},
+    {3, 5, DELIVERY_TAKEN}, {3, 5, 200}};
 
 START_TEST(a_process_that_lies)
 {

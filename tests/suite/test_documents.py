@@ -129,7 +129,8 @@ def numbers():
             assert (least, most) == ("0", "0"), (section, name)
             continue
         values = [eval(v, {"__builtins__": {}}, names) for v in (least, most)]
-        yield f"{section} {name}".removeprefix("top "), *(in_words(v, kind) for v in values)
+        section = {"top": "", "system": "system-users "}.get(section, section + " ")
+        yield section + name, *(in_words(v, kind) for v in values)
 
 
 def test_the_manual_has_the_bounds_and_what_is_said_at_them():

@@ -26,6 +26,7 @@ struct process {
 	uid_t uid;
 	uint32_t cookie;
 	unsigned asker; /* the channel that it was asked for on */
+	bool killed;
 };
 
 static const struct owner_kind *kind;
@@ -139,7 +140,22 @@ static bool on_owner_open(void *ctx, const struct msg_owner_open *m, int *fds)
 	return true;
 }
 
-static const struct owner_server_handlers handlers = {.owner_open = on_owner_open};
+/* A child of ours that is not reaped, so never a stranger. */
+static bool on_owner_close(void *ctx, const struct msg_owner_close *m, int *fds)
+{
+	struct process *p;
+	(void)ctx;
+	(void)fds;
+	LIST_FOREACH(p, &processes, entries)
+	if (p->cookie == m->cookie && p->asker == asker) {
+		p->killed = true;
+		kill(p->pid, SIGKILL);
+	}
+	return true;
+}
+
+static const struct owner_server_handlers handlers = {
+    .owner_open = on_owner_open, .owner_close = on_owner_close};
 
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
@@ -171,6 +187,8 @@ static uint8_t trouble_of(int status)
 static void log_failure(const struct process *p, int status)
 {
 	struct log_event ev;
+	if (p->killed)
+		return;
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || trouble_of(status) != 0))
 		return;
 	log_begin(&ev, LOG_ERR, STR(""));
@@ -230,8 +248,8 @@ static void in_jail(const struct conf *conf)
 
 int owner_main(const struct owner_kind *self, int argc, char **argv)
 {
-	/* To become a user, and to make the home the root directory. */
-	static const unsigned capabilities[] = {CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT};
+	/* To become a user, to make the home the root directory, to end its own processes. */
+	static const unsigned capabilities[] = {CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_KILL};
 	struct service service = {
 	    .name = self->name,
 	    .capabilities = capabilities,

@@ -61,7 +61,7 @@ static const int restrict_calls[] = {CALL(landlock_create_ruleset), CALL(landloc
     CALL(getrlimit), CALL(close_range), END};
 
 static const int setuid_calls[] = {CALL(setuid), CALL(setgid), CALL(setgroups), CALL(setresuid),
-    CALL(setresgid), CALL(setfsuid), CALL(chroot), CALL(chdir), CALL(fchdir), END};
+    CALL(setresgid), CALL(setfsuid), CALL(kill), CALL(chroot), CALL(chdir), CALL(fchdir), END};
 
 static const int lookup_calls[] = {CALL(socket), CALL(connect), CALL(setsockopt), CALL(bind),
     CALL(access), CALL(faccessat), CALL(faccessat2), CALL(uname), CALL(getgid), CALL(getegid),

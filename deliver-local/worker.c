@@ -61,6 +61,8 @@ static void fail_part(struct worker *w, struct part *p, const struct worker_trou
 void worker_remove(struct worker *w)
 {
 	struct part *p;
+	if (worker_is_taken(w->state))
+		worker_set.end(w->cookie);
 	worker_set.taken -= worker_is_taken(w->state);
 	hash_take(worker_set.by_name, worker_name(w));
 	TAILQ_REMOVE(&worker_set.list, w, entries);

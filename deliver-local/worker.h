@@ -38,7 +38,9 @@ struct worker_set {
 	struct hash *by_name;
 	struct worker_list list; /* the oldest first */
 	size_t taken;		 /* that have, or have asked for, a process */
-	void (*room)(void);	 /* called when there may be room for another process */
+	/* Tells deliver-owner that the process is of no use any more. */
+	void (*end)(uint32_t cookie);
+	void (*room)(void); /* called when there may be room for another process */
 };
 extern struct worker_set worker_set;
 

@@ -36,6 +36,13 @@ static void make_room(void)
 	}
 }
 
+/* A user may have stopped the process, which then would not see its channel close. */
+static void end_process(uint32_t cookie)
+{
+	if (all.owner != NULL)
+		msg_owner_close_send(all.owner, &(struct msg_owner_close){cookie}, NULL);
+}
+
 static void open_process(struct worker *w)
 {
 	const struct msg_owner_open m = {.cookie = ++all.last_cookie, .uid = w->uid};
@@ -268,6 +275,7 @@ void workers_start(const struct workers_hooks *hooks)
 {
 	worker_set.hooks = *hooks;
 	worker_set.room = open_waiting;
+	worker_set.end = end_process;
 	worker_set.by_name = hash_new(worker_name);
 	all.timer = loop_timer(on_tick, NULL);
 }

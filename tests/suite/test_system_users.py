@@ -20,9 +20,9 @@ from instance import Instance, wait_for
 from machine import PAM, Machine
 
 DOMAIN = "host.test"
-OPEN, OPENED, REFUSED, ENDED = 1, 2, 3, 4
+OPEN, OPENED, REFUSED, ENDED, CLOSE = 1, 2, 3, 4, 5
 NOT_ALLOWED, NONE, BUSY = 2, 3, 4
-SET_ID = 1 << 6 | 1 << 7 | 1 << 18  # SETGID, SETUID, SYS_CHROOT
+OWNER_CAPS = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 18  # KILL, SETGID, SETUID, SYS_CHROOT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -470,7 +470,7 @@ def test_what_is_root_and_what_it_may(server):
     assert root == {"deliver-owner", "pop3d-owner", "pam-check"}
     for name in ("deliver-owner", "pop3d-owner"):
         fields = status(server.pids(name)[0])
-        assert int(fields["CapPrm"], 16) == int(fields["CapBnd"], 16) == SET_ID, name
+        assert int(fields["CapPrm"], 16) == int(fields["CapBnd"], 16) == OWNER_CAPS, name
         assert fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
     fields = status(server.pids("users")[0])
     assert int(fields["CapPrm"], 16) == 0 and fields["Seccomp"] == "2"
@@ -561,6 +561,38 @@ def test_processes_of_one_user_are_few(alone):
     for _ in open_ends:
         number, body, _ = program.peer.receive()
         assert number == ENDED and body[4] == 0
+
+
+@OWNERS
+def test_a_process_that_its_user_stopped_can_be_ended(alone):
+    program, log = alone
+    program.peer.send(OPEN, struct.pack(">II", 1, 4002))
+    number, _, [fd] = program.peer.receive()
+    assert number == OPENED
+    [pid] = children(program.process.pid)
+    wait_for("the process is the user", 10, lambda: status(pid)["Uid"].split()[0] == "4002")
+    os.kill(pid, 19)
+    program.peer.send(CLOSE, struct.pack(">I", 2))  # another's cookie
+    program.peer.send(CLOSE, struct.pack(">I", 1))
+    number, body, _ = program.peer.receive()
+    assert (number, body) == (ENDED, struct.pack(">IB", 1, 0)) and children(program.process.pid) == []
+    os.close(fd)
+
+
+@OWNERS
+def test_a_user_cannot_look_into_the_process(alone):
+    """Not even the same user: what mail, and which descriptors, it holds is deliver-local's."""
+    program, log = alone
+    program.peer.send(OPEN, struct.pack(">II", 1, 4002))
+    number, _, [fd] = program.peer.receive()
+    [pid] = children(program.process.pid)
+    wait_for("the process is the user", 10, lambda: status(pid)["Uid"].split()[0] == "4002")
+    for path in (f"/proc/{pid}/mem", f"/proc/{pid}/environ", f"/proc/{pid}/fd"):
+        done = subprocess.run(["setpriv", "--reuid=4002", "--regid=4002", "--clear-groups",
+                               "ls" if path.endswith("fd") else "cat", path], capture_output=True)
+        assert done.returncode != 0 and b"Permission denied" in done.stderr, (path, done.stderr)
+    os.close(fd)
+    assert program.peer.receive()[0] == ENDED
 
 
 def test_a_start_by_an_ordinary_user_is_refused_in_words(make):

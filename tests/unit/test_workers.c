@@ -18,7 +18,7 @@
 
 static struct channel *users, *owner, *process;
 static struct {
-	unsigned asked, opened, delivered, results, settled;
+	unsigned asked, opened, closed, delivered, results, settled;
 	char name[USER_NAME_MAX + 1];
 	uint32_t uid, cookie;
 	uint64_t number; /* the process's delivery */
@@ -55,6 +55,14 @@ static bool on_owner_open(void *ctx, const struct msg_owner_open *m, int *fds)
 	return true;
 }
 
+static bool on_owner_close(void *ctx, const struct msg_owner_close *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	seen.closed += m->cookie == seen.cookie;
+	return true;
+}
+
 static bool on_deliver(void *ctx, const struct msg_deliver *m, int *fds)
 {
 	(void)ctx;
@@ -80,7 +88,8 @@ static bool on_deliver_large(void *ctx, const struct msg_deliver_large *m, int *
 }
 
 static const struct users_server_handlers users_handlers = {.user_query = on_user_query};
-static const struct owner_server_handlers owner_handlers = {.owner_open = on_owner_open};
+static const struct owner_server_handlers owner_handlers = {
+    .owner_open = on_owner_open, .owner_close = on_owner_close};
 static const struct queue_local_server_handlers process_handlers = {
     .deliver = on_deliver, .deliver_large = on_deliver_large};
 
@@ -371,6 +380,7 @@ START_TEST(after_a_failure_the_process_is_a_fresh_one)
 	answer(3, 5, DELIVERY_DEFERRED);
 	ck_assert_uint_eq(seen.results, 1);
 	ck_assert_uint_eq(workers_count(), 0);
+	ck_assert_uint_eq(seen.closed, 1);
 	ck_assert_ptr_null(process);
 	deliver(2);
 	ck_assert_uint_eq(seen.asked, 2);

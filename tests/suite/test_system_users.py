@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Mail for users of the machine: as themselves, into their own Maildirs, and nothing else whatever
 they, or a program that was taken over, put in the way."""
+import itertools
 import os
 import pathlib
 import re
@@ -309,18 +310,23 @@ def test_new_changes_while_mail_comes(machine, server):
     box = machine.maildir("eve")
     stop = threading.Event()
 
-    def flip():
-        for n in range(1000000):
-            if stop.is_set():
-                return
-            os.rename(box / "new", box / "real")
+    made = itertools.count()
+
+    def put(do):
+        """Where `new` is missing for a moment, it may have been made."""
+        while True:
             try:
-                os.symlink(machine.maildir("gus") / "new", box / "new")
-                time.sleep(0.0005)
-                os.unlink(box / "new")
-            except FileExistsError:  # it was missing for a moment, and was made
-                os.rename(box / "new", box / f"made-{n}")
-            os.rename(box / "real", box / "new")
+                return do()
+            except OSError:
+                os.rename(box / "new", box / f"made-{next(made)}")
+
+    def flip():
+        while not stop.is_set():
+            os.rename(box / "new", box / "real")
+            put(lambda: os.symlink(machine.maildir("gus") / "new", box / "new"))
+            time.sleep(0.0005)
+            os.unlink(box / "new")
+            put(lambda: os.rename(box / "real", box / "new"))
             time.sleep(0.0005)
 
     flipper = threading.Thread(target=flip)

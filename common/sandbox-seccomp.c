@@ -60,10 +60,16 @@ static const int fork_calls[] = {CALL(fork), CALL(vfork), CALL(wait4), CALL(wait
 static const int connect_calls[] = {CALL(connect), CALL(setsockopt), CALL(bind), END};
 
 static const int restrict_calls[] = {CALL(landlock_create_ruleset), CALL(landlock_add_rule),
-    CALL(landlock_restrict_self), CALL(seccomp), CALL(setrlimit), CALL(getrlimit), END};
+    CALL(landlock_restrict_self), CALL(seccomp), CALL(setrlimit), CALL(getrlimit),
+    CALL(close_range), END};
 
 static const int setuid_calls[] = {CALL(setuid), CALL(setgid), CALL(setgroups), CALL(setresuid),
-    CALL(setresgid), CALL(chroot), CALL(chdir), END};
+    CALL(setresgid), CALL(setfsuid), CALL(kill), CALL(chroot), CALL(chdir), CALL(fchdir), END};
+
+static const int lookup_calls[] = {CALL(socket), CALL(connect), CALL(setsockopt), CALL(bind),
+    CALL(access), CALL(faccessat), CALL(faccessat2), CALL(uname), CALL(getgid), CALL(getegid),
+    CALL(getppid), CALL(epoll_create1), CALL(ftruncate), CALL(timerfd_create),
+    CALL(timerfd_settime), CALL(sysinfo), END};
 
 static const struct {
 	unsigned group;
@@ -71,7 +77,8 @@ static const struct {
 } groups[] = {{SANDBOX_ACCEPT, accept_calls}, {SANDBOX_FILES_READ, read_calls},
     {SANDBOX_FILES_WRITE, write_calls}, {SANDBOX_THREADS, thread_calls},
     {SANDBOX_FORK, fork_calls}, {SANDBOX_CONNECT, connect_calls},
-    {SANDBOX_RESTRICT, restrict_calls}, {SANDBOX_SETUID, setuid_calls}};
+    {SANDBOX_RESTRICT, restrict_calls}, {SANDBOX_SETUID, setuid_calls},
+    {SANDBOX_LOOKUPS, lookup_calls}};
 
 static void must(int rc)
 {
@@ -204,9 +211,11 @@ static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 
 void sandbox_filter(unsigned calls)
 {
-	if (!FILTERING)
+	if (!FILTERING || (calls & SANDBOX_ANY))
 		return;
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	uint32_t otherwise = calls & SANDBOX_LOOKUPS ? (uint32_t)SCMP_ACT_ERRNO(EPERM)
+						     : SCMP_ACT_KILL_PROCESS;
+	scmp_filter_ctx f = seccomp_init(otherwise);
 	if (f == NULL)
 		log_fatal(EX_OSERR, "the system call filter cannot be built");
 	/* Left alone, a call by another architecture's number ends one thread, not the program. */

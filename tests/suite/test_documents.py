@@ -5,7 +5,7 @@ import re
 from instance import TOP
 
 HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "submission": "SUBMISSION", "pop3": "POP3",
-            "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER",
+            "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER", "system": "SYSTEM USERS",
             "relay": "RELAYS", "lmtp": "LMTP SOCKETS", "destination": "DESTINATIONS"}
 
 
@@ -131,7 +131,8 @@ def numbers():
             assert (least, most) == ("0", "0"), (section, name)
             continue
         values = [eval(v, {"__builtins__": {}}, names) for v in (least, most)]
-        yield f"{section} {name}".removeprefix("top "), *(in_words(v, kind) for v in values)
+        section = {"top": "", "system": "system-users "}.get(section, section + " ")
+        yield section + name, *(in_words(v, kind) for v in values)
 
 
 def test_the_manual_has_the_bounds_and_what_is_said_at_them():

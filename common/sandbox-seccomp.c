@@ -66,7 +66,7 @@ static const int restrict_calls[] = {CALL(landlock_create_ruleset), CALL(landloc
 static const int setuid_calls[] = {CALL(setuid), CALL(setgid), CALL(setgroups), CALL(setresuid),
     CALL(setresgid), CALL(setfsuid), CALL(kill), CALL(chroot), CALL(chdir), CALL(fchdir), END};
 
-static const int lookup_calls[] = {CALL(socket), CALL(connect), CALL(setsockopt), CALL(bind),
+static const int lookup_calls[] = {CALL(connect), CALL(setsockopt), CALL(bind),
     CALL(access), CALL(faccessat), CALL(faccessat2), CALL(uname), CALL(getgid), CALL(getegid),
     CALL(getppid), CALL(epoll_create1), CALL(ftruncate), CALL(timerfd_create),
     CALL(timerfd_settime), CALL(sysinfo), END};
@@ -186,6 +186,17 @@ static void allow_sockets(scmp_filter_ctx f, int type, int protocol)
 		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocols[i % 2])));
 }
 
+/* The name service's: of its own daemons, and of servers. */
+static void allow_lookup_sockets(scmp_filter_ctx f)
+{
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+	static const int protocols[] = {0, IPPROTO_TCP, IPPROTO_UDP};
+	for (size_t i = 0; i < 9; i++)
+		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(socket), 2,
+		    SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)families[i / 3]),
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocols[i % 3])));
+}
+
 static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 {
 	allow_memory(f);
@@ -207,6 +218,8 @@ static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 		allow_sockets(f, SOCK_STREAM, IPPROTO_TCP);
 	if (calls & SANDBOX_DATAGRAMS)
 		allow_sockets(f, SOCK_DGRAM, IPPROTO_UDP);
+	if (calls & SANDBOX_LOOKUPS)
+		allow_lookup_sockets(f);
 }
 
 void sandbox_filter(unsigned calls)

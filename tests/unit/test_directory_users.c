@@ -10,7 +10,9 @@
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-users.h"
+#include "directory/password.h"
 #include "directory/server.h"
+#include "directory/user-record.h"
 #include "tests/unit/directory-fixture.h"
 
 #include <check.h>
@@ -188,6 +190,19 @@ static void join(
 	*slot = channel_new(pair[1], side, handlers, slot, on_closed);
 }
 
+/* All of them could use SCRAM. */
+static void write_users(void)
+{
+	struct buf text = BUF_INIT(1024);
+	struct scram_keys keys;
+	ck_assert(password_keys(STR("secret"), &keys));
+	buf_append_str(&text, STR("virtual@example.org:*:"));
+	ck_assert(user_record_put_keys(&text, &keys) && buf_append_u8(&text, '\n') &&
+		  buf_append_u8(&text, '\0'));
+	fixture_write(dir, "users", (const char *)buf_data(&text));
+	buf_release(&text);
+}
+
 static void setup(void)
 {
 	static char *domains[] = {(char *)(uintptr_t) "host.example"};
@@ -206,7 +221,7 @@ static void setup(void)
 		.cache_time = 3600},
 	    .system = {.domains = {domains, 1}, .uid_min = 1000, .uid_max = 60000, .pam = true}};
 	fixture_write(dir, "domains", "example.org\n");
-	fixture_write(dir, "users", "virtual@example.org:*\n");
+	write_users();
 	fixture_write(dir, "aliases",
 	    "both@example.org: ann@host.example, bob@host.example, virtual\n"
 	    "only@example.org: ann@host.example\n");

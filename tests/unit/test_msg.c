@@ -145,7 +145,8 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &queue_remote_server, &queue_remote_client, &remote_directory_server, &remote_directory_client,
     &remote_resolver_server, &remote_resolver_client, &keys_server, &keys_client, &users_server,
     &users_client, &owner_server, &owner_client, &session_child_server, &session_child_client,
-    &directory_pam_server, &directory_pam_client};
+    &directory_pam_server, &directory_pam_client, &operator_directory_server,
+    &operator_directory_client};
 enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
 
 static const struct msg_row *row_of(const char *name, const struct edge_side **side)

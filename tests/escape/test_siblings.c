@@ -215,7 +215,9 @@ static bool say_nothing(const struct front *f, int fd)
 
 static bool say_wrong_greeting(const struct front *f, int fd)
 {
-	enum edge_id other = f->edge % (EDGE_COUNT - 1) + 1;
+	enum edge_id other = f->edge;
+	while (speak_edges[other].server == speak_edges[f->edge].server)
+		other = other % (EDGE_COUNT - 1) + 1;
 	speak_greeting(other, !f->server, &packet);
 	say(fd, 0);
 	return true;

@@ -121,7 +121,7 @@ def test_for_people(instance):
     done = instance.postern("audit")
     assert "\nsmtpd, process " in done.out
     assert "\n  no new privs  yes\n" in done.out
-    assert done.out.endswith("12 processes: nothing beyond what they declare in what could be seen\n")
+    assert done.out.endswith("13 processes: nothing beyond what they declare in what could be seen\n")
 
 
 def test_arguments_and_a_suite_that_does_not_run(make):

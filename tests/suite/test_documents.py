@@ -5,7 +5,7 @@ import re
 from instance import TOP
 
 HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "submission": "SUBMISSION", "pop3": "POP3",
-            "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER", "system": "SYSTEM USERS",
+            "auth": "LOGINS", "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER", "system": "SYSTEM USERS",
             "relay": "RELAYS", "lmtp": "LMTP SOCKETS", "destination": "DESTINATIONS"}
 
 
@@ -138,7 +138,8 @@ def numbers():
 def test_the_manual_has_the_bounds_and_what_is_said_at_them():
     text = (TOP / "doc" / "man" / "postern.conf.5").read_text()
     table = re.search(r"(?s)^\.Sh BOUNDS\n.*?^\.Bl .*?\n(.*?)^\.El", text, re.MULTILINE).group(1)
-    rows = {row.split(" Ta ")[0]: tuple(row.split(" Ta ")[1:]) for row in re.findall(r"(?m)^\.It (.*)$", table)}
+    split = [re.split(r" Ta ?", row) for row in re.findall(r"(?m)^\.It (.*)$", table)]
+    rows = {name: tuple(row) for name, *row in split}
     assert rows.pop("option") == ("least", "most", "what a client hears")
     wanted = {name: (least, most, REPLIES.get(name, "")) for name, least, most in numbers()}
     assert {name: (*row, "")[:3] for name, row in rows.items()} == wanted

@@ -1061,7 +1061,8 @@ START_TEST(a_second_parse_works_in_the_jail)
 END_TEST
 
 UNIT_MAIN("conf", defaults_are_those_of_the_header, the_way_out_has_the_defaults_of_the_header,
-    relays_are_read, sockets_are_read, destinations_are_read, users_of_the_machine_are_as_written, the_way_out_is_as_written,
+    relays_are_read, sockets_are_read, destinations_are_read,
+    users_of_the_machine_are_as_written, the_way_out_is_as_written,
     every_number_keeps_its_bounds, every_word_is_taken_and_no_other,
     every_option_is_documented_in_the_example, units_are_understood, listeners_have_their_addresses,
     listeners_speak_as_they_are_called, certificates_of_one_name_stand_side_by_side,

@@ -30,6 +30,41 @@ enum login_verdict {
 	LOGIN_LIMITED = 4,   /* too many failures: not now, whatever the password */
 };
 
+/* Whether a name is a user of the machine who gets mail as itself. */
+enum user_verdict {
+	USER_FOUND = 1,
+	USER_NONE = 2,
+	USER_BELOW = 3,	 /* there is one, but the uid is not among those that do; see uid-min */
+	USER_FAILED = 4, /* it cannot be told now */
+};
+
+/* What the small root parents answer. */
+enum owner_verdict {
+	OWNER_OK = 1,
+	OWNER_NOT_ALLOWED = 2, /* the uid is not among those that get mail as themselves */
+	OWNER_NONE = 3,	       /* there is no such user any more */
+	OWNER_BUSY = 4,	       /* too many processes, or out of something */
+};
+
+/* Why a user's process cannot work: its exit status is OWNER_EXIT + one of these. */
+enum owner_trouble {
+	TROUBLE_HOME = 1,     /* there is no home directory */
+	TROUBLE_HOME_OWNER,   /* it belongs to somebody else */
+	TROUBLE_HOME_WRITABLE, /* others may write to it */
+	TROUBLE_MAILBOX,      /* the Maildir cannot be made or opened */
+	TROUBLE_MAILBOX_OWNER, /* it belongs to somebody else, or others may write to it */
+	TROUBLE_MAILBOX_LINK, /* there is a symbolic link in its path */
+	TROUBLE_SPACE,	      /* it cannot be made: disk full or quota used up */
+	TROUBLE_COUNT,
+};
+
+enum pam_verdict {
+	PAM_RIGHT = 1,
+	PAM_WRONG = 2,
+	PAM_LATER = 3,	 /* PAM, or what it asks, does not work now */
+	PAM_EXPIRED = 4, /* the password was right, but the account may not be used */
+};
+
 enum delivery_outcome {
 	DELIVERY_VISIBLE = 1,  /* in the mailbox; `durable` follows */
 	DELIVERY_DEFERRED = 2, /* try again later */

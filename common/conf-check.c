@@ -139,6 +139,49 @@ static void check_orders(struct checker *r)
 		    c->queue.spool_max / 4);
 }
 
+/* "~/Maildir": at least one component, all of them names. */
+static bool is_below_home(struct str s)
+{
+	if (!str_has_prefix(s, STR("~/")) || s.n > SYSTEM_MAILBOX_MAX)
+		return false;
+	for (s = str_skip(s, 2);; s = str_skip(s, 1)) {
+		struct str name = str_head(s, str_find(s, '/'));
+		if (name.n == 0 || str_eq(name, STR(".")) || str_eq(name, STR("..")))
+			return false;
+		s = str_skip(s, name.n);
+		if (s.n == 0)
+			return true;
+	}
+}
+
+static void check_system_domains(struct checker *r)
+{
+	const struct conf_name_list *domains = &r->conf->system.domains;
+	unsigned line = conf_line(r->scan, CONF_IN_system, "domains", untitled);
+	for (size_t i = 0; i < domains->count; i++) {
+		char *domain = domains->list[i];
+		for (char *p = domain; *p != '\0'; p++)
+			*p = ascii_lower(*p);
+		if (!address_is_domain(str_from_cstr(domain), false))
+			conf_fault(r->faults, line,
+			    "domains: \"%.60s\" is no domain; write one such as \"example.org\"",
+			    domain);
+	}
+}
+
+static void check_system(struct checker *r)
+{
+	struct conf_system *c = &r->conf->system;
+	if (conf_line(r->scan, CONF_IN_system, "uid-max", untitled) == 0 && c->uid_max < c->uid_min)
+		c->uid_max = c->uid_min;
+	check_order(r, CONF_IN_system, "uid-min", &c->uid_min, "uid-max", c->uid_max);
+	if (!is_below_home(str_from_cstr(c->mailbox)))
+		conf_fault(r->faults, conf_line(r->scan, CONF_IN_system, "mailbox", untitled),
+		    "mailbox = \"%.200s\" is no directory below the home; write \"~/Maildir\"",
+		    c->mailbox);
+	check_system_domains(r);
+}
+
 static unsigned remote_line(const struct checker *r, const char *name)
 {
 	return conf_line(r->scan, CONF_IN_remote, name, untitled);
@@ -222,6 +265,7 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 	check_delimiter(r);
 	check_run(r);
 	check_orders(r);
+	check_system(r);
 	check_hostname(r);
 	check_remote(r);
 	check_resolver(r);

@@ -191,6 +191,14 @@ bool conf_may_relay(const struct conf *conf, const uint8_t sha256[32])
 	return false;
 }
 
+bool conf_is_system_domain(const struct conf *conf, struct str domain)
+{
+	for (size_t i = 0; i < conf->system.domains.count; i++)
+		if (str_eq(str_from_cstr(conf->system.domains.list[i]), domain))
+			return true;
+	return false;
+}
+
 /* --- Listeners --- */
 
 static void add_sockaddr(struct conf_listener *l, const struct ip *ip, uint16_t port)

@@ -9,7 +9,8 @@
 
 #include "common/answers.h"
 #include "common/conf-listener.h"
-#include "common/conf-ways.h"
+#include "common/conf-remote.h"
+#include "common/conf-system.h"
 #include "common/log.h"
 #include "common/str.h"
 
@@ -121,6 +122,7 @@ struct conf {
 	struct conf_queue queue;
 	struct conf_resolver resolver;
 	struct conf_remote remote;
+	struct conf_system system;
 	struct conf_certificate *certificates;
 	size_t certificate_count;
 	struct conf_relay *relays;

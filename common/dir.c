@@ -27,7 +27,7 @@ int dir_open_beneath(int dir, const char *path, int flags)
 }
 
 /* The component of n octets at `name`, made when it is missing, and opened. */
-static int make_one(int dir, const char *name, size_t n)
+static int make_one(int dir, const char *name, size_t n, int flags)
 {
 	char component[NAME_MAX + 1];
 	if (n >= sizeof(component)) {
@@ -38,15 +38,16 @@ static int make_one(int dir, const char *name, size_t n)
 	component[n] = '\0';
 	if (mkdirat(dir, component, 0700) < 0 && errno != EEXIST)
 		return -1;
-	return dir_open_beneath(dir, component, O_RDONLY | O_DIRECTORY);
+	return dir_open_beneath(dir, component, flags | O_DIRECTORY);
 }
 
 int dir_make_beneath(int root, const char *path)
 {
-	int dir = dir_open_beneath(root, ".", O_RDONLY | O_DIRECTORY);
+	/* Those on the way need not be readable, and in a jail are not. */
+	int dir = dir_open_beneath(root, ".", (*path == '\0' ? O_RDONLY : O_PATH) | O_DIRECTORY);
 	while (dir >= 0 && *path != '\0') {
 		size_t n = strcspn(path, "/");
-		int below = make_one(dir, path, n);
+		int below = make_one(dir, path, n, path[n] == '\0' ? O_RDONLY : O_PATH);
 		int error = errno;
 		close(dir);
 		errno = error;

@@ -7,15 +7,18 @@
 #include "common/mem.h"
 #include "common/str.h"
 
+#include <linux/capability.h>
 #include <stdlib.h>
 
 enum {
 #define JAIL(id, calls, place, sockets) JAIL_ROW_##id,
-#define CHILD(id, calls)
+#define CHILD(id, calls, kinds)
+#define ROOT(id, capabilities)
 #include "common/jails.def"
 	JAIL_ROWS,
 #undef JAIL
 #undef CHILD
+#undef ROOT
 };
 _Static_assert(
     JAIL_ROWS == PROGRAM_COUNT - 1, "each program of wiring.def has one row in jails.def");
@@ -28,31 +31,53 @@ enum { /* jails.def's names */
 	FORK = SANDBOX_FORK,
 	CONNECT = SANDBOX_CONNECT,
 	RESTRICT = SANDBOX_RESTRICT,
+	SETUID = SANDBOX_SETUID,
 	DATAGRAMS = SANDBOX_DATAGRAMS,
+	LOOKUPS = SANDBOX_LOOKUPS,
+	ANY = SANDBOX_ANY,
 	NONE = SOCKETS_NONE,
 	TCP = SOCKETS_TCP,
 	TCP_LISTEN = SOCKETS_TCP_LISTEN,
 	UDP = SOCKETS_UDP,
 	UNIX = SOCKETS_UNIX,
 	UNIX_LISTEN = SOCKETS_UNIX_LISTEN,
+	CHANNELS = SOCKETS_CHANNELS,
 };
 
 /* Of a program without children there is no CHILD row. */
-static const unsigned child_calls[PROGRAM_COUNT] = {
+static const struct {
+	unsigned calls, sockets;
+} children[PROGRAM_COUNT] = {
 #define JAIL(id, calls, place, sockets)
-#define CHILD(id, calls) [PROGRAM_##id] = (calls),
+#define CHILD(id, group, kinds) [PROGRAM_##id] = {.calls = (group), .sockets = (kinds)},
+#define ROOT(id, capabilities)
 #include "common/jails.def"
 #undef JAIL
 #undef CHILD
+#undef ROOT
+};
+
+static const uint64_t capabilities[PROGRAM_COUNT] = {
+#define JAIL(id, calls, place, sockets)
+#define CHILD(id, calls, kinds)
+#define CAP(name)      (UINT64_C(1) << CAP_##name)
+#define ROOT(id, mask) [PROGRAM_##id] = (mask),
+#include "common/jails.def"
+#undef JAIL
+#undef CHILD
+#undef CAP
+#undef ROOT
 };
 
 static const struct jail jails[PROGRAM_COUNT] = {
 #define JAIL(id, group, where, kinds)                                                              \
 	[PROGRAM_##id] = {.calls = (group), .place = PLACE_##where, .sockets = (kinds)},
-#define CHILD(id, calls)
+#define CHILD(id, calls, kinds)
+#define ROOT(id, capabilities)
 #include "common/jails.def"
 #undef JAIL
 #undef CHILD
+#undef ROOT
 };
 
 static const struct {
@@ -73,7 +98,17 @@ const struct jail *jail_of(enum program_id id)
 
 unsigned jail_child_calls(enum program_id id)
 {
-	return child_calls[id];
+	return children[id].calls;
+}
+
+unsigned jail_child_sockets(enum program_id id)
+{
+	return children[id].sockets;
+}
+
+uint64_t jail_capabilities(enum program_id id)
+{
+	return capabilities[id];
 }
 
 const char *jail_name(enum program_id id)
@@ -106,6 +141,10 @@ char *jail_directory(enum program_id id, const struct conf *conf)
 		return mailbox_root_path(conf);
 	case PLACE_ANCHOR:
 		return anchor_directory(&conf->resolver);
+	case PLACE_MACHINE:
+	case PLACE_HOMES:
+	case PLACE_ANYWHERE:
+		return xstrdup("/");
 	case PLACE_NOWHERE:
 		break;
 	}
@@ -114,12 +153,12 @@ char *jail_directory(enum program_id id, const struct conf *conf)
 
 bool jail_place_is_root(enum jail_place place)
 {
-	return place == PLACE_MAILBOXES || place == PLACE_ANCHOR || place == PLACE_AUTH;
+	return place != PLACE_NOWHERE && place != PLACE_SPOOL;
 }
 
 bool jail_place_is_writable(enum jail_place place)
 {
-	return place != PLACE_NOWHERE;
+	return place != PLACE_NOWHERE && place != PLACE_MACHINE;
 }
 
 const char *jail_also_reads(enum program_id id, const struct conf *conf)
@@ -145,8 +184,10 @@ void jail_declare(enum program_id id, const struct conf *conf, struct sandbox *s
 		return;
 	if (jail->place == PLACE_ANCHOR)
 		s->calls |= SANDBOX_FILES_READ | SANDBOX_FILES_WRITE;
-	sandbox_allow(
-	    s, directory, jail_place_is_writable(jail->place) ? SANDBOX_WRITE : SANDBOX_READ);
+	s->outside = jail->place == PLACE_MACHINE;
+	if (jail->place != PLACE_ANYWHERE)
+		sandbox_allow(s, directory,
+		    jail_place_is_writable(jail->place) ? SANDBOX_WRITE : SANDBOX_READ);
 	if (jail_place_is_root(jail->place))
 		s->root = directory; /* for as long as the program runs */
 	else

@@ -16,6 +16,9 @@ enum jail_place {
 	PLACE_SPOOL,	 /* its root is empty, it holds a descriptor */
 	PLACE_MAILBOXES, /* its root */
 	PLACE_ANCHOR,	 /* its root, where the trust anchor is a file; else like NOWHERE */
+	PLACE_MACHINE,	 /* all of the file system, to read: where users are looked up */
+	PLACE_HOMES,	 /* all of it: of each of its children one Maildir is left */
+	PLACE_ANYWHERE,	 /* all of it, and no Landlock */
 };
 
 /* What sockets a program may hold beside the channels to its peers (which are Unix, SEQPACKET). */
@@ -26,6 +29,8 @@ enum jail_sockets {
 	SOCKETS_UDP = 1 << 2,
 	SOCKETS_UNIX = 1 << 3, /* connections of streams */
 	SOCKETS_UNIX_LISTEN = 1 << 4,
+	/* Channels to processes of users of the machine, where the configuration has them. */
+	SOCKETS_CHANNELS = 1 << 5,
 };
 
 struct jail {
@@ -38,6 +43,10 @@ struct jail {
 const struct jail *jail_of(enum program_id id);
 /* What the program's children keep of its calls; 0: it has none. */
 unsigned jail_child_calls(enum program_id id);
+/* And what sockets they may hold beside one channel. */
+unsigned jail_child_sockets(enum program_id id);
+/* Of a program that stays root, a mask of 1 << CAP_*; 0: it becomes its user. */
+uint64_t jail_capabilities(enum program_id id);
 /* As wiring.def has them. */
 const char *jail_name(enum program_id id);
 const char *jail_user(enum program_id id);

@@ -12,6 +12,8 @@ enum {
 	ADDRESS_MAX = 320,	 /* local part, "@", domain */
 	MAILBOX_PATH_MAX = 1024, /* expanded "mailboxes" template */
 	NEXTHOP_MAX = 255,
+	USER_NAME_MAX = 64,	 /* of a user of the machine; useradd takes 32 */
+	SYSTEM_MAILBOX_MAX = 200, /* "~/Maildir" */
 	SECTION_NAME_MAX = 40, /* of a relay, an lmtp socket, a listener */
 	HELO_MAX = 255,
 	ENVID_MAX = 100,	  /* RFC 3461 §4.4 */

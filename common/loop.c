@@ -36,6 +36,11 @@ struct event_base *loop_base(void)
 	return base;
 }
 
+void loop_forget(void)
+{
+	base = NULL;
+}
+
 void loop_run(void)
 {
 	event_base_loop(loop_base(), EVLOOP_NO_EXIT_ON_EMPTY);

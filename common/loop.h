@@ -11,6 +11,9 @@
 
 /* The base, made at first use. */
 struct event_base *loop_base(void);
+/* In a forked child: the next use makes a loop of its own. The parent's is left as it is; its
+ * descriptors must be closed. */
+void loop_forget(void);
 /* Runs until loop_exit. */
 void loop_run(void);
 void loop_exit(void);

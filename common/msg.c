@@ -19,6 +19,10 @@
 #include "common/msg-keys.h"
 #include "common/msg-operator-queue.h"
 #include "common/msg-operator-control.h"
+#include "common/msg-users.h"
+#include "common/msg-owner.h"
+#include "common/msg-session-child.h"
+#include "common/msg-directory-pam.h"
 
 #define TABLE "common/envelope.def"
 #include "common/msg-define.h"
@@ -172,6 +176,46 @@
 #define EDGE_NAME "remote-resolver"
 #define EDGE_VERSION 1
 #define TABLE "common/msg-remote-resolver.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE users
+#define EDGE_NAME "users"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-users.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE owner
+#define EDGE_NAME "owner"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-owner.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE session_child
+#define EDGE_NAME "session-child"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-session-child.def"
+#include "common/msg-define.h"
+#undef TABLE
+#undef EDGE_VERSION
+#undef EDGE_NAME
+#undef EDGE
+
+#define EDGE directory_pam
+#define EDGE_NAME "directory-pam"
+#define EDGE_VERSION 1
+#define TABLE "common/msg-directory-pam.def"
 #include "common/msg-define.h"
 #undef TABLE
 #undef EDGE_VERSION

@@ -60,10 +60,16 @@ static const int fork_calls[] = {CALL(fork), CALL(vfork), CALL(wait4), CALL(wait
 static const int connect_calls[] = {CALL(connect), CALL(setsockopt), CALL(bind), END};
 
 static const int restrict_calls[] = {CALL(landlock_create_ruleset), CALL(landlock_add_rule),
-    CALL(landlock_restrict_self), CALL(seccomp), CALL(setrlimit), CALL(getrlimit), END};
+    CALL(landlock_restrict_self), CALL(seccomp), CALL(setrlimit), CALL(getrlimit),
+    CALL(close_range), END};
 
 static const int setuid_calls[] = {CALL(setuid), CALL(setgid), CALL(setgroups), CALL(setresuid),
-    CALL(setresgid), CALL(chroot), CALL(chdir), END};
+    CALL(setresgid), CALL(setfsuid), CALL(kill), CALL(chroot), CALL(chdir), CALL(fchdir), END};
+
+static const int lookup_calls[] = {CALL(connect), CALL(setsockopt), CALL(bind),
+    CALL(access), CALL(faccessat), CALL(faccessat2), CALL(uname), CALL(getgid), CALL(getegid),
+    CALL(getppid), CALL(epoll_create1), CALL(ftruncate), CALL(timerfd_create),
+    CALL(timerfd_settime), CALL(sysinfo), END};
 
 static const struct {
 	unsigned group;
@@ -71,7 +77,8 @@ static const struct {
 } groups[] = {{SANDBOX_ACCEPT, accept_calls}, {SANDBOX_FILES_READ, read_calls},
     {SANDBOX_FILES_WRITE, write_calls}, {SANDBOX_THREADS, thread_calls},
     {SANDBOX_FORK, fork_calls}, {SANDBOX_CONNECT, connect_calls},
-    {SANDBOX_RESTRICT, restrict_calls}, {SANDBOX_SETUID, setuid_calls}};
+    {SANDBOX_RESTRICT, restrict_calls}, {SANDBOX_SETUID, setuid_calls},
+    {SANDBOX_LOOKUPS, lookup_calls}};
 
 static void must(int rc)
 {
@@ -179,6 +186,17 @@ static void allow_sockets(scmp_filter_ctx f, int type, int protocol)
 		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocols[i % 2])));
 }
 
+/* The name service's: of its own daemons, and of servers. */
+static void allow_lookup_sockets(scmp_filter_ctx f)
+{
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+	static const int protocols[] = {0, IPPROTO_TCP, IPPROTO_UDP};
+	for (size_t i = 0; i < 9; i++)
+		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(socket), 2,
+		    SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)families[i / 3]),
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocols[i % 3])));
+}
+
 static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 {
 	allow_memory(f);
@@ -200,13 +218,17 @@ static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 		allow_sockets(f, SOCK_STREAM, IPPROTO_TCP);
 	if (calls & SANDBOX_DATAGRAMS)
 		allow_sockets(f, SOCK_DGRAM, IPPROTO_UDP);
+	if (calls & SANDBOX_LOOKUPS)
+		allow_lookup_sockets(f);
 }
 
 void sandbox_filter(unsigned calls)
 {
-	if (!FILTERING)
+	if (!FILTERING || (calls & SANDBOX_ANY))
 		return;
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	uint32_t otherwise = calls & SANDBOX_LOOKUPS ? (uint32_t)SCMP_ACT_ERRNO(EPERM)
+						     : SCMP_ACT_KILL_PROCESS;
+	scmp_filter_ctx f = seccomp_init(otherwise);
 	if (f == NULL)
 		log_fatal(EX_OSERR, "the system call filter cannot be built");
 	/* Left alone, a call by another architecture's number ends one thread, not the program. */

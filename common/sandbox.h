@@ -24,6 +24,11 @@ enum sandbox_calls {
 	SANDBOX_RESTRICT = 1 << 6,   /* landlock and seccomp again, for children that get less */
 	SANDBOX_SETUID = 1 << 7,     /* the small root parents only */
 	SANDBOX_DATAGRAMS = 1 << 8,  /* UDP, too */
+	/* Look-ups by the C library's modules (nsswitch.conf): files, sockets. What else they try
+	 * fails, and does not kill: they are not our code. */
+	SANDBOX_LOOKUPS = 1 << 9,
+	/* No filter at all: pam-check only, whose modules may be anything. */
+	SANDBOX_ANY = 1 << 10,
 };
 
 enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE };
@@ -42,6 +47,7 @@ struct sandbox {
 	/* With SANDBOX_CONNECT: the ports to which TCP may connect; none: all. */
 	uint16_t ports[SANDBOX_PORTS_MAX];
 	size_t port_count;
+	bool outside;	  /* keeps the file system, below "/" as far as the paths go */
 	const char *root; /* see sandbox_enter; NULL: an empty directory */
 };
 
@@ -54,6 +60,9 @@ void sandbox_allow_port(struct sandbox *s, uint16_t port);
  * right in both cases; absolute ones are not. Ends the program when a mechanism that the
  * kernel has cannot be put in force, or when what must be forbidden still works. */
 void sandbox_enter(const struct sandbox *s, const char *user);
+/* The same for the programs that stay root: no group but its own, and `kept` alone (a mask of
+ * 1 << CAP_*) of its capabilities. */
+void sandbox_enter_as_root(const struct sandbox *s, uint64_t kept);
 /* For a forked child that shall have less: another Landlock layer and seccomp filter. */
 void sandbox_narrow(const struct sandbox *s);
 #endif

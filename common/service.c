@@ -259,6 +259,15 @@ static void name_itself(struct service *self)
 	self->user = jail_user(self->program);
 }
 
+static void enter_jail(const struct service *self)
+{
+	uint64_t kept = self->program == PROGRAM_NONE ? 0 : jail_capabilities(self->program);
+	if (kept != 0)
+		sandbox_enter_as_root(&self->sandbox, kept);
+	else
+		sandbox_enter(&self->sandbox, self->user);
+}
+
 int service_main(struct service *self, int argc, char **argv)
 {
 	service = self;
@@ -275,7 +284,7 @@ int service_main(struct service *self, int argc, char **argv)
 	if (self->before_jail != NULL)
 		self->before_jail(self, conf);
 	control = channel_new(CONTROL_FD, &supervision_server, &handlers, NULL, on_control_gone);
-	sandbox_enter(&self->sandbox, self->user);
+	enter_jail(self);
 	if (self->in_jail != NULL)
 		self->in_jail(conf);
 	log_deferred(true);

@@ -26,12 +26,29 @@ static void count_pair(void *ctx, const struct wiring_pair *pair)
 static void add_edges(struct audit_claim *claim, const struct conf *conf, enum program_id program)
 {
 	struct counted c = {.end = {program, 0}};
-	wiring_each_pair_of(c.end, conf->workers, count_pair, &c);
+	wiring_each_pair_of(c.end, wiring_size(conf), count_pair, &c);
 	claim->channels = 1 + c.pairs;
 	if (program == PROGRAM_queue)
 		return;
 	claim->spool_files = c.queue_server || c.queue_client;
 	claim->spool_write = c.queue_server;
+}
+
+/* What only those with users of the machine have. */
+static void add_users(struct audit_claim *claim, enum program_id program)
+{
+	if (!wiring_size(claim->conf).system_users)
+		claim->sockets &= ~(unsigned)SOCKETS_CHANNELS;
+	claim->bounding = jail_capabilities(program);
+	claim->caps = claim->child ? 0 : claim->bounding;
+	claim->anybody = claim->child && (claim->calls & SANDBOX_ANY);
+	if (claim->anybody)
+		claim->caps = claim->bounding;
+	if (claim->calls & SANDBOX_ANY)
+		claim->filters = 0;
+	/* deliver-local passes it what queue has given. */
+	if (claim->child && program == PROGRAM_deliver_owner)
+		claim->spool_files = true;
 }
 
 struct audit_claim audit_claim_of(const struct conf *conf, enum program_id program, bool child)
@@ -41,7 +58,7 @@ struct audit_claim audit_claim_of(const struct conf *conf, enum program_id progr
 	    .program = program,
 	    .child = child,
 	    .calls = child ? jail_child_calls(program) : jail->calls,
-	    .sockets = jail->sockets,
+	    .sockets = child ? jail_child_sockets(program) : jail->sockets,
 	    .filters = child ? 2 : 1,
 	    .place = jail_directory(program, conf),
 	    .reads = child ? NULL : jail_also_reads(program, conf),
@@ -53,6 +70,7 @@ struct audit_claim audit_claim_of(const struct conf *conf, enum program_id progr
 		claim.channels = CHILD_CHANNELS;
 	else
 		add_edges(&claim, conf, program);
+	add_users(&claim, program);
 	return claim;
 }
 
@@ -61,8 +79,9 @@ struct audit_claim audit_claim_of_control(const struct conf *conf)
 	struct audit_claim claim = {.conf = conf,
 	    .calls = SANDBOX_FORK,
 	    .sockets = SOCKETS_TCP_LISTEN | SOCKETS_UNIX_LISTEN | SOCKETS_UNIX,
-	    .caps = privilege_kept()};
+	    .caps = privilege_kept(),
+	    .bounding = privilege_kept()};
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
-		claim.channels += wiring_instances(id, conf->workers);
+		claim.channels += wiring_instances(id, wiring_size(conf));
 	return claim;
 }

@@ -27,14 +27,14 @@ static void judge_user(
 	const struct group *gr = getgrgid(s->gid[1]);
 	audit_fact(r, "group", "%s (%u), %zu others", gr == NULL ? "without a name" : gr->gr_name,
 	    s->gid[1], s->group_count);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4 && !c->anybody; i++) {
 		if (s->uid[i] != c->uid)
 			audit_excess(r, "user %u instead of %u", s->uid[i], c->uid);
 		if (s->gid[i] != c->gid)
 			audit_excess(r, "group %u instead of %u", s->gid[i], c->gid);
 	}
 	/* An ordinary user cannot leave his groups. */
-	if (c->root && !is_control(c) && s->group_count > 0)
+	if (c->root && !is_control(c) && !c->groups && !c->anybody && s->group_count > 0)
 		audit_excess(r, "%zu supplementary groups", s->group_count);
 }
 
@@ -47,7 +47,7 @@ static void judge_caps(
 	uint64_t kept = c->root ? c->caps : 0;
 	const uint64_t may[CAP_SETS] = {[CAP_PERMITTED] = kept,
 	    [CAP_EFFECTIVE] = kept,
-	    [CAP_BOUNDING] = c->root ? kept : UINT64_MAX};
+	    [CAP_BOUNDING] = c->root ? c->bounding : UINT64_MAX};
 	if ((caps[CAP_PERMITTED] | caps[CAP_EFFECTIVE] | caps[CAP_INHERITABLE] |
 		caps[CAP_AMBIENT]) == 0)
 		audit_fact(r, "capabilities", "none");
@@ -81,7 +81,7 @@ static void judge_privileges(
 static void judge_limits(
     const struct audit_claim *c, const struct audit_process *p, struct audit_report *r)
 {
-	bool forks = c->calls & (SANDBOX_FORK | SANDBOX_THREADS);
+	bool forks = c->calls & (SANDBOX_FORK | SANDBOX_THREADS | SANDBOX_ANY);
 	audit_fact(r, "limits", "%llu descriptors, %s processes, core %s",
 	    (unsigned long long)p->files_max, p->processes_max == 0 ? "no" : "more",
 	    p->core_max == 0 ? "none" : "allowed");
@@ -92,7 +92,7 @@ static void judge_limits(
 		audit_excess(r, "it may leave a core");
 	if (!forks && !c->child && p->processes_max > 0)
 		audit_excess(r, "it may start processes as far as its limits go");
-	if (!(c->calls & SANDBOX_THREADS) && p->status.threads > 1)
+	if (!(c->calls & (SANDBOX_THREADS | SANDBOX_ANY)) && p->status.threads > 1)
 		audit_excess(r, "%u threads", p->status.threads);
 }
 
@@ -116,7 +116,7 @@ static void judge_root(
  * tests. */
 static void say_place(const struct audit_claim *c, struct audit_report *r)
 {
-	if (is_control(c))
+	if (is_control(c) || (c->calls & SANDBOX_ANY))
 		audit_fact(r, "writes", "what its user may");
 	else if (c->place == NULL)
 		audit_fact(r, "writes", "nothing, reads nothing (declared to Landlock)");

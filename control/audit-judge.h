@@ -22,7 +22,10 @@ struct audit_claim {
 	unsigned channels; /* unnamed Unix SEQPACKET sockets */
 	unsigned filters;  /* at least so many */
 	uint64_t caps;	   /* permitted and effective */
+	uint64_t bounding;
 	uint32_t uid, gid;
+	bool groups;  /* and its user's other groups */
+	bool anybody; /* or any other user */
 	char *place; /* the one directory that it works in; NULL: none */
 	bool place_writes;
 	const char *reads; /* a directory that it only reads; NULL: none */

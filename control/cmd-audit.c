@@ -3,16 +3,19 @@
  * `postern audit`: what every process of the running suite has, as the kernel says it, against what
  * it declares. Nothing is asked of the processes themselves.
  */
+#include "common/system-user.h"
 #include "control/audit-judge.h"
 #include "control/command.h"
 #include "control/run-dir.h"
 #include "control/wiring.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct auditing {
 	const struct conf *conf;
@@ -36,11 +39,40 @@ static void set_user(const struct auditing *a, struct audit_claim *claim)
 	}
 }
 
+/* As the kernel calls it, whatever links are in the given path; NULL: there is none. */
+static char *real_directory(const char *path)
+{
+	char at[64], name[SYSTEM_USER_HOME_MAX];
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	snprintf(at, sizeof(at), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(at, name, sizeof(name));
+	close(fd);
+	return n <= 0 || n == sizeof(name) ? NULL : str_dup(str_from(name, (size_t)n));
+}
+
+/* A child of a root parent is a user of the machine, at home. */
+static void set_owner(
+    const struct auditing *a, struct audit_claim *claim, const struct audit_process *p)
+{
+	struct system_user user;
+	if (!claim->child || claim->anybody || jail_capabilities(claim->program) == 0 ||
+	    system_user_get(&a->conf->system, p->status.uid[1], &user) != OWNER_OK)
+		return;
+	claim->uid = user.uid;
+	claim->gid = user.gid;
+	claim->groups = true;
+	free(claim->place);
+	claim->place = real_directory(user.home);
+}
+
 static void judge(
     struct auditing *a, struct audit_claim claim, const struct audit_process *p, const char *name)
 {
 	struct audit_report *r = audit_add(a->audit, name, p->pid);
 	set_user(a, &claim);
+	set_owner(a, &claim, p);
 	audit_judge(&claim, p, r);
 	free(claim.place);
 }
@@ -53,6 +85,12 @@ static enum program_id program_of(const char *name)
 	return PROGRAM_NONE;
 }
 
+/* One that has not yet become a user is still what its parent is. */
+static bool is_a_child(enum program_id program, const struct audit_process *p)
+{
+	return jail_capabilities(program) == 0 || p->status.uid[1] != 0;
+}
+
 /* What a program forked. It may be gone meanwhile. */
 static void audit_child(struct auditing *a, enum program_id program, pid_t pid)
 {
@@ -62,7 +100,7 @@ static void audit_child(struct auditing *a, enum program_id program, pid_t pid)
 		return;
 	snprintf(name, sizeof(name), "child of %s", jail_name(program));
 	if (jail_child_calls(program) != 0)
-		judge(a, audit_claim_of(a->conf, program, true), &p, name);
+		judge(a, audit_claim_of(a->conf, program, is_a_child(program, &p)), &p, name);
 	else
 		audit_excess(
 		    audit_add(a->audit, name, pid), "%s starts no processes", jail_name(program));
@@ -89,7 +127,8 @@ static void audit_program(struct auditing *a, pid_t pid)
 static void note_missing(struct auditing *a)
 {
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
-		for (unsigned n = a->running[id]; n < wiring_instances(id, a->conf->workers); n++)
+		for (unsigned n = a->running[id]; n < wiring_instances(id, wiring_size(a->conf));
+		     n++)
 			audit_add(a->audit, jail_name(id), 0);
 }
 

@@ -50,11 +50,13 @@ static void on_timer(void *ctx)
 		program_kill(p, p->broken_why);
 }
 
-void program_table_fill(struct program_table *t, unsigned workers)
+void program_table_fill(struct program_table *t, struct wiring_size size)
 {
 	table = t;
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
-		unsigned n = wiring_instances(id, workers);
+		unsigned n = wiring_instances(id, size);
+		if (n == 0)
+			continue;
 		t->list = xreallocarray(t->list, t->count + n, sizeof(*t->list));
 		for (unsigned i = 0; i < n; i++)
 			t->list[t->count++] =

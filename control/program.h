@@ -51,7 +51,7 @@ struct program_table {
 };
 
 /* All rows, DOWN. The table lives as long as the process. */
-void program_table_fill(struct program_table *t, unsigned workers);
+void program_table_fill(struct program_table *t, struct wiring_size size);
 struct program *program_find(struct program_table *t, struct wiring_end end);
 /* It lives and can be sent messages. */
 bool program_is_reachable(const struct program *p);

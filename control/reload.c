@@ -34,6 +34,9 @@ bool reload_may_change(
 	for (size_t i = 0; i < sizeof(fixed_paths) / sizeof(fixed_paths[0]); i++)
 		if (!str_eq(path_in(old, &fixed_paths[i]), path_in(fresh, &fixed_paths[i])))
 			ok = complain(faults, conf_path, fixed_paths[i].name);
+	if ((old->system.domains.count > 0) != (fresh->system.domains.count > 0) ||
+	    old->system.pam != fresh->system.pam)
+		ok = complain(faults, conf_path, "system-users");
 	if (old->workers != fresh->workers)
 		ok = complain(faults, conf_path, "workers");
 	return ok;

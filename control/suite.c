@@ -163,7 +163,7 @@ static void start_again(struct program *p)
 		return;
 	p->restarts++;
 	if (spawn(p)) {
-		wiring_each_pair_of(p->self, suite.file.conf->workers, wire, NULL);
+		wiring_each_pair_of(p->self, wiring_size(suite.file.conf), wire, NULL);
 		equip(p);
 	} else {
 		program_start_later(
@@ -303,11 +303,11 @@ void suite_start(const struct suite_options *options, const struct conf_file *fi
 	suite.programs.on_ended = on_ended;
 	suite.programs.on_connect_lmtp = on_connect_lmtp;
 	suite.programs.on_start_time = start_again;
-	program_table_fill(&suite.programs, file->conf->workers);
+	program_table_fill(&suite.programs, wiring_size(file->conf));
 	for (size_t i = 0; i < suite.programs.count; i++)
 		if (!spawn(&suite.programs.list[i]))
 			program_start_later(&suite.programs.list[i], BACKOFF_FIRST_MS);
-	wiring_each_pair(file->conf->workers, wire, NULL);
+	wiring_each_pair(wiring_size(file->conf), wire, NULL);
 	for (size_t i = 0; i < suite.programs.count; i++)
 		equip(&suite.programs.list[i]);
 	suite.look = loop_timer(on_look, NULL);

@@ -3,13 +3,13 @@
 
 #include <stddef.h>
 
-enum { ONE = 0, WORKERS = 1 };
+enum { ONE = 0, WORKERS = 1, SYSTEM_USERS = 2, PAM = 3 };
 
-#define PROGRAM(id, name, as, instances)                                                           \
+#define PROGRAM(id, name, as, how)                                                                 \
 	[PROGRAM_##id] = {.file = (name),                                                          \
 	    .user = (as),                                                                          \
-	    .per_worker = (instances) == WORKERS,                                                  \
-	    .admission = (instances) == WORKERS,                                                   \
+	    .instances = (how),                                                                    \
+	    .admission = (how) == WORKERS,                                                         \
 	    .connects = PROGRAM_##id == PROGRAM_deliver_remote},
 #define EDGE(id, from, to)
 static const struct wiring_program programs[PROGRAM_COUNT] = {
@@ -45,12 +45,28 @@ const struct wiring_edge *wiring_edge(enum edge_id id)
 	return id == EDGE_NONE || id >= EDGE_COUNT ? NULL : &edges[id];
 }
 
-unsigned wiring_instances(enum program_id id, unsigned workers)
+struct wiring_size wiring_size(const struct conf *conf)
+{
+	return (struct wiring_size){.workers = conf->workers,
+	    .system_users = conf->system.domains.count > 0,
+	    .pam = conf->system.domains.count > 0 && conf->system.pam};
+}
+
+unsigned wiring_instances(enum program_id id, struct wiring_size size)
 {
 	const struct wiring_program *p = wiring_program(id);
 	if (p == NULL)
 		return 0;
-	return p->per_worker ? workers : 1;
+	switch (p->instances) {
+	case WORKERS:
+		return size.workers;
+	case SYSTEM_USERS:
+		return size.system_users;
+	case PAM:
+		return size.pam;
+	default:
+		return 1;
+	}
 }
 
 enum program_id wiring_listens(enum listener_kind kind)
@@ -59,11 +75,11 @@ enum program_id wiring_listens(enum listener_kind kind)
 	return k < sizeof(listens) / sizeof(listens[0]) ? listens[k] : PROGRAM_NONE;
 }
 
-static void each_pair_of_edge(enum edge_id id, unsigned workers, wiring_pair_fn *fn, void *ctx)
+static void each_pair_of_edge(enum edge_id id, struct wiring_size size, wiring_pair_fn *fn, void *ctx)
 {
 	const struct wiring_edge *e = &edges[id];
-	for (unsigned c = 0; c < wiring_instances(e->client, workers); c++) {
-		for (unsigned s = 0; s < wiring_instances(e->server, workers); s++) {
+	for (unsigned c = 0; c < wiring_instances(e->client, size); c++) {
+		for (unsigned s = 0; s < wiring_instances(e->server, size); s++) {
 			const struct wiring_pair pair = {
 			    .edge = id, .client = {e->client, c}, .server = {e->server, s}};
 			fn(ctx, &pair);
@@ -71,10 +87,10 @@ static void each_pair_of_edge(enum edge_id id, unsigned workers, wiring_pair_fn 
 	}
 }
 
-void wiring_each_pair(unsigned workers, wiring_pair_fn *fn, void *ctx)
+void wiring_each_pair(struct wiring_size size, wiring_pair_fn *fn, void *ctx)
 {
 	for (enum edge_id id = EDGE_NONE + 1; id < EDGE_COUNT; id++)
-		each_pair_of_edge(id, workers, fn, ctx);
+		each_pair_of_edge(id, size, fn, ctx);
 }
 
 struct only {
@@ -95,8 +111,8 @@ static void pass_if_its(void *ctx, const struct wiring_pair *pair)
 		only->fn(only->ctx, pair);
 }
 
-void wiring_each_pair_of(struct wiring_end end, unsigned workers, wiring_pair_fn *fn, void *ctx)
+void wiring_each_pair_of(struct wiring_end end, struct wiring_size size, wiring_pair_fn *fn, void *ctx)
 {
 	struct only only = {end, fn, ctx};
-	wiring_each_pair(workers, pass_if_its, &only);
+	wiring_each_pair(size, pass_if_its, &only);
 }

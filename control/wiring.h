@@ -7,6 +7,7 @@
 #define POSTERN_CONTROL_WIRING_H
 
 #include "common/answers.h"
+#include "common/conf.h"
 #include "common/wiring.h"
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 struct wiring_program {
 	const char *file; /* in libexec; also its name in the log */
 	const char *user;
-	bool per_worker; /* one instance per worker, else one */
+	int instances;	 /* which of the words in wiring.def */
 	bool admission;	 /* its workers share an admission table */
 	bool connects;	 /* it may ask for connections to LMTP sockets (lmtp.h) */
 };
@@ -43,13 +44,21 @@ struct wiring_pair {
 const struct wiring_program *wiring_program(enum program_id id);
 const struct wiring_edge *wiring_edge(enum edge_id id);
 
-unsigned wiring_instances(enum program_id id, unsigned workers);
+/* What decides how many instances there are. */
+struct wiring_size {
+	unsigned workers;
+	bool system_users;
+	bool pam;
+};
+
+struct wiring_size wiring_size(const struct conf *conf);
+unsigned wiring_instances(enum program_id id, struct wiring_size size);
 /* The program whose every instance gets listeners of this kind. */
 enum program_id wiring_listens(enum listener_kind kind);
 
 typedef void wiring_pair_fn(void *ctx, const struct wiring_pair *pair);
-void wiring_each_pair(unsigned workers, wiring_pair_fn *fn, void *ctx);
+void wiring_each_pair(struct wiring_size size, wiring_pair_fn *fn, void *ctx);
 /* Those that have `end` at either side. */
-void wiring_each_pair_of(struct wiring_end end, unsigned workers, wiring_pair_fn *fn, void *ctx);
+void wiring_each_pair_of(struct wiring_end end, struct wiring_size size, wiring_pair_fn *fn, void *ctx);
 
 #endif

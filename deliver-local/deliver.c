@@ -70,6 +70,8 @@ static int deliver_into(const struct deliverer *d, struct str path,
 static struct str target_path(
     const struct deliverer *d, const struct mailbox_target *target, struct buf *space)
 {
+	if (d->mailbox != NULL)
+		return str_from_cstr(d->mailbox);
 	if (!mailbox_path(d->template, target->address, space) || buf_len(space) == 0)
 		return (struct str){NULL, 0};
 	struct str path = buf_str(space);

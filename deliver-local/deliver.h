@@ -14,6 +14,7 @@
 struct deliverer {
 	const char *hostname;
 	const char *template; /* conf->mailboxes */
+	const char *mailbox;  /* not NULL: the one mailbox, whatever the addresses */
 	struct mailboxes *mailboxes;
 	struct group_sync *sync;
 };

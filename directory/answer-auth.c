@@ -26,6 +26,7 @@ static struct hash *exchanges;
 static struct exchange_list by_age = TAILQ_HEAD_INITIALIZER(by_age);
 static struct event *sweeper;
 static unsigned configured; /* mechanisms; 0: what the passwords allow */
+static bool some_by_pam;    /* which takes passwords only */
 
 static struct str key_of(const void *entry)
 {
@@ -53,8 +54,8 @@ static unsigned offer(void)
 {
 	if (configured != 0)
 		return configured;
-	return AUTH_PLAIN | AUTH_LOGIN |
-	       (live_all_have_keys(server_live()) ? (unsigned)AUTH_SCRAM_SHA_256 : 0);
+	bool keys = !some_by_pam && live_all_have_keys(server_live());
+	return AUTH_PLAIN | AUTH_LOGIN | (keys ? (unsigned)AUTH_SCRAM_SHA_256 : 0);
 }
 
 void answer_auth_send_offer(struct peer *p)
@@ -165,8 +166,9 @@ void exchange_refuse(struct exchange *x, enum login_verdict verdict, unsigned de
 static bool grant(const struct exchange *x, struct str ticket)
 {
 	struct peer *session = server_find_edge(EDGE_directory_session);
-	const struct msg_session_grant m = {
-	    .ticket = ticket, .address = str_from(x->address, x->address_size)};
+	const struct msg_session_grant m = {.ticket = ticket,
+	    .address = str_from(x->address, x->address_size),
+	    .uid = x->uid};
 	return session != NULL && msg_session_grant_send(session->channel, &m, NULL) &&
 	       channel_backlog(session->channel) == 0;
 }
@@ -315,16 +317,22 @@ static void sweep(void *ctx)
 	loop_timer_start(sweeper, SWEEP_MS);
 }
 
-void answer_auth_reload(const struct conf *conf)
+static void take_mechanisms(const struct conf *conf)
 {
 	configured = conf->auth.offer;
+	some_by_pam = conf->system.domains.count > 0 && conf->system.pam;
+}
+
+void answer_auth_reload(const struct conf *conf)
+{
+	take_mechanisms(conf);
 	auth_verify_reload(conf);
 }
 
 void answer_auth_start(const struct conf *conf)
 {
 	exchanges = hash_new(key_of);
-	configured = conf->auth.offer;
+	take_mechanisms(conf);
 	sweeper = loop_timer(sweep, NULL);
 	loop_timer_start(sweeper, SWEEP_MS);
 	auth_verify_start(conf);

@@ -3,21 +3,31 @@
  * May this user send as these addresses, and so much? Either all that a message asks for is
  * counted, for the user, the client's address and its network, or nothing.
  *
- * What was sent is known in memory only: a restart of directory forgets it.
+ * What was sent is known in memory only: a restart of directory forgets it. A question about a
+ * user of the machine who is not known now is kept, and asked again when he is.
  */
 #include "common/loop.h"
+#include "common/mem.h"
 #include "common/msg-smtpd-directory.h"
 #include "directory/key.h"
 #include "directory/live.h"
 #include "directory/owner.h"
 #include "directory/server.h"
+#include "directory/system-lookup.h"
+#include "directory/system-users.h"
 #include "directory/usage.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { IPV4_NETWORK = 3, IPV6_NETWORK = 8 }; /* octets: /24 and /64 */
+enum {
+	IPV4_NETWORK = 3, /* octets: /24 and /64 */
+	IPV6_NETWORK = 8,
+	WAITS_MAX = EXPAND_NODES_MAX,
+	KEPT_MAX = 2 * LOGIN_MAX + SENDER_ADDRESSES_MAX * (ADDRESS_MAX + 64) + 4096,
+};
 
 struct budget {
 	const char *what; /* for the log */
@@ -31,9 +41,13 @@ static struct pool *pool;
 
 /* --- whose --------------------------------------------------------------- */
 
-static enum sender_verdict check_owner(const struct msg_sender_query *m)
+/* *missing: the user of the machine who must be known first, until pool_reset; else empty. */
+static enum sender_verdict check_owner(const struct msg_sender_query *m, struct str *missing)
 {
-	const struct lookup lookup = live_lookup(server_live());
+	struct system_lookup s = {.tables = live_lookup(server_live()),
+	    .conf = server_rules()->conf,
+	    .look = system_users_exist};
+	const struct lookup lookup = system_lookup_get(&s);
 	enum sender_verdict verdict = SENDER_OK;
 	struct str user;
 	if (!live_is_usable(server_live()))
@@ -42,6 +56,7 @@ static enum sender_verdict check_owner(const struct msg_sender_query *m)
 		return SENDER_NOT_OWNED;
 	for (size_t i = 0; i < m->addresses_count && verdict == SENDER_OK; i++)
 		verdict = owner_check(&lookup, server_rules(), user, m->addresses[i].address, pool);
+	*missing = s.missing;
 	return verdict;
 }
 
@@ -138,20 +153,96 @@ static enum sender_verdict check_usage(const struct msg_sender_query *m)
 	return over ? SENDER_HOLD : SENDER_OK;
 }
 
+/* --- answers ------------------------------------------------------------- */
+
+static void say(const struct peer *p, const struct msg_sender_query *m, enum sender_verdict verdict)
+{
+	if (verdict == SENDER_OK && m->recipients > 0 && server_rules()->conf != NULL)
+		verdict = check_usage(m);
+	msg_sender_answer_send(p->channel,
+	    &(struct msg_sender_answer){.cookie = m->cookie, .verdict = (uint8_t)verdict}, NULL);
+}
+
+/* A question that waits until a user of the machine is known. */
+struct waiting {
+	struct system_wait wait; /* first */
+	uint64_t peer;
+	unsigned times; /* that it has waited */
+	struct pool *kept;
+	struct msg_sender_query query; /* in `kept` */
+};
+
+static void free_waiting(struct waiting *w)
+{
+	pool_free(w->kept);
+	free(w);
+}
+
+static void look_again(struct system_wait *wait);
+
+static bool wait_for(struct waiting *w, struct str user)
+{
+	w->wait.fn = look_again;
+	return w->times++ < WAITS_MAX && system_users_wait(&w->wait, user);
+}
+
+static void look_again(struct system_wait *wait)
+{
+	struct waiting *w = (struct waiting *)wait;
+	struct peer *p = server_find_serial(w->peer);
+	struct str missing = {NULL, 0};
+	if (p != NULL) {
+		enum sender_verdict verdict = check_owner(&w->query, &missing);
+		if (missing.n > 0 && wait_for(w, missing)) {
+			pool_reset(pool);
+			return;
+		}
+		say(p, &w->query, verdict);
+		pool_reset(pool);
+	}
+	free_waiting(w);
+}
+
+static struct waiting *keep(const struct peer *p, const struct msg_sender_query *m)
+{
+	struct waiting *w = xcalloc(1, sizeof(*w));
+	*w = (struct waiting){.peer = p->serial, .kept = pool_new(KEPT_MAX), .query = *m};
+	struct sender_address *list = pool_array(w->kept, m->addresses_count, sizeof(*list));
+	bool ok = list != NULL && pool_copy(w->kept, m->login, &w->query.login) &&
+		  pool_copy(w->kept, m->client, &w->query.client);
+	for (size_t i = 0; ok && i < m->addresses_count; i++)
+		ok = pool_copy(w->kept, m->addresses[i].address, &list[i].address);
+	w->query.addresses = list;
+	if (ok)
+		return w;
+	free_waiting(w);
+	return NULL;
+}
+
+static bool begin_waiting(
+    const struct peer *p, const struct msg_sender_query *m, struct str missing)
+{
+	struct waiting *w = keep(p, m);
+	if (w == NULL || wait_for(w, missing))
+		return w != NULL;
+	free_waiting(w);
+	return false;
+}
+
 bool answer_sender_query(void *ctx, const struct msg_sender_query *m, int *fds)
 {
-	struct peer *p = ctx;
-	struct msg_sender_answer answer = {.cookie = m->cookie, .verdict = SENDER_OK};
+	const struct peer *p = ctx;
+	enum sender_verdict verdict = SENDER_OK;
+	struct str missing = {NULL, 0};
 	(void)fds;
 	if (pool == NULL)
 		pool = pool_new(EXPAND_POOL_MAX);
 	if (usage == NULL)
 		usage = usage_new();
 	if (m->addresses_count > 0)
-		answer.verdict = (uint8_t)check_owner(m);
-	if (answer.verdict == SENDER_OK && m->recipients > 0 && server_rules()->conf != NULL)
-		answer.verdict = (uint8_t)check_usage(m);
-	msg_sender_answer_send(p->channel, &answer, NULL);
+		verdict = check_owner(m, &missing);
+	if (missing.n == 0 || !begin_waiting(p, m, missing))
+		say(p, m, verdict);
 	pool_reset(pool);
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "directory/key.h"
 #include "directory/live.h"
 #include "directory/password.h"
+#include "directory/system-lookup.h"
 #include "directory/table.h"
 #include "directory/turns.h"
 #include "directory/user-record.h"
@@ -69,7 +70,7 @@ static void log_login(const struct exchange *x, int level, const char *what, con
 	log_end(&ev);
 }
 
-/* ---- the three ends --------------------------------------------------------------- */
+/* ---- the four ends ---------------------------------------------------------------- */
 
 static void fail(struct exchange *x, uint64_t attempt, const char *why)
 {
@@ -78,15 +79,27 @@ static void fail(struct exchange *x, uint64_t attempt, const char *why)
 	    x, LOGIN_BAD, guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms()));
 }
 
-static void succeed(struct exchange *x, const char *how)
+void auth_verify_fail(struct exchange *x, const char *why)
+{
+	uint64_t attempt;
+	memcpy(&attempt, x->digest, sizeof(attempt));
+	fail(x, attempt, why);
+}
+
+void auth_verify_put_off(struct exchange *x, const char *why)
+{
+	log_login(x, LOG_NOTICE, "login not tried", why);
+	exchange_refuse(x, LOGIN_TEMPORARY, 0);
+}
+
+void auth_verify_succeed(struct exchange *x, const char *how)
 {
 	guesses_succeeded(guesses, &x->from, login_of(x), loop_wall_ms());
 	log_login(x, LOG_INFO, "login", how);
 	exchange_let_in(x);
 }
 
-/* False: it was too much, and the client was told. */
-static bool may_try(struct exchange *x)
+bool auth_verify_admit(struct exchange *x)
 {
 	uint64_t now_ms = loop_wall_ms();
 	if (guesses_may_try(guesses, &x->from, login_of(x), now_ms))
@@ -94,11 +107,6 @@ static bool may_try(struct exchange *x)
 	log_login(x, LOG_NOTICE, "login refused", "too many failures");
 	exchange_refuse(x, LOGIN_LIMITED, guesses_delay(guesses, &x->from, login_of(x), now_ms));
 	return false;
-}
-
-bool auth_verify_admit(struct exchange *x)
-{
-	return may_try(x);
 }
 
 /* ---- passwords --------------------------------------------------------------------- */
@@ -115,15 +123,13 @@ static void start_next(void);
 
 static void decide(struct exchange *x)
 {
-	uint64_t attempt;
-	memcpy(&attempt, x->digest, sizeof(attempt));
 	if (!x->right) {
-		fail(x, attempt,
-		    x->known ? "wrong password" : "no such user, or one without a password");
+		auth_verify_fail(
+		    x, x->known ? "wrong password" : "no such user, or one without a password");
 		return;
 	}
 	login_cache_add(cache, x->digest, loop_now_ms());
-	succeed(x, "");
+	auth_verify_succeed(x, "");
 }
 
 static void leave_turn(struct exchange *x)
@@ -159,7 +165,7 @@ static void start_next(void)
 		leave_turn(x);
 		if (x->dropped)
 			exchange_free(x);
-		else if (may_try(x))
+		else if (auth_verify_admit(x))
 			exchange_refuse(x, LOGIN_TEMPORARY, 0);
 	}
 }
@@ -185,8 +191,7 @@ static void queue_hash(struct exchange *x)
 	x->job = (struct work_job){.run = run_hash, .done = done_hash};
 	set_line(x);
 	if (!has_share(p) || !turns_add(turns, str_from(x->line, x->line_size), x)) {
-		log_login(x, LOG_NOTICE, "login not tried", "too many at once");
-		exchange_refuse(x, LOGIN_TEMPORARY, 0);
+		auth_verify_put_off(x, "too many at once");
 		return;
 	}
 	x->working = true;
@@ -247,9 +252,20 @@ static void verify_password(struct exchange *x, const struct user_record *user, 
 	login_cache_digest(cache, login_of(x), str_from(x->sasl.password, x->sasl.password_size),
 	    str_from_cstr(x->hash), x->digest);
 	if (x->known && login_cache_has(cache, x->digest, loop_now_ms()))
-		succeed(x, "remembered");
+		auth_verify_succeed(x, "remembered");
 	else
 		queue_hash(x);
+}
+
+/* A user of the machine; to SCRAM such are strangers, as no table has their keys. */
+static void verify_system(struct exchange *x)
+{
+	login_cache_digest(cache, login_of(x), str_from(x->sasl.password, x->sasl.password_size),
+	    STR("PAM"), x->digest);
+	if (has_share(server_find_serial(x->peer)))
+		auth_system_verify(x);
+	else
+		auth_verify_put_off(x, "too many at once");
 }
 
 /* The same salt for the same name for as long as the secret lives, and keys that nobody has. */
@@ -281,14 +297,18 @@ static void verify(struct exchange *x)
 		fail(x, 0, "as somebody else");
 		return;
 	}
-	if (!may_try(x))
+	if (!auth_verify_admit(x))
 		return;
+	bool keys = x->sasl.step == SASL_WAITS_FOR_KEYS;
+	if (!keys && system_lookup_user(server_rules()->conf, login_of(x)).n > 0) {
+		verify_system(x);
+		return;
+	}
 	struct pool *pool = pool_new(64 * 1024);
 	enum lookup_result found = find_user(x, pool, &value, &user);
 	if (found == LOOKUP_FAILED) {
-		log_login(x, LOG_WARNING, "login not tried", "the users cannot be read now");
-		exchange_refuse(x, LOGIN_TEMPORARY, 0);
-	} else if (x->sasl.step == SASL_WAITS_FOR_KEYS) {
+		auth_verify_put_off(x, "the users cannot be read now");
+	} else if (keys) {
 		verify_scram(x, &user);
 	} else {
 		verify_password(x, &user, found == LOOKUP_FOUND);
@@ -309,7 +329,7 @@ void auth_verify_step(struct exchange *x, enum sasl_next next)
 		verify(x);
 		break;
 	case SASL_PROVED:
-		succeed(x, "");
+		auth_verify_succeed(x, "");
 		break;
 	case SASL_REFUSED:
 		if (x->address_size == 0)

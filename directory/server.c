@@ -11,7 +11,9 @@
 #include "common/msg-queue-directory.h"
 #include "common/msg-remote-directory.h"
 #include "directory/live.h"
+#include "directory/pam-client.h"
 #include "directory/rules.h"
+#include "directory/system-users.h"
 
 #include <stdlib.h>
 
@@ -153,6 +155,14 @@ static void drop_older(enum edge_id edge, unsigned instance)
 void server_peer(enum edge_id edge, unsigned instance, int fd)
 {
 	size_t i = 0;
+	if (edge == EDGE_directory_users) {
+		system_users_peer(fd);
+		return;
+	}
+	if (edge == EDGE_directory_pam) {
+		pam_client_peer(fd);
+		return;
+	}
 	while (i < sizeof(edges) / sizeof(edges[0]) && edges[i].edge != edge)
 		i++;
 	if (i == sizeof(edges) / sizeof(edges[0])) {
@@ -185,6 +195,8 @@ void server_start(const struct conf *conf, int dirfd)
 	rules_pool = pool_new(RULES_POOL_MAX);
 	take_rules(conf);
 	tables_path = xstrdup(conf->tables);
+	system_users_start(new_generation);
+	pam_client_start();
 	live = live_new(dirfd, on_tables_changed, NULL);
 	answer_auth_start(conf);
 }
@@ -203,6 +215,8 @@ void server_end(void)
 {
 	while (peers != NULL)
 		remove_peer(peers);
+	pam_client_end();
+	system_users_end();
 	answer_auth_end();
 	answer_rcpt_end();
 	answer_sender_end();

@@ -4,9 +4,11 @@
  * another must keep, or mail would be accepted for nobody.
  */
 #include "directory/tables.h"
+#include "common/system-user.h"
 #include "directory/alias.h"
 #include "directory/key.h"
 #include "directory/records.h"
+#include "directory/system-lookup.h"
 
 #include <sys/stat.h>
 
@@ -15,6 +17,7 @@
 
 struct checker {
 	struct tables *t;
+	struct system_lookup with_users;
 	struct lookup lookup;
 	struct expand_rules rules;
 	bool with_postmaster;
@@ -40,7 +43,12 @@ static void alias_fault(
 
 static bool is_our_domain(const struct checker *c, struct str domain)
 {
-	return table_find(&c->t->tables[TABLE_DOMAINS], domain) != NULL;
+	return lookup_get(&c->lookup, TABLE_DOMAINS, domain, c->scratch, NULL) == LOOKUP_FOUND;
+}
+
+static bool is_system_domain(const struct checker *c, struct str domain)
+{
+	return c->rules.conf != NULL && conf_is_system_domain(c->rules.conf, domain);
 }
 
 static void check_users(struct checker *c)
@@ -51,7 +59,12 @@ static void check_users(struct checker *c)
 		const struct table_entry *e = &users->entries[i];
 		struct str local_part, domain;
 		key_split(e->key, &local_part, &domain);
-		if (!is_our_domain(c, domain))
+		if (is_system_domain(c, domain))
+			faults_add(&c->t->faults, users->file, e->line,
+			    "the mailboxes of %s are those of this machine's users (system-users): "
+			    "remove this one",
+			    fault_text(domain).s);
+		else if (!is_our_domain(c, domain))
 			faults_add(&c->t->faults, users->file, e->line,
 			    "%s is not in domains: add it with `postern domain add`, or remove "
 			    "this "
@@ -147,20 +160,39 @@ static bool applies_in(struct checker *c, struct str local_part, struct str doma
 	struct str address;
 	return key_join(local_part, domain, c->pool, &address) &&
 	       table_find(&c->t->tables[TABLE_ALIASES], address) == NULL &&
-	       table_find(&c->t->tables[TABLE_USERS], address) == NULL;
+	       lookup_get(&c->lookup, TABLE_USERS, address, c->pool, NULL) != LOOKUP_FOUND;
+}
+
+/* Every domain whose addresses are ours: those of the table, then those of the machine's users.
+ * False when there is no further one. */
+static bool get_domain(const struct checker *c, size_t i, struct str *domain, unsigned *line)
+{
+	const struct table *domains = &c->t->tables[TABLE_DOMAINS];
+	const struct conf *conf = c->rules.conf;
+	if (i < domains->count) {
+		*domain = domains->entries[i].key;
+		*line = domains->entries[i].line;
+		if (str_eq(domains->entries[i].value, DOMAIN_RELAY))
+			*domain = (struct str){NULL, 0};
+		return true;
+	}
+	i -= domains->count;
+	*line = 0;
+	if (conf == NULL || i >= conf->system.domains.count)
+		return false;
+	*domain = str_from_cstr(conf->system.domains.list[i]);
+	return true;
 }
 
 static void check_everywhere(struct checker *c, struct subject *s)
 {
-	const struct table *domains = &c->t->tables[TABLE_DOMAINS];
-	struct str key = s->entry->key, address;
+	struct str key = s->entry->key, address, domain;
 	bool relative = false, first = true;
+	unsigned line;
 	for (size_t i = 0; i < s->count; i++)
 		relative = relative || s->targets[i].kind == ALIAS_LOCAL_PART;
-	for (size_t i = 0; i < domains->count && (first || relative); i++) {
-		struct str domain = domains->entries[i].key;
-		bool relayed = str_eq(domains->entries[i].value, DOMAIN_RELAY);
-		if (relayed || !applies_in(c, key, domain))
+	for (size_t i = 0; (first || relative) && get_domain(c, i, &domain, &line); i++) {
+		if (domain.n == 0 || !applies_in(c, key, domain))
 			continue;
 		check_targets(c, s, domain, first);
 		if (s->sound && key_join(key, domain, c->pool, &address))
@@ -211,16 +243,20 @@ static void check_alias(struct checker *c, const struct table_entry *e)
 static void check_postmaster(struct checker *c)
 {
 	const struct table *domains = &c->t->tables[TABLE_DOMAINS];
-	for (size_t i = 0; i < domains->count; i++) {
+	struct str domain;
+	unsigned line;
+	for (size_t i = 0; get_domain(c, i, &domain, &line); i++) {
 		struct expansion x;
 		struct str address;
 		pool_reset(c->pool);
-		if (!key_join(STR("postmaster"), domains->entries[i].key, c->pool, &address))
+		if (domain.n == 0)
+			domain = domains->entries[i].key;
+		if (!key_join(STR("postmaster"), domain, c->pool, &address))
 			return;
 		expand(&c->lookup, &c->rules, address, c->pool, &x);
 		if (x.status == EXPAND_OK || x.status == EXPAND_REFUSED)
 			continue;
-		faults_warn(&c->t->faults, domains->file, domains->entries[i].line,
+		faults_warn(&c->t->faults, domains->file, line,
 		    x.status == EXPAND_NO_MAILBOX ? "mail to %s is refused, which RFC 5321 §4.5.1 "
 						    "forbids: set \"postmaster\" in "
 						    "the configuration"
@@ -232,9 +268,50 @@ static void check_postmaster(struct checker *c)
 	}
 }
 
+/* What programs of the machine write to root; with too low a uid root has no mailbox. */
+static void check_root(struct checker *c, struct str domain)
+{
+	struct expansion x;
+	struct str address;
+	pool_reset(c->pool);
+	if (!key_join(STR("root"), domain, c->pool, &address))
+		return;
+	expand(&c->lookup, &c->rules, address, c->pool, &x);
+	if (x.status == EXPAND_NO_MAILBOX)
+		faults_warn(&c->t->faults, c->t->tables[TABLE_ALIASES].file, 0,
+		    "mail to %s is refused, as to every user below uid-min: write an alias, such "
+		    "as \"root: admin\"",
+		    fault_text(address).s);
+}
+
+static void check_system_domains(struct checker *c)
+{
+	const struct conf *conf = c->rules.conf;
+	for (size_t i = 0; conf != NULL && i < conf->system.domains.count; i++) {
+		struct str domain = str_from_cstr(conf->system.domains.list[i]);
+		const struct table_entry *e = table_find(&c->t->tables[TABLE_DOMAINS], domain);
+		if (e != NULL)
+			faults_add(&c->t->faults, c->t->tables[TABLE_DOMAINS].file, e->line,
+			    "%s belongs to the machine's users (system-users in the "
+			    "configuration): remove it here or there",
+			    fault_text(domain).s);
+		check_root(c, domain);
+	}
+}
+
+static enum user_verdict look_user(void *ctx, struct str name)
+{
+	const struct checker *c = ctx;
+	uint32_t uid;
+	return system_user_find(&c->rules.conf->system, name, &uid);
+}
+
 static void check_domains(struct checker *c)
 {
 	const struct table_text *text = &c->t->texts[TABLE_DOMAINS];
+	const struct conf *conf = c->rules.conf;
+	if (conf != NULL && conf->system.domains.count > 0)
+		return;
 	if (c->t->tables[TABLE_DOMAINS].count == 0 && c->t->faults.errors == 0)
 		faults_warn(&c->t->faults, text->path, 0,
 		    "%s: no mail is accepted until `postern domain add DOMAIN`",
@@ -243,8 +320,11 @@ static void check_domains(struct checker *c)
 
 void tables_load(struct tables *t, const struct expand_rules *rules)
 {
-	struct checker c = {.t = t, .lookup = tables_lookup(t), .with_postmaster = rules != NULL};
+	struct checker c = {.t = t, .with_postmaster = rules != NULL};
 	c.rules = rules != NULL ? *rules : (struct expand_rules){.delimiters = STR("+")};
+	c.with_users = (struct system_lookup){
+	    .tables = tables_lookup(t), .conf = c.rules.conf, .look = look_user, .ctx = &c};
+	c.lookup = system_lookup_get(&c.with_users);
 	for (size_t i = 0; i < TABLE_COUNT; i++)
 		table_parse(&t->tables[i], buf_str(&t->texts[i].buf), &t->faults);
 	c.pool = pool_new(EXPAND_POOL_MAX);
@@ -252,6 +332,7 @@ void tables_load(struct tables *t, const struct expand_rules *rules)
 	check_domains(&c);
 	check_users(&c);
 	check_senders(&c);
+	check_system_domains(&c);
 	for (size_t i = 0; i < t->tables[TABLE_ALIASES].count; i++)
 		check_alias(&c, &t->tables[TABLE_ALIASES].entries[i]);
 	if (c.with_postmaster)

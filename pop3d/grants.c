@@ -16,7 +16,7 @@ struct entry {
 	char ticket[TICKET_SIZE];
 	uint64_t end;
 	void *request;	    /* a request */
-	struct str address; /* a grant; owned */
+	struct grant grant; /* a grant; its address is owned */
 };
 
 TAILQ_HEAD(entry_list, entry);
@@ -56,7 +56,7 @@ struct grants *grants_new(grants_fn *fn, void *ctx)
 
 static void entry_free(struct entry *e)
 {
-	free((char *)(uintptr_t)e->address.p);
+	free((char *)(uintptr_t)e->grant.address.p);
 	free(e);
 }
 
@@ -100,11 +100,11 @@ void grants_free(struct grants *g)
 	free(g);
 }
 
-static void answer(struct grants *g, struct entry *request, struct str address)
+static void answer(struct grants *g, struct entry *request, struct grant grant)
 {
 	void *r = request->request;
 	entry_free(request);
-	g->fn(g->ctx, r, address);
+	g->fn(g->ctx, r, grant);
 }
 
 /* The oldest of a table that is too full; NULL while it is not. */
@@ -116,14 +116,14 @@ static struct entry *surplus(struct table *t, size_t max)
 	return e;
 }
 
-void grants_add(struct grants *g, struct str ticket, struct str address, uint64_t now)
+void grants_add(struct grants *g, struct str ticket, struct grant grant, uint64_t now)
 {
 	struct entry *request, *old;
-	if (ticket.n != TICKET_SIZE || address.n == 0)
+	if (ticket.n != TICKET_SIZE || grant.address.n == 0)
 		return;
 	request = take(&g->waiting, ticket);
 	if (request != NULL) {
-		answer(g, request, address);
+		answer(g, request, grant);
 		return;
 	}
 	if ((old = take(&g->granted, ticket)) != NULL ||
@@ -131,13 +131,14 @@ void grants_add(struct grants *g, struct str ticket, struct str address, uint64_
 		entry_free(old);
 	struct entry *e = xcalloc(1, sizeof(*e));
 	e->end = now + GRANT_LIFETIME_S * (uint64_t)1000;
-	e->address = (struct str){str_dup(address), address.n};
+	e->grant = grant;
+	e->grant.address.p = str_dup(grant.address);
 	put(&g->granted, e, ticket);
 }
 
 void grants_request(struct grants *g, struct str ticket, void *request, uint64_t now)
 {
-	static const struct str nobody = {NULL, 0};
+	static const struct grant nobody = {{NULL, 0}, 0};
 	struct entry *grant = NULL, *old;
 	/* A second request for a ticket that one waits for is somebody's mistake, or worse. */
 	if (ticket.n != TICKET_SIZE || hash_find(g->waiting.by_ticket, ticket) != NULL) {
@@ -146,7 +147,7 @@ void grants_request(struct grants *g, struct str ticket, void *request, uint64_t
 	}
 	grant = take(&g->granted, ticket);
 	if (grant != NULL) {
-		g->fn(g->ctx, request, now < grant->end ? grant->address : nobody);
+		g->fn(g->ctx, request, now < grant->end ? grant->grant : nobody);
 		entry_free(grant);
 		return;
 	}
@@ -175,7 +176,7 @@ void grants_tick(struct grants *g, uint64_t now)
 	while ((e = expired(&g->granted, now)) != NULL)
 		entry_free(e);
 	while ((e = expired(&g->waiting, now)) != NULL)
-		answer(g, e, (struct str){NULL, 0});
+		answer(g, e, (struct grant){{NULL, 0}, 0});
 }
 
 size_t grants_count(const struct grants *g)

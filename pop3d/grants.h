@@ -20,13 +20,19 @@ enum {
 
 struct grants;
 
-/* `address` is empty when no grant came in time. */
-typedef void grants_fn(void *ctx, void *request, struct str address);
+/* Whose mailbox. */
+struct grant {
+	struct str address;
+	uint32_t uid; /* of a user of the machine, else 0 */
+};
+
+/* The grant's address is empty when none came in time. */
+typedef void grants_fn(void *ctx, void *request, struct grant grant);
 
 struct grants *grants_new(grants_fn *fn, void *ctx);
 void grants_free(struct grants *g); /* requests that wait are not called back */
 /* Tickets have TICKET_SIZE octets; the callee copies. */
-void grants_add(struct grants *g, struct str ticket, struct str address, uint64_t now);
+void grants_add(struct grants *g, struct str ticket, struct grant grant, uint64_t now);
 /* Calls fn, now or later. */
 void grants_request(struct grants *g, struct str ticket, void *request, uint64_t now);
 /* Drops grants that are too old, and answers the requests that waited in vain. */

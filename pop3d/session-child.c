@@ -8,6 +8,7 @@
  */
 #include "pop3d/session-child.h"
 #include "common/dir.h"
+#include "common/forked.h"
 #include "common/jail.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -36,25 +37,6 @@ struct child {
 	uint64_t idle_end;   /* the client must have sent a command by then */
 	uint64_t output_end; /* the client must have taken something by then; 0: nothing waits */
 };
-
-static int compare_fds(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-/* Closes everything from 3 on but these; -1 is none. */
-static void close_all_but(int *keep, size_t n)
-{
-	int from = 3;
-	qsort(keep, n, sizeof(*keep), compare_fds);
-	for (size_t i = 0; i < n; i++) {
-		if (keep[i] > from)
-			close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
-		if (keep[i] >= from)
-			from = keep[i] + 1;
-	}
-	close_range((unsigned)from, ~0U, 0);
-}
 
 static void log_session(
     const struct child *c, const struct session_counts *counts, const char *note)
@@ -267,7 +249,7 @@ void session_child(const struct session_start *start)
 	int keep[] = {start->client, start->parent, start->root, log_fd()};
 	signal(SIGCHLD, SIG_DFL);
 	log_deferred(false);
-	close_all_but(keep, sizeof(keep) / sizeof(keep[0]));
+	forked_close_all_but(keep, sizeof(keep) / sizeof(keep[0]));
 	open_mailbox(&c);
 	close(start->root);
 	confine(&c);

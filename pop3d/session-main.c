@@ -5,7 +5,8 @@
  *   runs as    postern-mail, with the mailboxes' directory as its root
  *   reads      the mailboxes, through its children alone
  *   writes     the mailboxes, likewise
- *   talks to   directory, which says who may open what; pop3d, which passes connections
+ *   talks to   directory, which says who may open what; pop3d, which passes connections;
+ *              pop3d-owner, for processes that are users of the machine
  *   may never  look at what a client sends (its children do, each with one mailbox and
  *              nothing else), start a program, connect anywhere
  */
@@ -19,6 +20,7 @@
 #include "common/service.h"
 #include "pop3d/grants.h"
 #include "pop3d/sessions.h"
+#include "pop3d/system-sessions.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -48,7 +50,7 @@ static bool on_session_grant(void *ctx, const struct msg_session_grant *m, int *
 {
 	(void)ctx;
 	(void)fds;
-	grants_add(grants, m->ticket, m->address, loop_now_ms());
+	grants_add(grants, m->ticket, (struct grant){m->address, m->uid}, loop_now_ms());
 	loop_timer_start(tick, TICK_MS);
 	return m->ticket.n == TICKET_SIZE;
 }
@@ -98,16 +100,18 @@ static const struct pop3d_session_server_handlers worker_handlers = {
     .session_open = on_session_open, .session_open_tls = on_session_open_tls};
 
 /* A request and its grant, or its end, have come together. */
-static void on_decided(void *ctx, void *request, struct str address)
+static void on_decided(void *ctx, void *request, struct grant grant)
 {
 	struct buf path = BUF_INIT(MAILBOX_PATH_MAX);
 	(void)ctx;
-	if (address.n == 0)
+	if (grant.address.n == 0)
 		session_request_refuse(request, "the login took too long, try again");
-	else if (!mailbox_path(template, address, &path) || !buf_append_u8(&path, '\0'))
+	else if (grant.uid != 0)
+		system_session_start(request, grant.address, grant.uid);
+	else if (!mailbox_path(template, grant.address, &path) || !buf_append_u8(&path, '\0'))
 		session_request_refuse(request, "there is no mailbox for this address");
 	else
-		session_request_start(request, address, (const char *)buf_data(&path));
+		session_request_start(request, grant.address, (const char *)buf_data(&path));
 	buf_release(&path);
 }
 
@@ -143,6 +147,8 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 		channel_free(directory);
 		directory = channel_new(
 		    fd, &directory_session_server, &directory_handlers, NULL, on_directory_gone);
+	} else if (edge == EDGE_session_owner) {
+		system_sessions_peer(fd);
 	} else if (edge == EDGE_pop3d_session && instance < ADMISSION_WORKERS_MAX) {
 		use_worker(instance, fd);
 	} else {
@@ -166,6 +172,7 @@ static void in_jail(const struct conf *conf)
 	tick = loop_timer(on_tick, NULL);
 	grants = grants_new(on_decided, NULL);
 	sessions_init(fd, on_ended);
+	system_sessions_init();
 }
 
 /* The jail was made around the old root. */

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/msg-session-child.h"
 #include "common/service.h"
 #include "pop3d/pop3.h"
 #include "pop3d/session-child.h"
@@ -35,6 +36,7 @@ struct session_request {
 	char peer[CLIENT_ADDRESS_MAX + 1];
 	char session[SESSION_ID_MAX + 1];
 	struct str pending; /* owned */
+	bool counted; /* in `count`, as a session elsewhere */
 };
 
 struct running {
@@ -79,7 +81,9 @@ struct session_request *session_request_new(
 
 static void request_free(struct session_request *r)
 {
-	close(r->client);
+	count -= r->counted;
+	if (r->client >= 0)
+		close(r->client);
 	free((char *)(uintptr_t)r->pending.p);
 	free(r);
 }
@@ -146,6 +150,39 @@ void session_request_start(struct session_request *r, struct str address, const 
 		return;
 	}
 	keep(r, pid, leash[1]);
+	request_free(r);
+}
+
+bool session_request_count(struct session_request *r)
+{
+	if (count >= service_conf()->pop3.sessions_max) {
+		session_request_refuse(r, "too many mailboxes are open, try again later");
+		return false;
+	}
+	r->counted = true;
+	count++;
+	return true;
+}
+
+bool session_request_send(
+    const struct session_request *r, struct str address, struct channel *channel)
+{
+	const struct msg_session_begin m = {.address = address,
+	    .client = str_from_cstr(r->peer),
+	    .session = str_from_cstr(r->session),
+	    .pending = r->pending};
+	return msg_session_begin_send(channel, &m, &r->client);
+}
+
+void session_request_let_go(struct session_request *r)
+{
+	close(r->client);
+	r->client = -1;
+}
+
+void session_request_end(struct session_request *r)
+{
+	tell(&r->asker);
 	request_free(r);
 }
 

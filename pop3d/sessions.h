@@ -23,6 +23,14 @@ struct session_request *session_request_new(
 void session_request_refuse(struct session_request *request, const char *why);
 /* `path` of the mailbox, below the root. */
 void session_request_start(struct session_request *request, struct str address, const char *path);
+/* For sessions elsewhere: whether there may be another one, counting them; and what the process
+ * that speaks to the client is told. The request is kept; session_request_end frees it. */
+bool session_request_count(struct session_request *request);
+bool session_request_send(const struct session_request *request, struct str address,
+    struct channel *channel);
+void session_request_end(struct session_request *request);
+/* The client's socket is somebody else's now. */
+void session_request_let_go(struct session_request *request);
 /* Its cookies mean nothing any more. */
 void sessions_forget_worker(unsigned worker);
 

@@ -3,8 +3,10 @@
  * Made from the tables of the edges, so a message or an edge that is added is spoken, too.
  */
 #include "tests/escape/speak.h"
+#include "common/msg-directory-pam.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-keys.h"
+#include "common/msg-owner.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-queue-directory.h"
@@ -14,6 +16,7 @@
 #include "common/msg-remote-resolver.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
+#include "common/msg-users.h"
 #include "common/envelope.h"
 
 #include <stdlib.h>
@@ -133,12 +136,35 @@ static size_t speak_count(struct wire_writer *w, size_t max)
 #include "tests/escape/speak-table.h"
 #undef EDGE
 #undef TABLE
+#define EDGE  users
+#define TABLE "common/msg-users.def"
+#include "tests/escape/speak-table.h"
+#undef EDGE
+#undef TABLE
+#define EDGE  directory_pam
+#define TABLE "common/msg-directory-pam.def"
+#include "tests/escape/speak-table.h"
+#undef EDGE
+#undef TABLE
+#define EDGE  owner
+#define TABLE "common/msg-owner.def"
+#include "tests/escape/speak-table.h"
+#undef EDGE
+#undef TABLE
 
 /* Two edges of one table. */
-#define speak_smtpd_keys  speak_keys
-#define speak_pop3d_keys  speak_keys
-#define smtpd_keys_server keys_server
-#define pop3d_keys_server keys_server
+#define speak_smtpd_keys       speak_keys
+#define speak_pop3d_keys       speak_keys
+#define smtpd_keys_server      keys_server
+#define pop3d_keys_server      keys_server
+#define speak_directory_users  speak_users
+#define speak_local_users      speak_users
+#define directory_users_server users_server
+#define local_users_server     users_server
+#define speak_local_owner      speak_owner
+#define speak_session_owner    speak_owner
+#define local_owner_server     owner_server
+#define session_owner_server   owner_server
 
 #define EDGE(id, from, to)                                                                         \
 	[EDGE_##id] = {.rows = speak_##id,                                                         \

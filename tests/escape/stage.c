@@ -34,6 +34,23 @@ enum {
 	PATIENCE_MS = 20 * 1000,
 };
 
+bool stage_has(bool root, unsigned victim)
+{
+	enum { ONE, WORKERS, SYSTEM_USERS, PAM };
+	static const int instances[VICTIMS] = {
+#define PROGRAM(id, file, user, how) [PROGRAM_##id] = (how),
+#define EDGE(id, client, server)
+#include "common/wiring.def"
+#undef PROGRAM
+#undef EDGE
+	};
+#ifndef HAVE_PAM
+	if (instances[victim] == PAM)
+		return false;
+#endif
+	return root || instances[victim] < SYSTEM_USERS;
+}
+
 /* ---- a world of its own ------------------------------------------------------- */
 
 static bool append_file(int to, const char *path)
@@ -59,6 +76,8 @@ static bool mount_users(const char *over, bool groups)
 		unsigned number = FIRST_USER + (unsigned)id;
 		if (strcmp(jail_user(id), jail_user(PROGRAM_deliver_local)) == 0)
 			number = FIRST_USER;
+		if (strcmp(jail_user(id), "root") == 0)
+			continue;
 		if (groups)
 			dprintf(fd, "%s:x:%u:\n", jail_user(id), number);
 		else
@@ -119,17 +138,17 @@ static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 	p->control = NULL;
 }
 
-/* In the tree of the build a program lies in the folder of its name, or of the part before "-". */
+/* In the tree of the build a program lies in the folder of its name, or in one of a few others. */
 static int open_program(const char *name)
 {
+	const char *folders[] = {name, "pop3d", "directory", "deliver-local"};
 	char path[128];
-	snprintf(path, sizeof(path), "%s/%s", name, name);
-	int fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "%.*s/%s", (int)strcspn(name, "-"), name, name);
+	int fd = -1;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && fd < 0; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folders[i], name);
 		fd = open(path, O_PATH | O_CLOEXEC);
 	}
-	ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
+	ck_assert_msg(fd >= 0, "%s: %s", name, strerror(errno));
 	return fd;
 }
 
@@ -379,6 +398,13 @@ static void write_conf(struct stage *st)
 			     "listen pop3 { address = \"127.0.0.1:2110\" }\n",
 	    st->directory, st->directory, st->directory, st->directory, st->directory,
 	    st->directory);
+	if (!st->root)
+		return;
+	char *with_users =
+	    xasprintf("%ssystem-users { domains = \"host.example\" authentication = %s }\n",
+		st->conf, stage_has(true, PROGRAM_pam_check) ? "pam" : "none");
+	free(st->conf);
+	st->conf = with_users;
 }
 
 static void make_things(struct stage *st)
@@ -409,9 +435,11 @@ void stage_open(struct stage *st, bool root)
 	write_conf(st);
 	make_things(st);
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
-		start(st, id);
+		if (stage_has(root, id))
+			start(st, id);
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
-		stage_victim(st, id);
+		if (stage_has(root, id))
+			stage_victim(st, id);
 }
 
 void stage_close(struct stage *st)

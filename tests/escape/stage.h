@@ -35,6 +35,8 @@ struct stage {
 	unsigned port;
 };
 
+/* Programs for users of the machine there are for root only, and pam-check where it was built. */
+bool stage_has(bool root, unsigned victim);
 /* A file system of the test's own: users of the suite in the password file, an empty /run. False:
  * not allowed here. For the whole process, once. */
 bool stage_isolate(void);

@@ -37,10 +37,11 @@ enum {
 	NOBODY = 0,
 	CONNECTING = V_deliver_remote | V_resolver,
 	MAILBOXES = V_deliver_local | V_pop3d_session,
-	WRITERS = V_queue | V_directory | V_deliver_local | V_pop3d_session | V_session |
-		  V_resolver,
-	FILES = WRITERS,
+	FILES = V_queue | V_deliver_local | V_pop3d_session | V_session | V_resolver | V_directory,
 	THREADED = V_directory | V_queue | V_deliver_local,
+	/* Their filters let fail what others are killed for: look-ups are not our code. */
+	OWNERS = V_deliver_owner | V_pop3d_owner,
+	LOOKING_UP = V_users | OWNERS,
 	ALL = (1 << VICTIMS) - 2,
 };
 
@@ -90,10 +91,12 @@ static enum outcome try_it(struct victim *v, const struct attempt_world *w, cons
 
 static enum outcome expected(const struct attempt *a, unsigned victim)
 {
-	unsigned bit = 1U << victim;
+	unsigned bit = 1U << victim, denied = a->denied;
 	if (a->allowed[stage.root] & bit)
 		return ALLOWED;
-	return a->denied & bit ? DENIED : KILLED;
+	if (a->fn != try_x32_call)
+		denied |= LOOKING_UP;
+	return denied & bit ? DENIED : KILLED;
 }
 
 /* A fresh victim, stopped. */
@@ -127,11 +130,14 @@ static unsigned run_all(struct attempt_world *w)
 	return wrong;
 }
 
+/* Not pam-check: it is a root that lacks capabilities, and PAM's modules may do what that may. */
 START_TEST(escape)
 {
 	/* Odd loops as root, even ones as an ordinary user; two for each victim. */
 	struct attempt_world w = {
 	    .stage = &stage, .victim = (unsigned)_i / 2 + 1, .control = getpid()};
+	if (w.victim == PROGRAM_pam_check || !stage_has(_i % 2 == 1, w.victim))
+		return;
 	stage_open(&stage, _i % 2 == 1);
 	unsigned wrong = run_all(&w);
 	stage_close(&stage);

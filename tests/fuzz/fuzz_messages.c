@@ -8,6 +8,10 @@
 #include "common/msg-operator-control.h"
 #include "common/msg-operator-directory.h"
 #include "common/msg-operator-queue.h"
+#include "common/msg-users.h"
+#include "common/msg-owner.h"
+#include "common/msg-session-child.h"
+#include "common/msg-directory-pam.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-queue-directory.h"
@@ -27,11 +31,13 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &smtpd_directory_server, &smtpd_directory_client, &smtpd_queue_server, &smtpd_queue_client,
     &queue_local_server, &queue_local_client, &pop3d_directory_server, &pop3d_directory_client,
     &directory_session_server, &directory_session_client, &pop3d_session_server,
-    &pop3d_session_client, &operator_queue_server, &operator_queue_client,
-    &operator_directory_server, &operator_directory_client, &operator_control_server,
+    &pop3d_session_client, &operator_queue_server, &operator_queue_client, &operator_control_server,
     &operator_control_client, &queue_directory_server, &queue_directory_client,
     &queue_remote_server, &queue_remote_client, &remote_directory_server, &remote_directory_client,
-    &remote_resolver_server, &remote_resolver_client, &keys_server, &keys_client};
+    &remote_resolver_server, &remote_resolver_client, &keys_server, &keys_client, &users_server,
+    &users_client, &owner_server, &owner_client, &session_child_server, &session_child_client,
+    &directory_pam_server, &directory_pam_client, &operator_directory_server,
+    &operator_directory_client};
 
 static void check_round_trip(const struct msg_row *row, struct str body, struct pool *pool)
 {

@@ -4,8 +4,8 @@ import re
 
 from instance import TOP
 
-HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "submission": "SUBMISSION", "pop3": "POP3", "auth": "LOGINS",
-            "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER",
+HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "submission": "SUBMISSION", "pop3": "POP3",
+            "auth": "LOGINS", "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER", "system": "SYSTEM USERS",
             "relay": "RELAYS", "lmtp": "LMTP SOCKETS", "destination": "DESTINATIONS"}
 
 
@@ -132,13 +132,15 @@ def numbers():
             assert (least, most) == ("0", "0"), (section, name)
             continue
         values = [eval(v, {"__builtins__": {}}, names) for v in (least, most)]
-        yield f"{section} {name}".removeprefix("top "), *(in_words(v, kind) for v in values)
+        section = {"top": "", "system": "system-users "}.get(section, section + " ")
+        yield section + name, *(in_words(v, kind) for v in values)
 
 
 def test_the_manual_has_the_bounds_and_what_is_said_at_them():
     text = (TOP / "doc" / "man" / "postern.conf.5").read_text()
     table = re.search(r"(?s)^\.Sh BOUNDS\n.*?^\.Bl .*?\n(.*?)^\.El", text, re.MULTILINE).group(1)
-    rows = {row.split(" Ta ")[0]: tuple(row.removesuffix(" Ta").split(" Ta ")[1:]) for row in re.findall(r"(?m)^\.It (.*)$", table)}
+    split = [re.split(r" Ta ?", row) for row in re.findall(r"(?m)^\.It (.*)$", table)]
+    rows = {name: tuple(row) for name, *row in split}
     assert rows.pop("option") == ("least", "most", "what a client hears")
     wanted = {name: (least, most, REPLIES.get(name, "")) for name, least, most in numbers()}
     assert {name: (*row, "")[:3] for name, row in rows.items()} == wanted

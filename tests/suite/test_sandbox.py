@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from instance import PROGRAMS, Instance, User, wait_for
+from instance import PROGRAMS, Instance, User, processes_of, wait_for
 
 USERS = {"keys": "postern-keys", "directory": "postern-dir", "resolver": "postern-dns", "deliver-local": "postern-mail",
          "deliver-remote": "postern-remote", "queue": "postern-queue", "pop3d-session": "postern-mail", "pop3d": "postern-pop3d", "smtpd": "postern-smtpd"}
@@ -136,6 +136,16 @@ def test_every_program_has_its_own_user(rooted):
         gids = set(status(pid)["Gid"].split())
         assert gids == {str(have_user(USERS[name]).pw_gid)}, name
         assert status(pid)["Groups"].strip() == "", name
+
+
+@needs_root
+def test_nothing_but_control_is_root(rooted):
+    """Without users of the machine; processes of every kind, not only those that control names."""
+    with rooted.pop3("ann") as pop:
+        root = {line.split()[0] for pid, line in processes_of(rooted.directory).items()
+                if "0" in status(pid)["Uid"].split()}
+        pop.quit()
+    assert root == {"control"}
 
 
 @needs_root

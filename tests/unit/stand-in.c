@@ -7,6 +7,8 @@
 #include "common/mem.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-keys.h"
+#include "common/msg-directory-pam.h"
+#include "common/msg-owner.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-queue-directory.h"
@@ -16,6 +18,7 @@
 #include "common/msg-remote-resolver.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
+#include "common/msg-users.h"
 #include "common/service.h"
 
 #include <string.h>
@@ -27,6 +30,16 @@ static const char *name;
 static struct channel *peers[EDGE_COUNT][INSTANCES_MAX];
 static int listeners[LISTENERS_MAX];
 static size_t listener_count;
+
+/* Edges that share a table of messages. */
+#define directory_users_client users_client
+#define directory_users_server users_server
+#define local_users_client     users_client
+#define local_users_server     users_server
+#define local_owner_client     owner_client
+#define local_owner_server     owner_server
+#define session_owner_client   owner_client
+#define session_owner_server   owner_server
 
 #define PROGRAM(id, file, user, instances)
 #define EDGE(id, from, to) [EDGE_##id] = {&id##_client, &id##_server, PROGRAM_##from},

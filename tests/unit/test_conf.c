@@ -649,6 +649,29 @@ START_TEST(destinations_are_read)
 }
 END_TEST
 
+START_TEST(users_of_the_machine_are_as_written)
+{
+	struct conf *c = parse_well(MINIMAL);
+	ck_assert_uint_eq(c->system.domains.count, 0);
+	ck_assert_str_eq(c->system.mailbox, "~/Maildir");
+	ck_assert_uint_eq(c->system.uid_min, 1000);
+	ck_assert_uint_eq(c->system.uid_max, 60000);
+	ck_assert(!c->system.pam);
+	ck_assert(!conf_is_system_domain(c, STR("host.example.org")));
+	conf_free(c);
+	c = parse_more_well("system-users { domains = { Host.Example.org, b.example }\n"
+			    "mailbox = \"~/mail/in\" uid-min = 500 uid-max = 600 authentication = pam }\n");
+	ck_assert_str_eq(c->system.mailbox, "~/mail/in");
+	ck_assert_uint_eq(c->system.uid_min, 500);
+	ck_assert_uint_eq(c->system.uid_max, 600);
+	ck_assert(c->system.pam);
+	ck_assert(conf_is_system_domain(c, STR("host.example.org")));
+	ck_assert(conf_is_system_domain(c, STR("b.example")));
+	ck_assert(!conf_is_system_domain(c, STR("example.org")));
+	conf_free(c);
+}
+END_TEST
+
 START_TEST(the_way_out_is_as_written)
 {
 	struct conf *c = parse_more_well(
@@ -717,8 +740,8 @@ static const struct {
     {MORE("smtp { colour = red }\n"), "4: known here are size-max, "},
     {MORE("smtpd { size-max = 5 }\n"), "4: did you mean \"smtp\"?"},
     {MORE("plumbing \"x\" { chain = y { } }\nworker = 1"),
-	"4: the sections are listen, certificate, smtp, submission, pop3, auth, queue, remote, resolver, relay, "
-	"lmtp, "
+	"4: the sections are listen, certificate, smtp, submission, pop3, auth, queue, remote, resolver, "
+	"system-users, relay, lmtp, "
 	"destination\n5: did you mean \"workers\"?"},
     {MORE("certificate { chain = y }\n"), "4: is called as the host"},
     {MORE("certificate \"a b\" { chain = y key = z }\n"), "4: is called as the host"},
@@ -884,6 +907,18 @@ static const struct {
     {MORE("/* never closed\nworker = 1\n"), "4: the comment has no end"},
     {MORE("mailbox = x\nlisten pop3 { address = y }\npop3 { idle-timeout = z }\n"),
 	"4: \"mailbox\"\n5: is no address to listen on\n6: idle-timeout"},
+    {MORE("system-users { domains = \"a b\" }\n"), "4: \"a b\" is no domain"},
+    {MORE("system-users { domains = { x.example, \"@x\" } }\n"), "4: \"@x\" is no domain"},
+    {MORE("system-users { mailbox = \"/var/mail\" }\n"), "4: is no directory below the home"},
+    {MORE("system-users { mailbox = \"~/\" }\n"), "4: is no directory below the home"},
+    {MORE("system-users { mailbox = \"~/../x\" }\n"), "4: is no directory below the home"},
+    {MORE("system-users { mailbox = \"~/a/..\" }\n"), "4: is no directory below the home"},
+    {MORE("system-users { mailbox = \"~/a//b\" }\n"), "4: is no directory below the home"},
+    {MORE("system-users { mailbox = \"~/a/\" }\n"), "4: is no directory below the home"},
+    {MORE("system-users { mailbox = \"~/./a\" }\n"), "4: is no directory below the home"},
+    {MORE("system-users { uid-min = 0 }\n"), "4: uid-min"},
+    {MORE("system-users { uid-min = 5 uid-max = 4 }\n"), "4: uid-min } is more than uid-max"},
+    {MORE("system-users { authentication = shadow }\n"), "4: authentication"},
     {"hostname = localhost\nmailboxes = \"/m/%u\"\nlisten smtp { address = \"*:25\" }\n",
 	"1: is no full name"},
     {"hostname = \"a_b.example\"\nmailboxes = \"/m/%u\"\nlisten smtp { address = \"*:25\" }\n",
@@ -1026,7 +1061,8 @@ START_TEST(a_second_parse_works_in_the_jail)
 END_TEST
 
 UNIT_MAIN("conf", defaults_are_those_of_the_header, the_way_out_has_the_defaults_of_the_header,
-    relays_are_read, sockets_are_read, destinations_are_read, the_way_out_is_as_written,
+    relays_are_read, sockets_are_read, destinations_are_read,
+    users_of_the_machine_are_as_written, the_way_out_is_as_written,
     every_number_keeps_its_bounds, every_word_is_taken_and_no_other,
     every_option_is_documented_in_the_example, units_are_understood, listeners_have_their_addresses,
     listeners_speak_as_they_are_called, certificates_of_one_name_stand_side_by_side,

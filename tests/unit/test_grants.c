@@ -9,13 +9,17 @@ static struct grants *g;
 static char seen[64];
 static unsigned calls;
 static void *who;
+static uint32_t uid;
 
-static void on_decided(void *ctx, void *request, struct str address)
+#define WHO(name) ((struct grant){STR(name), 4001})
+
+static void on_decided(void *ctx, void *request, struct grant grant)
 {
 	(void)ctx;
 	calls++;
 	who = request;
-	snprintf(seen, sizeof(seen), "%.*s", STR_ARG(address));
+	snprintf(seen, sizeof(seen), "%.*s", STR_ARG(grant.address));
+	uid = grant.uid;
 }
 
 static void setup(void)
@@ -40,10 +44,11 @@ static int request[4];
 
 START_TEST(grant_first)
 {
-	grants_add(g, ticket(1), STR("ann@x"), 1000);
+	grants_add(g, ticket(1), WHO("ann@x"), 1000);
 	grants_request(g, ticket(1), &request[0], 2000);
 	ck_assert_uint_eq(calls, 1);
 	ck_assert_str_eq(seen, "ann@x");
+	ck_assert_uint_eq(uid, 4001);
 	ck_assert_ptr_eq(who, &request[0]);
 	ck_assert_uint_eq(grants_count(g), 0);
 }
@@ -54,11 +59,11 @@ START_TEST(request_first)
 	grants_request(g, ticket(1), &request[0], 1000);
 	grants_request(g, ticket(2), &request[1], 1000);
 	ck_assert_uint_eq(calls, 0);
-	grants_add(g, ticket(2), STR("bob@x"), 1500);
+	grants_add(g, ticket(2), WHO("bob@x"), 1500);
 	ck_assert_uint_eq(calls, 1);
 	ck_assert_ptr_eq(who, &request[1]);
 	ck_assert_str_eq(seen, "bob@x");
-	grants_add(g, ticket(1), STR("ann@x"), 1500);
+	grants_add(g, ticket(1), WHO("ann@x"), 1500);
 	ck_assert_ptr_eq(who, &request[0]);
 	ck_assert_uint_eq(grants_count(g), 0);
 }
@@ -66,7 +71,7 @@ END_TEST
 
 START_TEST(good_once)
 {
-	grants_add(g, ticket(1), STR("ann@x"), 0);
+	grants_add(g, ticket(1), WHO("ann@x"), 0);
 	grants_request(g, ticket(1), &request[0], 0);
 	grants_request(g, ticket(1), &request[1], 0);
 	ck_assert_uint_eq(calls, 1);
@@ -79,7 +84,7 @@ END_TEST
 
 START_TEST(grants_end)
 {
-	grants_add(g, ticket(1), STR("ann@x"), 0);
+	grants_add(g, ticket(1), WHO("ann@x"), 0);
 	grants_tick(g, GRANT_LIFETIME_S * 1000 - 1);
 	ck_assert_uint_eq(grants_count(g), 1);
 	if (_i == 0)
@@ -99,7 +104,7 @@ START_TEST(requests_end)
 	grants_tick(g, GRANTS_WAIT_MS);
 	ck_assert_uint_eq(calls, 1);
 	ck_assert_str_eq(seen, "");
-	grants_add(g, ticket(1), STR("ann@x"), GRANTS_WAIT_MS);
+	grants_add(g, ticket(1), WHO("ann@x"), GRANTS_WAIT_MS);
 	ck_assert_uint_eq(calls, 1);
 }
 END_TEST
@@ -112,15 +117,15 @@ START_TEST(same_ticket_twice)
 	ck_assert_uint_eq(calls, 1);
 	ck_assert_ptr_eq(who, &request[1]);
 	ck_assert_str_eq(seen, "");
-	grants_add(g, ticket(1), STR("ann@x"), 0);
+	grants_add(g, ticket(1), WHO("ann@x"), 0);
 	ck_assert_ptr_eq(who, &request[0]);
 }
 END_TEST
 
 START_TEST(odd_tickets)
 {
-	grants_add(g, STR("short"), STR("ann@x"), 0);
-	grants_add(g, ticket(1), STR(""), 0);
+	grants_add(g, STR("short"), WHO("ann@x"), 0);
+	grants_add(g, ticket(1), WHO(""), 0);
 	ck_assert_uint_eq(grants_count(g), 0);
 	grants_request(g, STR("short"), &request[0], 0);
 	grants_request(g, STR(""), &request[0], 0);
@@ -132,13 +137,13 @@ END_TEST
 START_TEST(bounded)
 {
 	for (unsigned i = 0; i < GRANTS_MAX + 5; i++)
-		grants_add(g, ticket(i), STR("ann@x"), 0);
+		grants_add(g, ticket(i), WHO("ann@x"), 0);
 	ck_assert_uint_eq(grants_count(g), GRANTS_MAX);
 	for (unsigned i = 0; i < GRANTS_WAITING_MAX + 5; i++)
 		grants_request(g, ticket(1000000 + i), &request[0], 0);
 	ck_assert_uint_eq(grants_count(g), GRANTS_MAX + GRANTS_WAITING_MAX);
 	ck_assert_uint_eq(calls, 5);
-	grants_add(g, ticket(GRANTS_MAX), STR("bob@x"), 0);
+	grants_add(g, ticket(GRANTS_MAX), WHO("bob@x"), 0);
 	ck_assert_uint_eq(grants_count(g), GRANTS_MAX + GRANTS_WAITING_MAX);
 	grants_request(g, ticket(GRANTS_MAX), &request[0], 0);
 	ck_assert_str_eq(seen, "bob@x");

@@ -8,6 +8,10 @@
 #include "common/msg-operator-control.h"
 #include "common/msg-operator-directory.h"
 #include "common/msg-operator-queue.h"
+#include "common/msg-users.h"
+#include "common/msg-owner.h"
+#include "common/msg-session-child.h"
+#include "common/msg-directory-pam.h"
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-pop3d-session.h"
 #include "common/msg-queue-directory.h"
@@ -49,26 +53,26 @@ static size_t next_count(size_t max)
 	return kind == SAMPLE_EMPTY ? 0 : max < 3 ? max : 3;
 }
 
-#define U8(f) v->f = (uint8_t)next_number();
-#define U16(f) v->f = (uint16_t)next_number();
-#define U32(f) v->f = (uint32_t)next_number();
-#define U64(f) v->f = next_number();
+#define U8(f)	       v->f = (uint8_t)next_number();
+#define U16(f)	       v->f = (uint16_t)next_number();
+#define U32(f)	       v->f = (uint32_t)next_number();
+#define U64(f)	       v->f = next_number();
 #define STRING(f, max) v->f = next_str(max);
 #define REC(record, f) fill_##record(&v->f);
-#define LIST(record, f, max) \
-	v->f##_count = next_count(max); \
-	v->f = pool_array(pool, v->f##_count + 1, sizeof(*v->f)); \
-	for (size_t i = 0; i < v->f##_count; i++) \
+#define LIST(record, f, max)                                                                       \
+	v->f##_count = next_count(max);                                                            \
+	v->f = pool_array(pool, v->f##_count + 1, sizeof(*v->f));                                  \
+	for (size_t i = 0; i < v->f##_count; i++)                                                  \
 		fill_##record(&v->f[i]);
-#define RECORD(name) \
-	static void fill_##name(struct name *v) \
-	{ \
+#define RECORD(name)                                                                               \
+	static void fill_##name(struct name *v)                                                    \
+	{                                                                                          \
 		(void)v;
 #define END_RECORD(name) }
-#define MESSAGE(direction, name, id, descriptors) \
-	static void fill_msg_##name(void *p) \
-	{ \
-		struct msg_##name *v = p; \
+#define MESSAGE(direction, name, id, descriptors)                                                  \
+	static void fill_msg_##name(void *p)                                                       \
+	{                                                                                          \
+		struct msg_##name *v = p;                                                          \
 		(void)v;
 #define END_MESSAGE(name) }
 #include "common/auth.def"
@@ -78,6 +82,10 @@ static size_t next_count(size_t max)
 #include "common/msg-operator-control.def"
 #include "common/msg-operator-directory.def"
 #include "common/msg-operator-queue.def"
+#include "common/msg-users.def"
+#include "common/msg-owner.def"
+#include "common/msg-session-child.def"
+#include "common/msg-directory-pam.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"
 #include "common/msg-queue-directory.def"
@@ -110,6 +118,10 @@ static const struct {
 #include "common/msg-operator-control.def"
 #include "common/msg-operator-directory.def"
 #include "common/msg-operator-queue.def"
+#include "common/msg-users.def"
+#include "common/msg-owner.def"
+#include "common/msg-session-child.def"
+#include "common/msg-directory-pam.def"
 #include "common/msg-pop3d-directory.def"
 #include "common/msg-pop3d-session.def"
 #include "common/msg-queue-directory.def"
@@ -128,12 +140,13 @@ static const struct edge_side *const sides[] = {&supervision_server, &supervisio
     &smtpd_directory_server, &smtpd_directory_client, &smtpd_queue_server, &smtpd_queue_client,
     &queue_local_server, &queue_local_client, &pop3d_directory_server, &pop3d_directory_client,
     &directory_session_server, &directory_session_client, &pop3d_session_server,
-    &pop3d_session_client, &operator_queue_server, &operator_queue_client,
-    &operator_directory_server, &operator_directory_client,
-    &operator_control_server, &operator_control_client, &queue_directory_server,
-    &queue_directory_client, &queue_remote_server, &queue_remote_client,
-    &remote_directory_server, &remote_directory_client, &remote_resolver_server,
-    &remote_resolver_client, &keys_server, &keys_client};
+    &pop3d_session_client, &operator_queue_server, &operator_queue_client, &operator_control_server,
+    &operator_control_client, &queue_directory_server, &queue_directory_client,
+    &queue_remote_server, &queue_remote_client, &remote_directory_server, &remote_directory_client,
+    &remote_resolver_server, &remote_resolver_client, &keys_server, &keys_client, &users_server,
+    &users_client, &owner_server, &owner_client, &session_child_server, &session_child_client,
+    &directory_pam_server, &directory_pam_client, &operator_directory_server,
+    &operator_directory_client};
 enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
 
 static const struct msg_row *row_of(const char *name, const struct edge_side **side)
@@ -191,7 +204,8 @@ START_TEST(every_truncation_and_surplus_is_refused)
 		/* An exact copy, so that a sanitizer sees a read past the end. */
 		uint8_t *cut = malloc(n + 1);
 		memcpy(cut, b.p, n);
-		ck_assert_msg(!channel_try_packet(side, cut, n, pool), "%s cut at %zu", row->name, n);
+		ck_assert_msg(
+		    !channel_try_packet(side, cut, n, pool), "%s cut at %zu", row->name, n);
 		free(cut);
 	}
 	ck_assert(buf_append_u8(&b, 0));
@@ -225,7 +239,8 @@ START_TEST(ids_are_unique_within_a_side)
 	for (size_t s = 0; s < SIDES; s++)
 		for (const struct msg_row *a = sides[s]->rows; a->name != NULL; a++)
 			for (const struct msg_row *b = a + 1; b->name != NULL; b++)
-				ck_assert_msg(a->id != b->id, "%s: %s and %s", sides[s]->edge, a->name, b->name);
+				ck_assert_msg(a->id != b->id, "%s: %s and %s", sides[s]->edge,
+				    a->name, b->name);
 }
 END_TEST
 

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With everything that can be configured. */
+static const struct wiring_size five = {.workers = 5, .system_users = true, .pam = true};
+
 struct seen {
 	unsigned count[EDGE_COUNT];
 	unsigned total;
@@ -33,11 +36,15 @@ static void note(void *ctx, const struct wiring_pair *pair)
 
 START_TEST(programs_are_in_order_of_starting)
 {
-	static const char *const files[] = {"keys", "directory", "resolver", "deliver-local",
-	    "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd"};
+	static const char *const files[] = {"keys", "users", "pam-check", "directory", "resolver",
+	    "deliver-owner", "deliver-local", "deliver-remote", "queue", "pop3d-owner",
+	    "pop3d-session", "pop3d", "smtpd"};
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
 		ck_assert_str_eq(wiring_program(id)->file, files[id - 1]);
-		ck_assert(strncmp(wiring_program(id)->user, "postern-", 8) == 0);
+		bool root = id == PROGRAM_pam_check || id == PROGRAM_deliver_owner ||
+			    id == PROGRAM_pop3d_owner;
+		ck_assert_int_eq(strcmp(wiring_program(id)->user, "root") == 0, root);
+		ck_assert_int_ne(strncmp(wiring_program(id)->user, "postern-", 8) == 0, root);
 	}
 	ck_assert_uint_eq(PROGRAM_COUNT - 1, sizeof(files) / sizeof(files[0]));
 	ck_assert_ptr_null(wiring_program(PROGRAM_NONE));
@@ -49,12 +56,30 @@ END_TEST
 
 START_TEST(workers_are_instances)
 {
-	ck_assert_uint_eq(wiring_instances(PROGRAM_queue, 5), 1);
-	ck_assert_uint_eq(wiring_instances(PROGRAM_smtpd, 5), 5);
-	ck_assert_uint_eq(wiring_instances(PROGRAM_pop3d, 5), 5);
-	ck_assert_uint_eq(wiring_instances(PROGRAM_NONE, 5), 0);
+	ck_assert_uint_eq(wiring_instances(PROGRAM_queue, five), 1);
+	ck_assert_uint_eq(wiring_instances(PROGRAM_smtpd, five), 5);
+	ck_assert_uint_eq(wiring_instances(PROGRAM_pop3d, five), 5);
+	ck_assert_uint_eq(wiring_instances(PROGRAM_NONE, five), 0);
 	ck_assert(wiring_program(PROGRAM_smtpd)->admission);
 	ck_assert(!wiring_program(PROGRAM_queue)->admission);
+}
+END_TEST
+
+/* Nothing but control is root unless the configuration says so. */
+START_TEST(root_is_an_option)
+{
+	const struct wiring_size plain = {3, false, false}, users = {3, true, false};
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
+		bool root = strcmp(wiring_program(id)->user, "root") == 0;
+		ck_assert_int_eq(wiring_instances(id, plain) == 0, root || id == PROGRAM_users);
+		ck_assert_int_eq(wiring_instances(id, users) == 0, id == PROGRAM_pam_check);
+	}
+	struct seen seen = {.total = 0};
+	wiring_each_pair(plain, note, &seen);
+	ck_assert_uint_eq(seen.count[EDGE_local_owner], 0);
+	ck_assert_uint_eq(seen.count[EDGE_session_owner], 0);
+	ck_assert_uint_eq(seen.count[EDGE_directory_users], 0);
+	ck_assert_uint_eq(seen.count[EDGE_directory_pam], 0);
 }
 END_TEST
 
@@ -70,7 +95,7 @@ START_TEST(every_edge_has_its_pairs)
 {
 	for (unsigned workers = 1; workers <= 4; workers++) {
 		struct seen seen = {.total = 0};
-		wiring_each_pair(workers, note, &seen);
+		wiring_each_pair((struct wiring_size){workers, true, true}, note, &seen);
 		ck_assert_uint_eq(seen.count[EDGE_smtpd_queue], workers);
 		ck_assert_uint_eq(seen.count[EDGE_smtpd_directory], workers);
 		ck_assert_uint_eq(seen.count[EDGE_pop3d_session], workers);
@@ -85,7 +110,7 @@ END_TEST
 START_TEST(one_instance_has_its_own_pairs_only)
 {
 	struct seen seen = {.end = {PROGRAM_smtpd, 2}};
-	wiring_each_pair_of(seen.end, 4, note, &seen);
+	wiring_each_pair_of(seen.end, (struct wiring_size){4, false, false}, note, &seen);
 	ck_assert_uint_eq(seen.total, 3);
 	ck_assert_uint_eq(seen.count[EDGE_smtpd_queue], 1);
 	ck_assert_uint_eq(seen.count[EDGE_smtpd_keys], 1);
@@ -93,7 +118,7 @@ START_TEST(one_instance_has_its_own_pairs_only)
 	ck_assert(!seen.strangers);
 
 	seen = (struct seen){.end = {PROGRAM_directory, 0}};
-	wiring_each_pair_of(seen.end, 4, note, &seen);
+	wiring_each_pair_of(seen.end, (struct wiring_size){4, false, false}, note, &seen);
 	ck_assert_uint_eq(seen.total, 4 + 4 + 1 + 1 + 4);
 	ck_assert(!seen.strangers);
 }
@@ -102,14 +127,14 @@ END_TEST
 /* Both ends of a pair count it, so the sum over all instances is twice the pairs. */
 START_TEST(no_edge_leads_back_to_its_own_program)
 {
-	const unsigned workers = 3;
+	const struct wiring_size size = {3, true, true};
 	struct seen all = {.total = 0};
 	unsigned sum = 0;
-	wiring_each_pair(workers, note, &all);
+	wiring_each_pair(size, note, &all);
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
-		for (unsigned i = 0; i < wiring_instances(id, workers); i++) {
+		for (unsigned i = 0; i < wiring_instances(id, size); i++) {
 			struct seen own = {.end = {id, i}};
-			wiring_each_pair_of(own.end, workers, note, &own);
+			wiring_each_pair_of(own.end, size, note, &own);
 			sum += own.total;
 		}
 	}
@@ -134,6 +159,7 @@ int main(void)
 	tcase_add_test(tc, programs_are_in_order_of_starting);
 	tcase_add_test(tc, workers_are_instances);
 	tcase_add_test(tc, one_program_connects);
+	tcase_add_test(tc, root_is_an_option);
 	tcase_add_test(tc, every_edge_has_its_pairs);
 	tcase_add_test(tc, one_instance_has_its_own_pairs_only);
 	tcase_add_test(tc, no_edge_leads_back_to_its_own_program);

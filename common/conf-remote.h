@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
- * Part of the configuration (conf.h): how mail gets to other servers.
+ * Part of the configuration (conf.h): how mail leaves, and by whose servers.
  */
-#ifndef POSTERN_CONF_WAYS_H
-#define POSTERN_CONF_WAYS_H
+#ifndef POSTERN_CONF_REMOTE_H
+#define POSTERN_CONF_REMOTE_H
+
+#include "common/conf-names.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-
-struct conf_name_list {
-	char **list;
-	size_t count;
-};
 
 /* relay NAME { host = "smtp.provider.example:465" ... }: a server that takes our mail for others */
 struct conf_relay {

@@ -26,6 +26,15 @@ struct content *content_new(struct str octets)
 	return c;
 }
 
+void content_note_envelope(struct content *c, const struct envelope *envelope,
+    const struct recipient *recipients, size_t count)
+{
+	c->plain = envelope->envid.n == 0 && envelope->ret == RET_NONE;
+	c->flags = envelope->flags;
+	for (size_t i = 0; i < count && c->plain; i++)
+		c->plain = recipients[i].notify == 0 && recipients[i].orcpt.n == 0;
+}
+
 void content_free(struct content *c)
 {
 	free(c);
@@ -100,9 +109,14 @@ void contents_put(struct contents *cache, struct content *c, uint64_t id, uint64
 	hash_put(cache->by_id, c);
 }
 
+const struct content *contents_find(const struct contents *cache, uint64_t id)
+{
+	return hash_find(cache->by_id, str_from(&id, sizeof(id)));
+}
+
 bool contents_get(const struct contents *cache, uint64_t id, struct str *octets)
 {
-	const struct content *c = hash_find(cache->by_id, str_from(&id, sizeof(id)));
+	const struct content *c = contents_find(cache, id);
 	if (c == NULL)
 		return false;
 	*octets = str_from(c->octets, c->n);

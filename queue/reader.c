@@ -42,11 +42,23 @@ bool reader_read(struct reader *r, const struct message *m, struct read_back *ou
 		buf_release(&r->buf);
 	buf_reset(&r->buf);
 	pool_reset(r->pool);
-	if (!spool_read(r->spool, m->id, &place, &r->buf, r->pool, &out->envelope,
-		&out->recipients, &count, &out->content))
+	if (!spool_read(r->spool, m->id, &place, &r->buf, r->pool, &out->envelope, &out->recipients,
+		&count, &out->content))
 		return false;
 	errno = EBADMSG;
 	return count == m->recipient_count;
+}
+
+bool reader_delivery(struct reader *r, const struct message *m, struct read_back *out)
+{
+	const struct content *c = contents_find(r->contents, m->id);
+	if (c == NULL || !c->plain)
+		return reader_read(r, m, out);
+	*out = (struct read_back){.envelope = {.arrival = m->arrival,
+				      .reverse_path = message_sender(m),
+				      .flags = c->flags},
+	    .content = str_from(c->octets, c->n)};
+	return true;
 }
 
 bool reader_content(struct reader *r, const struct message *m, struct str *content)

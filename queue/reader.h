@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Messages read back for those who hand them on: content from memory while it is
- * fresh, else from the spool; envelopes from the spool always.
+ * fresh, else from the spool, and plain envelopes (queue/contents.h) with it.
  */
 #ifndef POSTERN_QUEUE_READER_H
 #define POSTERN_QUEUE_READER_H
@@ -30,6 +30,9 @@ void reader_reset(struct reader *r);
 
 /* Each is false, or -1, with errno; EBADMSG: it is not what was committed, and stays so. */
 bool reader_read(struct reader *r, const struct message *m, struct read_back *out);
+/* The same, but from memory when that has all that a delivery needs: then the envelope has only
+ * that, and the recipients are NULL, as they ask for nothing. Lent until the next call. */
+bool reader_delivery(struct reader *r, const struct message *m, struct read_back *out);
 /* A small message's content, lent until the next call. */
 bool reader_content(struct reader *r, const struct message *m, struct str *content);
 /* A large content's file, for reading only, in the size that was committed. */

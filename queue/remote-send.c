@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * Deliveries on their way out to deliver-remote: the envelope is read back from
- * the spool, for memory holds the addresses only, as they are after all changes of routes.
+ * Deliveries on their way out to deliver-remote. Addresses are those in memory, as they
+ * are after all changes of routes; what else is in the envelope, and the content, may have
+ * to be read back from the spool.
  */
 #include "common/hash.h"
 #include "common/msg-queue-remote.h"
@@ -25,7 +26,10 @@ static struct remote_delivery describe(
     const struct delivery *d, const struct read_back *read, struct remote_target *targets)
 {
 	for (size_t i = 0; i < d->count; i++) {
-		const struct recipient *r = &read->recipients[d->items[i].number];
+		static const struct recipient nothing_asked;
+		const struct recipient *r = read->recipients == NULL
+						? &nothing_asked
+						: &read->recipients[d->items[i].number];
 		targets[i] = (struct remote_target){.number = d->items[i].number,
 		    .notify = notify_of(message_of(d->job), d->items[i].number, r->notify),
 		    .address = message_address(message_of(d->job), d->items[i].number),
@@ -62,7 +66,7 @@ static bool send_delivery(struct carrier *c, const struct delivery *d)
 {
 	struct remote_target targets[RECIPIENTS_PER_PACKET];
 	struct read_back read;
-	if (!reader_read(c->reader, message_of(d->job), &read))
+	if (!reader_delivery(c->reader, message_of(d->job), &read))
 		return false;
 	if (message_of(d->job)->flags & MESSAGE_LARGE)
 		return send_large(c, d, &read);

@@ -63,8 +63,11 @@ static struct submission *submission_new(struct transaction *t, const struct inc
 	s->message =
 	    message_new(in->active->scheduler, s->id, &incoming->envelope, incoming->recipients,
 		incoming->count, incoming->large ? incoming->size : incoming->content.n);
-	if (!incoming->large)
+	if (!incoming->large) {
 		s->content = content_new(incoming->content);
+		content_note_envelope(
+		    s->content, &incoming->envelope, incoming->recipients, incoming->count);
+	}
 	s->octets = sizeof(*s) + message_octets(s->message) + incoming->content.n;
 	s->charged = t->peer;
 	t->peer->octets += s->octets;

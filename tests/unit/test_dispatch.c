@@ -522,7 +522,8 @@ static const struct recipient other_list[] = {
 
 START_TEST(other_transports)
 {
-	uint64_t thrown = post_to(&other_list[0], 1, false), kept = post_to(&other_list[1], 1, false);
+	uint64_t thrown = post_to(&other_list[0], 1, false),
+		 kept = post_to(&other_list[1], 1, false);
 	uint64_t held = post_to(&other_list[2], 1, false);
 	settle();
 	ck_assert(is_finished(thrown));
@@ -576,6 +577,45 @@ START_TEST(another_server_takes_it)
 }
 END_TEST
 
+static const struct {
+	struct envelope envelope;
+	uint8_t notify;
+	struct str orcpt;
+	bool plain;
+} envelopes[] = {
+    {.plain = true},
+    {.envelope = {.flags = ENVELOPE_SMTPUTF8 | ENVELOPE_REQUIRETLS}, .plain = true},
+    {.envelope = {.envid = STR("E1")}},
+    {.envelope = {.ret = RET_HDRS}},
+    {.notify = NOTIFY_NEVER},
+    {.orcpt = STR("rfc822;c@d")},
+};
+
+START_TEST(a_plain_envelope_comes_from_memory_too)
+{
+	struct recipient r = other_list[1];
+	struct content *c = content_new(STR("from memory"));
+	uint64_t id = spool_next_id(spool) + 1;
+	r.notify = envelopes[_i].notify;
+	r.orcpt = envelopes[_i].orcpt;
+	content_note_envelope(c, &envelopes[_i].envelope, &r, 1);
+	contents_put(contents, c, id, loop_now_ms());
+	remote_peer_start(&remote, 0);
+	ck_assert_uint_eq(post_to(&r, 1, false), id);
+	settle();
+	const struct remote_seen *s = &remote_seen[0];
+	ck_assert_uint_eq(remote_seen_count, 1);
+	ck_assert_uint_eq(fake_spool_count(spool).reads, !envelopes[_i].plain);
+	ck_assert_str_eq(s->content, envelopes[_i].plain ? "from memory" : "Subject: x\r\n\r\n");
+	ck_assert_str_eq(s->reverse_path, "ann@example.org");
+	ck_assert_str_eq(s->address, "c@d");
+	ck_assert_uint_eq(s->notify, r.notify);
+	ck_assert(str_eq(str_from_cstr(s->orcpt), r.orcpt));
+	if (envelopes[_i].plain)
+		ck_assert_uint_eq(s->flags, envelopes[_i].envelope.flags);
+}
+END_TEST
+
 START_TEST(remote_results_are_written_down)
 {
 	const struct recipient list[] = {other_list[1], other_list[1], other_list[1]};
@@ -590,7 +630,10 @@ START_TEST(remote_results_are_written_down)
 		.status = STR("5.1.1"),
 		.mta = STR("mx.d"),
 		.reply = STR("550 no")},
-	    {.number = 1, .outcome = DELIVERY_DEFERRED, .status = STR("5.0.0"), .text = STR("full")},
+	    {.number = 1,
+		.outcome = DELIVERY_DEFERRED,
+		.status = STR("5.0.0"),
+		.text = STR("full")},
 	};
 	const struct msg_remote_results m = {.delivery = remote_seen[0].delivery,
 	    .verdict = REMOTE_WORKS,
@@ -1114,6 +1157,8 @@ int main(void)
 	tcase_add_test(tc, other_transports);
 	tcase_add_test(tc, many_due_at_once_do_not_take_one_round);
 	tcase_add_loop_test(tc, another_server_takes_it, 0, 2);
+	tcase_add_loop_test(tc, a_plain_envelope_comes_from_memory_too, 0,
+	    (int)(sizeof(envelopes) / sizeof(envelopes[0])));
 	tcase_add_test(tc, remote_results_are_written_down);
 	tcase_add_test(tc, an_instance_dies);
 	tcase_add_loop_test(tc, one_goes_behind_another, 0, 2);

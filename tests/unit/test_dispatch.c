@@ -1158,7 +1158,7 @@ int main(void)
 	tcase_add_test(tc, many_due_at_once_do_not_take_one_round);
 	tcase_add_loop_test(tc, another_server_takes_it, 0, 2);
 	tcase_add_loop_test(tc, a_plain_envelope_comes_from_memory_too, 0,
-	    (int)(sizeof(fresh) / sizeof(envelopes[0])));
+	    (int)(sizeof(envelopes) / sizeof(envelopes[0])));
 	tcase_add_test(tc, remote_results_are_written_down);
 	tcase_add_test(tc, an_instance_dies);
 	tcase_add_loop_test(tc, one_goes_behind_another, 0, 2);

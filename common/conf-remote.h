@@ -61,6 +61,7 @@ struct conf_remote {
 	unsigned end_timeout;	 /* for the reply to the end of the content; default 10 min */
 	unsigned reuse_idle;	 /* how long a session waits for more mail; default 2 s */
 	unsigned reuse_max;	 /* messages of one session; default 100 */
+	bool chunking;		 /* BDAT instead of DATA; default false */
 	unsigned port;		 /* instead of 25; for tests, and for those who know */
 	bool ipv4, ipv6;	 /* default both */
 	char *source4, *source6; /* addresses to connect from; NULL: the kernel's choice */

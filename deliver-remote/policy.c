@@ -28,6 +28,7 @@ struct policy *policy_new(const struct conf *conf)
 	p->end_ms = (uint64_t)r->end_timeout * 1000;
 	p->reuse_idle_ms = (uint64_t)r->reuse_idle * 1000;
 	p->reuse_max = r->reuse_max;
+	p->chunking = r->chunking;
 	p->concurrency = r->concurrency;
 	p->port = (uint16_t)r->port;
 	p->ipv4 = r->ipv4;

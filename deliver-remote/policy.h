@@ -15,6 +15,7 @@ struct policy {
 	uint64_t connect_ms, greeting_ms, command_ms, data_ms, end_ms; /* time limits by phase */
 	uint64_t reuse_idle_ms;
 	unsigned reuse_max;
+	bool chunking; /* BDAT to who offers it */
 	unsigned concurrency;
 	uint16_t port;	   /* instead of 25 */
 	bool ipv4, ipv6;   /* may be used */

@@ -337,6 +337,7 @@ static void set_client_policy(struct session *s)
 	    .implicit_tls = s->hop->implicit_tls,
 	    .login = s->hop->login,
 	    .password = s->hop->password,
+	    .eager_content = s->policy->chunking,
 	    .login_in_clear = s->hop->tls == TLS_NONE && is_loopback(&s->place),
 	};
 }

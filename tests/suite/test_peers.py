@@ -155,3 +155,40 @@ def test_a_report_of_success(ours, peer):
     if peer.tells_all:
         assert f"original-envelope-id: env-{mark.decode()}" in told.lower(), report
         assert "Original-Recipient: rfc822;bobby@else.example" in told, report
+
+
+# --- BDAT ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chunking():
+    """The same with content in chunks, where a server offers that."""
+    routes = "".join(f"{name}.example smtp:[127.0.0.1]:{port}\n" for name, port in PORTS.items() if name != "dovecot")
+    one = Instance(conf={"remote": {"chunking": "yes"}}, tables={"routes": routes})
+    try:
+        yield one.start()
+    finally:
+        one.close()
+
+
+def test_content_in_chunks(chunking, peer):
+    if peer.domain not in ("postfix.example", "exim.example"):
+        pytest.skip(f"{peer.domain} does not offer CHUNKING by SMTP")
+    for name in BODIES:
+        mark, content = letter(BODIES[name])
+        chunking.send(content, [f"{u}@{peer.domain}" for u in ("ann", "nobody-here", "bob")], SENDER)
+        assert arrived(peer, mark, ["ann", "bob"]) == {"ann": [content], "bob": [content]}
+    if peer.domain == "postfix.example":
+        wait_for("a session with BDAT", 10, lambda: re.search(r" bdat=[1-9]\d* ", peer.log()))
+
+
+def test_a_message_that_nobody_takes_in_chunks(chunking, peer):
+    """Its content came right behind the refused recipients: it must not be taken for mail, or for commands."""
+    if peer.domain not in ("postfix.example", "exim.example"):
+        pytest.skip(f"{peer.domain} does not offer CHUNKING by SMTP")
+    mark, content = letter(b"RSET\r\nMAIL FROM:<x@evil.example>\r\nRCPT TO:<ann@%s>\r\nDATA\r\nsmuggled\r\n.\r\n"
+                           % peer.domain.encode())
+    chunking.send(content, [f"nobody-here@{peer.domain}"], SENDER)
+    report = bounce(chunking, mark.decode(), "Action: failed")
+    assert f"Final-Recipient: rfc822; nobody-here@{peer.domain}" in report
+    assert peer.received(mark) == {} and peer.received(b"smuggled") == {}

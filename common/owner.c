@@ -219,18 +219,11 @@ static struct process *find(pid_t pid)
 	return NULL;
 }
 
-static void on_child(evutil_socket_t number, short what, void *ctx)
+static void on_child(pid_t pid, int status)
 {
-	int status;
-	pid_t pid;
-	(void)number;
-	(void)what;
-	(void)ctx;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct process *p = find(pid);
-		if (p != NULL)
-			on_end_of(p, status);
-	}
+	struct process *p = find(pid);
+	if (p != NULL)
+		on_end_of(p, status);
 }
 
 static void before_jail(struct service *self, const struct conf *conf)
@@ -243,7 +236,7 @@ static void before_jail(struct service *self, const struct conf *conf)
 static void in_jail(const struct conf *conf)
 {
 	(void)conf;
-	loop_signal(SIGCHLD, on_child, NULL);
+	forked_watch(on_child);
 }
 
 int owner_main(const struct owner_kind *self, int argc, char **argv)

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 /* An alias may have as many users of the machine as it may have targets; each is asked once. */
-enum { COMPLAINT_MS = 1000, WAITS_MAX = EXPAND_NODES_MAX };
+enum { COMPLAINT_MS = 1000 };
 
 static struct pool *pool; /* of one answer */
 static uint64_t last_complaint;
@@ -115,7 +115,6 @@ struct waiting {
 	uint64_t peer;
 	uint32_t cookie;
 	send_fn *send;
-	unsigned times; /* that it has waited */
 	size_t n;
 	char address[ADDRESS_MAX];
 };
@@ -125,7 +124,7 @@ static void look_again(struct system_wait *wait);
 static bool wait_for(struct waiting *w, struct str user)
 {
 	w->wait.fn = look_again;
-	return w->times++ < WAITS_MAX && system_users_wait(&w->wait, user);
+	return system_users_wait(&w->wait, user);
 }
 
 static void look_again(struct system_wait *wait)

@@ -9,6 +9,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/msg-smtpd-directory.h"
+#include "directory/guesses.h"
 #include "directory/key.h"
 #include "directory/live.h"
 #include "directory/owner.h"
@@ -17,15 +18,11 @@
 #include "directory/system-users.h"
 #include "directory/usage.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-	IPV4_NETWORK = 3, /* octets: /24 and /64 */
-	IPV6_NETWORK = 8,
-	WAITS_MAX = EXPAND_NODES_MAX,
 	KEPT_MAX = 2 * LOGIN_MAX + SENDER_ADDRESSES_MAX * (ADDRESS_MAX + 64) + 4096,
 };
 
@@ -71,35 +68,25 @@ static void set_key(struct budget *b, char kind, struct str s)
 	b->key = str_from(b->text, 1 + s.n);
 }
 
-/* "[192.0.2.1]" or "[IPv6:2001:db8::1]"; false for local programs and for own networks, which have
- * no limits by address. */
-static bool network_of(struct str client, struct str *network, uint8_t octets[16])
+/* False for local programs and for own networks, which have no limits by address. */
+static bool has_limits(const struct guess_source *from)
 {
-	char text[INET6_ADDRSTRLEN];
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-	struct str ip = str_head(str_skip(client, 1), client.n < 2 ? 0 : client.n - 2);
-	bool v6 = str_has_prefix(ip, STR("IPv6:"));
-	ip = str_skip(ip, v6 ? 5 : 0);
-	if (ip.n == 0 || ip.n >= sizeof(text))
+	if (from->size == 0)
 		return false;
-	memcpy(text, ip.p, ip.n);
-	text[ip.n] = '\0';
-	*network = str_from((const char *)octets, v6 ? IPV6_NETWORK : IPV4_NETWORK);
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, text, octets) != 1)
-		return false;
-	memcpy(&in.sin_addr, octets, sizeof(in.sin_addr));
-	memcpy(&in6.sin6_addr, octets, sizeof(in6.sin6_addr));
+	memcpy(&in.sin_addr, from->address, sizeof(in.sin_addr));
+	memcpy(&in6.sin6_addr, from->address, sizeof(in6.sin6_addr));
 	return !conf_is_own_network(server_rules()->conf,
-	    v6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in);
+	    from->size == sizeof(in.sin_addr) ? (const struct sockaddr *)&in
+					      : (const struct sockaddr *)&in6);
 }
 
 /* Those that apply; returns how many. */
 static size_t set_budgets(struct budget list[3], const struct msg_sender_query *m)
 {
 	const struct conf_submission *c = &server_rules()->conf->submission;
-	struct str network;
-	uint8_t octets[16];
+	const struct guess_source from = guess_source_parse(m->client);
 	size_t n = 0;
 	if (m->login.n > 0) {
 		list[n].what = "user";
@@ -107,14 +94,15 @@ static size_t set_budgets(struct budget list[3], const struct msg_sender_query *
 		    (struct usage_limits){c->recipients_per_hour, c->recipients_per_day};
 		set_key(&list[n++], 'u', m->login);
 	}
-	if (!network_of(m->client, &network, octets))
+	if (!has_limits(&from))
 		return n;
 	list[n].what = "client address";
 	list[n].limits = (struct usage_limits){.hour = c->address_recipients_per_hour};
 	set_key(&list[n++], 'a', m->client);
 	list[n].what = "network of the client";
 	list[n].limits = (struct usage_limits){.hour = c->network_recipients_per_hour};
-	set_key(&list[n++], 'n', network);
+	set_key(&list[n++], 'n',
+	    str_from(from.address, guess_prefix_size(&from, GUESS_NETWORK)));
 	return n;
 }
 
@@ -167,7 +155,6 @@ static void say(const struct peer *p, const struct msg_sender_query *m, enum sen
 struct waiting {
 	struct system_wait wait; /* first */
 	uint64_t peer;
-	unsigned times; /* that it has waited */
 	struct pool *kept;
 	struct msg_sender_query query; /* in `kept` */
 };
@@ -183,7 +170,7 @@ static void look_again(struct system_wait *wait);
 static bool wait_for(struct waiting *w, struct str user)
 {
 	w->wait.fn = look_again;
-	return w->times++ < WAITS_MAX && system_users_wait(&w->wait, user);
+	return system_users_wait(&w->wait, user);
 }
 
 static void look_again(struct system_wait *wait)

@@ -72,8 +72,6 @@ static inline struct str good_key(const void *entry)
 }
 
 /* guesses.c */
-/* Octets of the address that a kind counts by; 0: it does not apply. */
-size_t guess_prefix_size(const struct guess_source *from, enum guess_kind kind);
 /* False: there is nothing of that kind to count by. */
 bool guess_key(
     const struct guess_source *from, struct str login, enum guess_kind kind, struct key *out);

@@ -45,6 +45,8 @@ struct guess_source {
 
 /* `client` as in messages: "[192.0.2.1]", "[IPv6:2001:db8::1]", "local uid 1000". */
 struct guess_source guess_source_parse(struct str client);
+/* Octets of the address that a kind counts by; 0: it does not apply. */
+size_t guess_prefix_size(const struct guess_source *from, enum guess_kind kind);
 
 struct guesses;
 struct guesses *guesses_new(const struct guess_limits *limits);

@@ -132,18 +132,11 @@ static struct query *find(pid_t pid)
 	return NULL;
 }
 
-static void on_child(evutil_socket_t number, short what, void *ctx)
+static void on_child(pid_t pid, int status)
 {
-	int status;
-	pid_t pid;
-	(void)number;
-	(void)what;
-	(void)ctx;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct query *q = find(pid);
-		if (q != NULL)
-			on_end_of(q, status);
-	}
+	struct query *q = find(pid);
+	if (q != NULL)
+		on_end_of(q, status);
 	start_waiting();
 }
 
@@ -216,5 +209,5 @@ void pam_check_start(const struct conf *conf)
 {
 	(void)conf;
 	timer = loop_timer(on_tick, NULL);
-	loop_signal(SIGCHLD, on_child, NULL);
+	forked_watch(on_child);
 }

@@ -220,8 +220,10 @@ enum user_verdict system_users_exist(void *ctx, struct str name)
 
 bool system_users_wait(struct system_wait *w, struct str name)
 {
-	if (all.waiting_count >= SYSTEM_USERS_WAITERS_MAX || name.n > USER_NAME_MAX)
+	if (w->times >= SYSTEM_USERS_TIMES_MAX || all.waiting_count >= SYSTEM_USERS_WAITERS_MAX ||
+	    name.n > USER_NAME_MAX)
 		return false;
+	w->times++;
 	make_room();
 	struct entry *e = hash_find(all.entries, name);
 	bool stale = e != NULL && e->verdict != 0 && loop_now_ms() >= e->until;

@@ -19,6 +19,8 @@ enum {
 	SYSTEM_USERS_FAILED_MS = 1000, /* and a failure */
 	SYSTEM_USERS_WAIT_MS = 10000,
 	SYSTEM_USERS_WAITERS_MAX = 4096,
+	SYSTEM_USERS_TIMES_MAX = 2 * EXPANSION_MAX, /* that one question waits, for one user after
+						       the other */
 };
 
 struct system_wait {
@@ -26,6 +28,7 @@ struct system_wait {
 	char name[USER_NAME_MAX];
 	size_t n;
 	uint64_t end;
+	unsigned times; /* that it has waited; 0 at first */
 	/* Called once, from the loop; ask again. The waiter is its owner's from then on. */
 	void (*fn)(struct system_wait *wait);
 };
@@ -40,7 +43,7 @@ enum user_verdict system_users_look(struct str name, uint32_t *uid);
 /* The same for system-lookup.h; without a context. */
 enum user_verdict system_users_exist(void *ctx, struct str name);
 /* After a look that gave 0, with w->fn set, which is never called before the return. False: too
- * many wait. */
+ * many wait, or it has waited too often. */
 bool system_users_wait(struct system_wait *w, struct str name);
 
 #endif

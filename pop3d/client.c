@@ -4,13 +4,6 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-bool client_is_loopback(const union client *client)
-{
-	if (client->any.sa_family == AF_INET)
-		return ntohl(client->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return client->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&client->in6.sin6_addr);
-}
-
 struct str client_format(const union client *client, char out[CLIENT_ADDRESS_MAX])
 {
 	char text[INET6_ADDRSTRLEN] = "unknown";

@@ -106,7 +106,6 @@ bool connection_on_pipe(struct connection *c, int pipe);
 /* The session is over. */
 void connection_on_ended(struct connection *c);
 
-bool client_is_loopback(const union client *client);
 /* "[192.0.2.1]" or "[IPv6:2001:db8::1]". */
 struct str client_format(const union client *client, char out[CLIENT_ADDRESS_MAX]);
 

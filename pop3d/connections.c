@@ -7,6 +7,7 @@
 #include "pop3d/connections.h"
 #include "common/hash.h"
 #include "common/loop.h"
+#include "common/loopback.h"
 #include "common/mem.h"
 
 #include <stdio.h>
@@ -177,7 +178,7 @@ void connections_accept(int fd, const union client *client, const struct conf_li
 	connection_start(add(fd, client),
 	    &(struct connection_settings){.hostname = conf->hostname,
 		.listener = listener,
-		.passwords = conf->pop3.plaintext_login || client_is_loopback(client),
+		.passwords = conf->pop3.plaintext_login || loopback_is_address(&client->any),
 		.mechanisms = worker->mechanisms,
 		.failures_max = conf->pop3.login_failures_max,
 		.now = loop_now_ms(),

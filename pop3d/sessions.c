@@ -6,6 +6,7 @@
 #include "pop3d/sessions.h"
 #include "common/admission.h"
 #include "common/conf.h"
+#include "common/forked.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -212,25 +213,18 @@ static void on_exit_of(struct running *s, int status)
 	free(s);
 }
 
-static void on_child(evutil_socket_t number, short what, void *ctx)
+static void on_child(pid_t pid, int status)
 {
-	int status;
-	pid_t pid;
-	(void)number;
-	(void)what;
-	(void)ctx;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct running *s = find(pid);
-		if (s != NULL)
-			on_exit_of(s, status);
-	}
+	struct running *s = find(pid);
+	if (s != NULL)
+		on_exit_of(s, status);
 }
 
 void sessions_init(int root_fd, sessions_ended_fn *fn)
 {
 	root = root_fd;
 	ended = fn;
-	loop_signal(SIGCHLD, on_child, NULL);
+	forked_watch(on_child);
 }
 
 void sessions_forget_worker(unsigned worker)

@@ -4,6 +4,7 @@
  * the core runs.
  */
 #include "common/loop.h"
+#include "common/loopback.h"
 #include "common/mem.h"
 #include "common/queue-id.h"
 #include "smtpd/crowd.h"
@@ -132,15 +133,6 @@ static void begin(struct session *s)
 	session_settle(s);
 }
 
-static bool is_loopback(const union client_address *a)
-{
-	if (a == NULL)
-		return false;
-	if (a->any.sa_family == AF_INET)
-		return ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return a->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
-}
-
 void session_start(int fd, const union client_address *address, const struct session_way *way,
     bool own_network, struct policy *policy)
 {
@@ -160,7 +152,7 @@ void session_start(int fd, const union client_address *address, const struct ses
 	s->smtp.tls_required = way->tls == CONF_TLS_REQUIRED;
 	s->smtp.auth.offered = way->auth != CONF_AUTH_NO;
 	s->smtp.auth.required = way->auth == CONF_AUTH_REQUIRED;
-	s->smtp.auth.in_clear = policy->plaintext_login || is_loopback(address);
+	s->smtp.auth.in_clear = policy->plaintext_login || (address != NULL && loopback_is_address(&address->any));
 	crowd_enter(s);
 	session_log_connect(s);
 	begin(s);

@@ -111,7 +111,9 @@ static bool use_ticket_key(const struct tls_ticket_key *k, const uint8_t *iv,
 	       EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 used, 2 used and to be renewed, 0 no ticket. */
+/* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 used, 2 used and to be renewed, 0 no ticket. In
+ * TLS 1.3 a client shows a ticket once (RFC 8446 appendix C.4), so it is given another for the next
+ * time. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int encrypt)
 {
@@ -129,7 +131,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 			continue;
 		if (!use_ticket_key(k, iv, cipher, mac, false))
 			return 0;
-		return age == 0 ? 1 : 2;
+		return age == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 	}
 	return 0;
 }

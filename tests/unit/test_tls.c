@@ -437,6 +437,21 @@ START_TEST(tickets_are_of_one_service)
 }
 END_TEST
 
+/* A ticket of TLS 1.3 is used once: the next comes with its use. */
+START_TEST(a_ticket_is_followed_by_another)
+{
+	begin();
+	for (size_t i = 0; i < 2; i++) {
+		SSL_SESSION_free(kept);
+		kept = NULL;
+		ck_assert(!visit(smtp(), versions[i]));
+		for (int k = 0; k < 3; k++)
+			ck_assert(visit(smtp(), versions[i]));
+	}
+	SSL_SESSION_free(kept);
+}
+END_TEST
+
 START_TEST(tickets_outlive_one_rotation)
 {
 	begin();
@@ -687,7 +702,7 @@ END_TEST
 UNIT_MAIN("tls", each_client_gets_the_key_that_it_can_use, channel_bindings_are_the_clients,
     names_choose_certificates, other_protocols_are_turned_away, old_versions_are_turned_away,
     nobody_renegotiates, octets_in_clear_fail, tickets_are_of_one_service,
-    tickets_outlive_one_rotation, sessions_live_through_new_certificates,
-    a_bad_pair_leaves_the_old_one, without_certificates_there_is_no_tls,
-    a_signature_that_waits_holds_up_nobody, who_gives_up_leaves_nothing, only_digests_are_signed,
-    a_key_that_is_not_there_is_refused)
+    a_ticket_is_followed_by_another, tickets_outlive_one_rotation,
+    sessions_live_through_new_certificates, a_bad_pair_leaves_the_old_one,
+    without_certificates_there_is_no_tls, a_signature_that_waits_holds_up_nobody,
+    who_gives_up_leaves_nothing, only_digests_are_signed, a_key_that_is_not_there_is_refused)

@@ -44,8 +44,9 @@ static void add_users(struct audit_claim *claim, enum program_id program)
 	claim->anybody = claim->child && (claim->calls & SANDBOX_ANY);
 	if (claim->anybody)
 		claim->caps = claim->bounding;
+	/* Its children keep its filter, and have none of their own. */
 	if (claim->calls & SANDBOX_ANY)
-		claim->filters = 0;
+		claim->filters = 1;
 	/* deliver-local passes it what queue has given. */
 	if (claim->child && program == PROGRAM_deliver_owner)
 		claim->spool_files = true;

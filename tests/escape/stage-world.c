@@ -232,6 +232,8 @@ static void listen_tcp(struct stage *st)
 	st->port = ntohs(to.sin_port);
 }
 
+const char *stage_conf_more;
+
 void stage_write_conf(struct stage *st)
 {
 	st->conf = xasprintf("hostname = \"mx.example.org\"\npostmaster = \"ann@example.org\"\n"
@@ -241,9 +243,9 @@ void stage_write_conf(struct stage *st)
 			     "resolver { trust-anchor = \"%s/anchor/root.key\" }\n"
 			     "remote { authorities = \"%s/authorities.pem\" }\n"
 			     "listen smtp { address = \"127.0.0.1:2525\" }\n"
-			     "listen pop3 { address = \"127.0.0.1:2110\" }\n",
+			     "listen pop3 { address = \"127.0.0.1:2110\" }\n%s",
 	    st->directory, st->directory, st->directory, st->directory, st->directory,
-	    st->directory);
+	    st->directory, stage_conf_more == NULL ? "" : stage_conf_more);
 	if (!st->root)
 		return;
 	char *with_users =

@@ -88,6 +88,8 @@ const char *stage_victim_name(unsigned victim);
 /* A file system of the test's own: users of the suite in the password file, an empty /run. False:
  * not allowed here. For the whole process, once. */
 bool stage_isolate(void);
+/* Sections that a test adds to the configuration; NULL: none. */
+extern const char *stage_conf_more;
 void stage_open(struct stage *st, bool root);
 /* The program's process, started if need be. */
 pid_t stage_victim(struct stage *st, unsigned victim);

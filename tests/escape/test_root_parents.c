@@ -55,8 +55,8 @@ START_TEST(refusals)
 	stage_open(&stage, true);
 	for (size_t i = 0; i < REFUSED; i++) {
 		struct stage_answer a = stage_ask_owner(&stage, owner, refused[i].uid);
-		ck_assert_msg(a.fd < 0 && a.verdict == refused[i].verdict &&
-				  a.trouble == refused[i].trouble,
+		ck_assert_msg(
+		    a.fd < 0 && a.verdict == refused[i].verdict && a.trouble == refused[i].trouble,
 		    "%s, uid %u: descriptor %d, verdict %u, trouble %u", stage_victim_name(owner),
 		    refused[i].uid, a.fd, a.verdict, a.trouble);
 		ck_assert_int_eq(stage_youngest(stage.programs[owner].pid), 0);
@@ -95,7 +95,8 @@ static void close_process(enum program_id owner, uint32_t cookie)
 	    stage.owners[owner], &(struct msg_owner_close){.cookie = cookie}, NULL));
 }
 
-/* Who asks can end what was made for it, and nothing else; and it cannot have as many as it likes. */
+/* Who asks can end what was made for it, and nothing else; and it cannot have as many as it likes.
+ */
 START_TEST(processes_of_users)
 {
 	enum { MAX = 16 };

@@ -168,7 +168,7 @@ static bool on_owner_ended(void *ctx, const struct msg_owner_ended *m, int *fds)
 	if (m->cookie != st->answer.cookie)
 		return true; /* of one before */
 	st->answer.trouble = m->trouble;
-	st->answer.done = true;
+	st->answer.ended = true;
 	return true;
 }
 
@@ -212,8 +212,7 @@ struct stage_answer stage_ask_owner(struct stage *st, enum program_id owner, uns
 		return st->answer;
 	close(st->answer.fd);
 	st->answer.fd = -1;
-	st->answer.done = false;
-	stage_turn_until(&st->answer.done, "the end of a user's process");
+	stage_turn_until(&st->answer.ended, "the end of a user's process");
 	return st->answer;
 }
 

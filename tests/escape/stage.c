@@ -95,11 +95,11 @@ static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 }
 
 /* In the tree of the build a program lies in the folder of its name, or in one of a few others. */
-static int open_program(const char *name)
+static int open_program(const struct stage *st, const char *name)
 {
 	const char *folders[] = {name, "pop3d", "directory", "deliver-local"};
 	char path[128];
-	int fd = -1;
+	int fd = st->spoil == NULL ? -1 : open("tests/unit/broken", O_PATH | O_CLOEXEC);
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && fd < 0; i++) {
 		snprintf(path, sizeof(path), "%s/%s", folders[i], name);
 		fd = open(path, O_PATH | O_CLOEXEC);
@@ -113,7 +113,8 @@ __attribute__((noreturn)) static void become_program(
 {
 	static char path[] = "PATH=/usr/bin:/bin";
 	char *argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t) "postern.conf", NULL};
-	char *env[] = {path, NULL};
+	char spoil[32], *env[] = {path, spoil, NULL};
+	snprintf(spoil, sizeof(spoil), "SPOIL=%s", st->spoil == NULL ? "" : st->spoil);
 	int conf = memfd_create("conf", 0);
 	int log = open("/dev/null", O_WRONLY);
 	if (getenv("ESCAPE_LOG") != NULL)
@@ -140,7 +141,7 @@ __attribute__((noreturn)) static void become_program(
 static void start(struct stage *st, enum program_id id)
 {
 	struct stage_program *p = &st->programs[id];
-	int pair[2], program = open_program(jail_name(id));
+	int pair[2], program = open_program(st, jail_name(id));
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
 	p->pid = fork();
@@ -183,14 +184,24 @@ void stage_forget(struct stage *st, unsigned victim)
 	stage_forget_edges(st, (enum program_id)victim);
 }
 
-void stage_open(struct stage *st, bool root)
+static void prepare(struct stage *st, bool root, const char *spoil)
 {
-	*st = (struct stage){.root = root, .child = -1, .client = -1};
+	*st = (struct stage){.root = root, .spoil = spoil, .child = -1, .client = -1};
 	scratch_open();
 	st->directory = xstrdup(scratch_path());
 	ck_assert_int_eq(chmod(st->directory, 0755), 0); // NOLINT: nobody else is here
 	stage_write_conf(st);
 	stage_make_things(st);
+}
+
+void stage_open_broken(struct stage *st, bool root, const char *spoil)
+{
+	prepare(st, root, spoil);
+}
+
+void stage_open(struct stage *st, bool root)
+{
+	prepare(st, root, NULL);
 	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
 		if (stage_has(root, id))
 			start(st, id);

@@ -60,11 +60,12 @@ struct stage_answer {
 	uint32_t cookie;	   /* of the question */
 	int fd;			   /* of the process that it made, the caller's; -1: none */
 	unsigned verdict, trouble; /* enum owner_verdict, owner_trouble; 0: did not say so */
-	bool done;
+	bool done, ended;	   /* it said something; that the process has ended */
 };
 
 struct stage {
-	bool root; /* each under a user of its own; else all as one ordinary user */
+	bool root;	   /* each under a user of its own; else all as one ordinary user */
+	const char *spoil; /* all that is started is tests/escape/broken.c, with this */
 	char *directory;
 	char *conf;
 	struct stage_program programs[PROGRAM_COUNT];
@@ -91,6 +92,8 @@ bool stage_isolate(void);
 /* Sections that a test adds to the configuration; NULL: none. */
 extern const char *stage_conf_more;
 void stage_open(struct stage *st, bool root);
+/* Instead: nothing is started but what is asked for, and that is broken (broken.c). */
+void stage_open_broken(struct stage *st, bool root, const char *spoil);
 /* The program's process, started if need be. */
 pid_t stage_victim(struct stage *st, unsigned victim);
 /* It was killed. */

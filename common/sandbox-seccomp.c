@@ -266,8 +266,8 @@ static void filter_never(void)
 		if (NAMESPACES & UINT32_C(1) << bit)
 			must(seccomp_rule_add(f, fail, CALL(clone), 1,
 			    SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_C(1) << bit, UINT32_C(1) << bit)));
-	must(seccomp_rule_add(f, fail, CALL(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0)));
-	must(seccomp_rule_add(f, fail, CALL(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK)));
+	must(seccomp_rule_add(f, fail, CALL(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0, 0)));
+	must(seccomp_rule_add(f, fail, CALL(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0)));
 	for (size_t i = 0; i < sizeof(terminal) / sizeof(terminal[0]); i++)
 		must(seccomp_rule_add(f, fail, CALL(ioctl), 1,
 		    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)terminal[i])));

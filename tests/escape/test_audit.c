@@ -4,6 +4,7 @@
  * kernel's facts of real processes, and the same judge. An unbroken one is said nothing of.
  */
 #include "common/jail.h"
+#include "common/paths.h"
 #include "control/audit-judge.h"
 #include "control/audit-process.h"
 #include "tests/escape/stage.h"
@@ -108,16 +109,16 @@ END_TEST
 /* The directory that is to be empty, and is the root of all that need no files. */
 START_TEST(root_directory)
 {
-	static const char empty[] = "/run/postern/empty";
+	static const char empty[] = POSTERN_RUNDIR "/empty", within[] = POSTERN_RUNDIR "/empty/x";
 	audit_broken(true, "", NULL, NULL);
 	ck_assert_int_eq(chmod(empty, 0777), 0); // NOLINT: nobody else is here
 	audit_broken(true, "", "it may write to its root directory", NULL);
 	ck_assert_int_eq(chmod(empty, 0555), 0); // NOLINT: nobody else is here
-	int fd = open("/run/postern/empty/x", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(within, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 	audit_broken(true, "", "its root directory is not empty", NULL);
-	unlink("/run/postern/empty/x");
+	unlink(within);
 }
 END_TEST
 

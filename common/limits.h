@@ -48,6 +48,7 @@ enum {
 	RECIPIENTS_MAX = 65535,	  /* of one message, after expansion */
 	SENDER_ADDRESSES_MAX = 20, /* in the From fields of one message */
 	EXPANSION_MAX = 1000,	  /* final recipients that one RCPT may stand for */
+	OWNER_DELIVERIES_MAX = 128, /* processes of deliver-owner, each with a channel to deliver-local */
 	PACKET_MAX = 160 * 1024,  /* one message between two programs */
 };
 

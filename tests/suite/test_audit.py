@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import wire
 from instance import PROGRAMS, User, wait_for
 from test_sandbox import needs_root, rooted  # noqa: F401  (a fixture)
 
@@ -106,6 +107,21 @@ def test_large_messages_on_their_way_are_no_excess(make):
         assert done.returncode == 0, done.out
         smtp.send(b".\r\n")
         assert smtp.reply().code == 250
+
+
+@needs_root
+def test_a_session_that_waits_for_its_mailbox_is_no_excess(make):
+    """It has not given up what its parent has: it is looked at again."""
+    one = make()
+    address = one.address("ann")
+    with one.pop3("ann") as first, wire.Pop3(one.pop3_address) as second:
+        second.ok(f"USER {address}")
+        second.send(f"PASS {one.passwords[address]}\r\n".encode())
+        done, report = audit(one, user=User("root"))
+        assert done.returncode == 0, done.out
+        assert b"IN-USE" in second.line()
+        first.quit()
+    assert report["excess"] == 0
 
 
 def test_who_may_not_see_everything_is_told(instance):

@@ -9,11 +9,10 @@
 #include "common/mem.h"
 #include "directory/exchange.h"
 #include "directory/guess-store.h"
-#include "directory/key.h"
 #include "directory/live.h"
+#include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/system-lookup.h"
-#include "directory/table.h"
 #include "directory/turns.h"
 #include "directory/user-record.h"
 
@@ -114,7 +113,7 @@ bool auth_verify_admit(struct exchange *x)
 static void run_hash(struct work_job *job)
 {
 	struct exchange *x = (struct exchange *)job;
-	bool right = password_check(str_from(x->sasl.password, x->sasl.password_size), x->hash);
+	bool right = password_verify(str_from(x->sasl.password, x->sasl.password_size), x->hash);
 	x->right = x->known & right;
 	password_wipe(x->sasl.password, sizeof(x->sasl.password));
 }
@@ -201,22 +200,13 @@ static void queue_hash(struct exchange *x)
 
 /* ---- users ------------------------------------------------------------------------- */
 
-static struct str key_of_name(struct str name, struct pool *pool)
-{
-	struct str canonical, key;
-	const char *why;
-	if (!table_read_address(name, pool, &canonical, &why) ||
-	    !key_address(canonical, pool, &key))
-		key = str_head(name, ADDRESS_MAX);
-	return key;
-}
-
 /* The login's key, and whether the client wants to be nobody else. */
 static bool set_address(struct exchange *x)
 {
 	struct pool *pool = pool_new(64 * 1024);
-	struct str key = key_of_name(sasl_user(&x->sasl), pool);
-	struct str as = key_of_name(str_from(x->sasl.as, x->sasl.as_size), pool);
+	const struct lookup tables = live_lookup(server_live());
+	struct str key = login_name_key(sasl_user(&x->sasl), &tables, pool);
+	struct str as = login_name_key(str_from(x->sasl.as, x->sasl.as_size), &tables, pool);
 	memcpy(x->address, key.p == NULL ? "" : key.p, key.n);
 	x->address_size = key.n;
 	bool same = as.n == 0 || str_eq(as, key);

@@ -5,7 +5,7 @@
  * Passwords never stand in arguments, where every local user could read them; a
  * ready hash may.
  */
-#include "common/utf8.h"
+#include "common/saslprep.h"
 #include "directory/cmd-edit.h"
 #include "directory/key.h"
 #include "directory/password-read.h"
@@ -25,32 +25,37 @@
 
 enum { CMD_POOL_MAX = 16 * 1024 };
 
-/* The value of a line of the table. A password that is not ASCII gets no SCRAM keys: a client would
- * have to send it in exactly this form (RFC 4013), which cannot be relied on. */
-static int make_value(bool scram, struct buf *out)
+/* The value of a line of the table, of a password in SASLprep's form. */
+static int make_value(struct str password, bool scram, struct buf *out)
 {
-	char password[PASSWORD_MAX + 1], hash[HASH_MAX + 1];
+	char hash[HASH_MAX + 1];
 	struct scram_keys keys;
+	bool ok = password_hash(password, hash) && buf_append_str(out, str_from_cstr(hash));
+	if (ok && scram)
+		ok = password_keys(password, &keys) && buf_append_u8(out, ':') &&
+		     user_record_put_keys(out, &keys);
+	if (!ok)
+		fprintf(stderr, "the password cannot be hashed: %s\n",
+		    errno == ERANGE ? "libcrypt takes at most 511 octets" : strerror(errno));
+	password_wipe(hash, sizeof(hash));
+	password_wipe(&keys, sizeof(keys));
+	return ok ? EX_OK : EX_OSERR;
+}
+
+static int ask_value(bool scram, struct buf *out)
+{
+	char password[PASSWORD_MAX + 1];
+	struct saslprep prepared;
 	size_t n;
 	int status = EX_NOINPUT;
 	if (password_read(password, &n)) {
-		struct str p = str_from(password, n);
-		bool ok = password_hash(p, hash) && buf_append_str(out, str_from_cstr(hash));
-		if (ok && scram && utf8_is_ascii(p))
-			ok = password_keys(p, &keys) && buf_append_u8(out, ':') &&
-			     user_record_put_keys(out, &keys);
-		else if (ok && scram)
-			fprintf(stderr, "warning: no SCRAM keys are made for a password that is "
-					"not ASCII\n");
-		status = ok ? EX_OK : EX_OSERR;
-		if (status != EX_OK)
-			fprintf(stderr, "the password cannot be hashed: %s\n",
-			    errno == ERANGE ? "libcrypt takes at most 511 octets"
-					    : strerror(errno));
+		const char *why = saslprep_make(str_from(password, n), SASLPREP_STORED, &prepared);
+		if (why != NULL)
+			fprintf(stderr, "the password %s; nothing was changed\n", why);
+		status = why == NULL ? make_value(saslprep_str(&prepared), scram, out) : EX_DATAERR;
 	}
 	password_wipe(password, sizeof(password));
-	password_wipe(hash, sizeof(hash));
-	password_wipe(&keys, sizeof(keys));
+	password_wipe(&prepared, sizeof(prepared));
 	return status;
 }
 
@@ -108,7 +113,7 @@ static int set(const struct command_context *ctx, enum edit_kind kind, int argc,
 	struct pool *pool = pool_new(CMD_POOL_MAX);
 	int status = read_address(argv[1], pool, &e.key);
 	if (status == EX_OK)
-		status = given != NULL ? take_hash(given, &value) : make_value(scram, &value);
+		status = given != NULL ? take_hash(given, &value) : ask_value(scram, &value);
 	if (status == EX_OK)
 		status = put_line(ctx, &e, buf_str(&value));
 	if (value.p != NULL)

@@ -6,6 +6,7 @@
 #include "common/loop.h"
 #include "directory/guess-store.h"
 #include "directory/login-cache.h"
+#include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/turns.h"
 #include "directory/user-record.h"
@@ -153,6 +154,49 @@ START_TEST(keys_of_a_user)
 }
 END_TEST
 
+/* The table holds what came first in one form, and what came second in another. */
+static enum lookup_result get_user(
+    void *ctx, enum table_id table, struct str key, struct pool *pool, struct str *value)
+{
+	const char *const *user = ctx;
+	(void)pool;
+	(void)value;
+	ck_assert_int_eq(table, TABLE_USERS);
+	for (; *user != NULL; user++)
+		if (str_eq(key, str_from_cstr(*user)))
+			return LOOKUP_FOUND;
+	return LOOKUP_NONE;
+}
+
+/* "bär", composed and not; "ﬁn" with a ligature; a local part that nobody has. */
+#define NFC "b\xc3\xa4r@example.org"
+#define NFD "ba\xcc\x88r@example.org"
+
+START_TEST(forms_of_a_name)
+{
+	static const char *const nfc[] = {NFC, "fin@example.org", NULL}, *const nfd[] = {NFD, NULL},
+			  *const both[] = {NFC, NFD, NULL}, *const none[] = {NULL};
+	static const struct {
+		const char *const *users;
+		const char *name, *key;
+	} rows[] = {{nfc, NFC, NFC}, {nfc, NFD, NFC}, {nfd, NFD, NFD}, {nfd, NFC, NFC},
+	    {both, NFC, NFC}, {both, NFD, NFD}, {none, NFC, NFC}, {none, NFD, NFC},
+	    {nfc, "B\xc3\xa4r@EXAMPLE.org", NFC},
+	    {nfc, "\xef\xac\x81n@example.org", "fin@example.org"},
+	    {nfc, "fin@example\xe3\x80\x82org", "fin@example.org"},
+	    {nfc, "nobody", "nobody"}, {nfc, "\xff", "\xff"}, {nfc, "\xc2\xad", "\xc2\xad"},
+	    {nfc, "no\xc2\xad" "body", "nobody"}, {nfc, "", ""}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct lookup tables = {get_user, (void *)(uintptr_t)rows[i].users};
+		struct pool *pool = pool_new(64 * 1024);
+		struct str key = login_name_key(str_from_cstr(rows[i].name), &tables, pool);
+		ck_assert_msg(str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i,
+		    STR_ARG(key));
+		pool_free(pool);
+	}
+}
+END_TEST
+
 /* ---- the file --------------------------------------------------------------------- */
 
 static const struct guess_limits limits = {5, 50, 900000, 3600000};
@@ -255,6 +299,7 @@ int main(void)
 	tcase_add_test(c, what_is_remembered_ends);
 	tcase_add_test(c, lines_take_turns);
 	tcase_add_test(c, keys_of_a_user);
+	tcase_add_test(c, forms_of_a_name);
 	tcase_add_test(c, failures_outlive_a_restart);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
 	tcase_add_test(c, a_secret_stays);

@@ -169,27 +169,35 @@ static void start_next(void)
 	}
 }
 
-/* No worker's logins may crowd out the others'. */
-static bool has_share(const struct peer *p)
+/* No worker's logins may crowd out the others', and guesses not those of who is known there. */
+static bool has_share(const struct peer *p, enum turns_class class)
 {
 	size_t workers =
 	    server_count_edge(EDGE_pop3d_directory) + server_count_edge(EDGE_smtpd_directory);
-	return p->logins < queue_max / (workers == 0 ? 1 : workers) + 1;
+	size_t share = queue_max / (workers == 0 ? 1 : workers) + 1;
+	return p->logins < (class == TURNS_FIRST ? 2 * share : share);
 }
 
-static void set_line(struct exchange *x)
+/* Who logs in from where they did lately does not wait behind those who guess from everywhere. */
+static enum turns_class set_line(struct exchange *x)
 {
+	enum turns_class class = guess_is_good(guesses, &x->from, login_of(x), loop_wall_ms())
+				     ? TURNS_FIRST
+				     : TURNS_OTHER;
 	/* IPv4: the /24, IPv6: the /64; programs of this machine: one for all. */
-	x->line_size = x->from.size == 4 ? 3 : x->from.size / 2;
-	memcpy(x->line, x->from.address, x->line_size);
+	size_t prefix = x->from.size == 4 ? 3 : x->from.size / 2;
+	x->line[0] = (uint8_t) class;
+	memcpy(x->line + 1, x->from.address, prefix);
+	x->line_size = 1 + prefix;
+	return class;
 }
 
 static void queue_hash(struct exchange *x)
 {
 	struct peer *p = server_find_serial(x->peer);
 	x->job = (struct work_job){.run = run_hash, .done = done_hash};
-	set_line(x);
-	if (!has_share(p) || !turns_add(turns, str_from(x->line, x->line_size), x)) {
+	enum turns_class class = set_line(x);
+	if (!has_share(p, class) || !turns_add(turns, class, str_from(x->line, x->line_size), x)) {
 		auth_verify_put_off(x, "too many at once");
 		return;
 	}
@@ -252,7 +260,7 @@ static void verify_system(struct exchange *x)
 {
 	login_cache_digest(cache, login_of(x), str_from(x->sasl.password, x->sasl.password_size),
 	    STR("PAM"), x->digest);
-	if (has_share(server_find_serial(x->peer)))
+	if (has_share(server_find_serial(x->peer), TURNS_OTHER))
 		auth_system_verify(x);
 	else
 		auth_verify_put_off(x, "too many at once");

@@ -96,8 +96,8 @@ START_TEST(lines_take_turns)
 	static int jobs[200];
 	struct turns *t = turns_new(2, 1, 50, 100);
 	for (int i = 0; i < 60; i++)
-		ck_assert(turns_add(t, STR("greedy"), &jobs[i]) == (i < 50));
-	ck_assert(turns_add(t, STR("modest"), &jobs[100]));
+		ck_assert(turns_add(t, TURNS_OTHER, STR("greedy"), &jobs[i]) == (i < 50));
+	ck_assert(turns_add(t, TURNS_OTHER, STR("modest"), &jobs[100]));
 	ck_assert_ptr_eq(turns_next(t), &jobs[0]);
 	/* Though there is a second place, it is not for the same line. */
 	ck_assert_ptr_eq(turns_next(t), &jobs[100]);
@@ -107,13 +107,13 @@ START_TEST(lines_take_turns)
 	turns_done(t, STR("greedy"));
 	ck_assert_ptr_eq(turns_next(t), &jobs[1]);
 	for (int i = 0; i < 51; i++)
-		ck_assert(turns_add(t, STR("third"), &jobs[101 + i]) == (i < 50));
+		ck_assert(turns_add(t, TURNS_OTHER, STR("third"), &jobs[101 + i]) == (i < 50));
 	ck_assert_uint_eq(turns_waiting(t), 98);
 	ck_assert_ptr_eq(turns_next(t), &jobs[101]);
-	ck_assert(turns_add(t, STR("a"), &jobs[0]) && turns_add(t, STR("b"), &jobs[0]));
+	ck_assert(turns_add(t, TURNS_OTHER, STR("a"), &jobs[0]) && turns_add(t, TURNS_OTHER, STR("b"), &jobs[0]));
 	for (int i = 0; turns_waiting(t) < 100; i++)
-		ck_assert(turns_add(t, STR("third"), &jobs[0]));
-	ck_assert(!turns_add(t, STR("c"), &jobs[0]));
+		ck_assert(turns_add(t, TURNS_OTHER, STR("third"), &jobs[0]));
+	ck_assert(!turns_add(t, TURNS_OTHER, STR("c"), &jobs[0]));
 	turns_done(t, STR("third"));
 	turns_done(t, STR("greedy"));
 	turns_done(t, STR("greedy")); /* nothing of it runs: no place is gained */
@@ -127,6 +127,38 @@ START_TEST(lines_take_turns)
 	turns_done(t, STR("greedy"));
 	turns_free(t, count_dropped);
 	ck_assert_uint_gt(dropped, 90);
+}
+END_TEST
+
+/* However many others wait, the first of the first class is next, and finds room. */
+START_TEST(first_class_goes_first)
+{
+	static int jobs[100];
+	struct turns *t = turns_new(2, 1, 3, 10);
+	unsigned n = 0;
+	for (; n < 20; n++) {
+		char name[] = {'o', (char)n};
+		ck_assert(turns_add(t, TURNS_OTHER, str_from(name, 2), &jobs[n]) == (n < 10));
+	}
+	ck_assert_ptr_eq(turns_next(t), &jobs[0]);
+	for (n = 20; n < 24; n++)
+		ck_assert(turns_add(t, TURNS_FIRST, STR("fa"), &jobs[n]) == (n < 23));
+	ck_assert(turns_add(t, TURNS_FIRST, STR("fb"), &jobs[30]));
+	ck_assert_ptr_eq(turns_next(t), &jobs[20]);
+	ck_assert_ptr_null(turns_next(t));
+	turns_done(t, STR("o\0"));
+	ck_assert_ptr_eq(turns_next(t), &jobs[30]);
+	turns_done(t, STR("fb"));
+	/* A line of the first class has no more places at once than another. */
+	ck_assert_ptr_eq(turns_next(t), &jobs[1]);
+	turns_done(t, STR("fa"));
+	ck_assert_ptr_eq(turns_next(t), &jobs[21]);
+	ck_assert_uint_eq(turns_waiting(t), 9);
+	dropped = 0;
+	turns_done(t, STR("fa"));
+	turns_done(t, STR("o\1"));
+	turns_free(t, count_dropped);
+	ck_assert_uint_eq(dropped, 9);
 }
 END_TEST
 
@@ -298,6 +330,7 @@ int main(void)
 	tcase_add_test(c, nobody_gets_in_as_another);
 	tcase_add_test(c, what_is_remembered_ends);
 	tcase_add_test(c, lines_take_turns);
+	tcase_add_test(c, first_class_goes_first);
 	tcase_add_test(c, keys_of_a_user);
 	tcase_add_test(c, forms_of_a_name);
 	tcase_add_test(c, failures_outlive_a_restart);

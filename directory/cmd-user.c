@@ -23,7 +23,7 @@
 	"remove ADDRESS | "                                                                        \
 	"list [ADDRESS] [--json]"
 
-enum { CMD_POOL_MAX = 16 * 1024 };
+enum { CMD_POOL_MAX = 16 * 1024, LACKING_SHOWN = 10 };
 
 /* The value of a line of the table, of a password in SASLprep's form. */
 static int make_value(struct str password, bool scram, struct buf *out)
@@ -150,6 +150,8 @@ struct listing {
 	struct str only; /* this address; empty: all */
 	bool json;
 	size_t count;
+	size_t lacking;	  /* users with a password and without keys of SCRAM */
+	struct buf names; /* of the first of them, a line each */
 };
 
 /* "yescrypt", or the name that crypt(5) gives the method. */
@@ -172,12 +174,14 @@ static void print_user(void *arg, const struct table_entry *e)
 	if (l->only.n > 0 && !str_eq(l->only, e->key))
 		return;
 	l->count++;
+	struct user_record record;
+	user_record_parse(e->value, &record);
+	if (!record.has_keys && !hash_is_locked(record.hash) && l->lacking++ < LACKING_SHOWN)
+		buf_printf(&l->names, "  %.*s\n", STR_ARG(e->key));
 	if (!l->json) {
 		printf("%.*s\n", STR_ARG(e->key));
 		return;
 	}
-	struct user_record record;
-	user_record_parse(e->value, &record);
 	json_t *user = json_pack("{s:s%,s:b,s:s,s:b}", "address", e->key.p, e->key.n, "login",
 	    !hash_is_locked(record.hash), "method", method_name(record.hash), "scram",
 	    record.has_keys);
@@ -186,9 +190,23 @@ static void print_user(void *arg, const struct table_entry *e)
 	json_decref(user);
 }
 
+/* Beside the list, which scripts read. */
+static void explain_scram(const struct listing *l)
+{
+	if (l->lacking == 0)
+		return;
+	fflush(stdout);
+	fprintf(stderr,
+	    "SCRAM is not offered by default: %zu %s a password and no keys for it:\n%.*s%s"
+	    "`postern user passwd ADDRESS` makes them\n",
+	    l->lacking, l->lacking == 1 ? "user has" : "users have", STR_ARG(buf_str(&l->names)),
+	    l->lacking > LACKING_SHOWN ? "  and others\n" : "");
+}
+
 static int list(const struct command_context *ctx, int argc, char **argv)
 {
-	struct listing l = {.json = take_flag(&argc, argv, "--json") || ctx->json};
+	struct listing l = {.json = take_flag(&argc, argv, "--json") || ctx->json,
+	    .names = BUF_INIT(LACKING_SHOWN * (ADDRESS_MAX + 4))};
 	if (argc > 2)
 		return EX_USAGE;
 	struct pool *pool = pool_new(CMD_POOL_MAX);
@@ -197,7 +215,10 @@ static int list(const struct command_context *ctx, int argc, char **argv)
 		fputs(l.json ? "[" : "", stdout);
 		status = edit_each(ctx, TABLE_USERS, print_user, &l);
 		fputs(l.json ? "\n]\n" : "", stdout);
+		if (status == EX_OK && !l.json)
+			explain_scram(&l);
 	}
+	buf_release(&l.names);
 	pool_free(pool);
 	if (status == EX_OK && argc == 2 && l.count == 0) {
 		fprintf(stderr, "%s: no such mailbox\n", argv[1]);

@@ -328,7 +328,7 @@ def test_somebody_else_logs_in_meanwhile():
 
 
 def test_who_is_known_does_not_wait_behind_guesses_from_everywhere():
-    """From 200 networks, which are below every limit: more than the threads can hash in seconds."""
+    """From 120 networks, which are below every limit: more than the threads can hash in seconds."""
     with make(auth={"failures": 100000, "login-failures": 100000, "cache-size": 0, "threads": 1}) as one:
         set_password(one, ANN, SECRET)
         set_password(one, "bob@example.test", "secret-bob")
@@ -341,14 +341,14 @@ def test_who_is_known_does_not_wait_behind_guesses_from_everywhere():
             return time.monotonic() - began
 
         bob()
-        guessers = [smtp(one, source_address=(f"127.1.{n}.1", 0)) for n in range(200)]
+        guessers = [smtp(one, source_address=(f"127.1.{n}.1", 0)) for n in range(120)]
         for client in guessers:
             client.putcmd("AUTH PLAIN " + plain(ANN, "guess"))
-        times = [bob() for _ in range(5)]
+        took = bob()
         answered = sum(bool(select.select([client.sock], [], [], 0)[0]) for client in guessers)
         for client in guessers:
             client.close()
-        assert answered < 150 and sorted(times)[2] < 1, (answered, times)
+        assert answered < 80 and took < 1, (answered, took)
 
 
 def test_our_own_client_proves_its_password():

@@ -178,7 +178,7 @@ class Client:
             await self.command("EHLO client.example")
 
     async def log_in(self, user, password):
-        """"right", "wrong", or "not tried"."""
+        """What came of it: right, wrong, or not tried."""
         if self.writer is None:
             await self.open()
         if self.smtp:
@@ -261,19 +261,18 @@ async def log_in_now_and_then(ports, network, seconds):
     return times, refused
 
 
-def in_process(queue, make):
-    queue.put(asyncio.run(make()))
+def guess_in_process(queue, *args):
+    queue.put(asyncio.run(Guesser(*args).run()))
 
 
 def guess_once(kind, where, certificate, *, addresses, rate, limits, network, seconds, threads=None):
-    """A line of figures."""
+    """What `figures` prints; rate 0: nobody guesses."""
     server = kind(where / "server", limits, threads, certificate)
     server.start()
     try:
-        asyncio.run(log_in_now_and_then(server.ports, network, 1))  # who is known here, and not a guesser
+        asyncio.run(log_in_now_and_then(server.ports, network, 1))  # the others are known there from then on
         queue = multiprocessing.Queue()
-        guesser = multiprocessing.Process(target=in_process, args=(queue, lambda: start(
-            server.ports, addresses, rate, seconds)))
+        guesser = multiprocessing.Process(target=guess_in_process, args=(queue, server.ports, addresses, rate, seconds))
         begin, hashing, cpu = time.monotonic(), server.hash_ms(), server.cpu_ms()
         if rate != 0:
             guesser.start()
@@ -287,10 +286,6 @@ def guess_once(kind, where, certificate, *, addresses, rate, limits, network, se
         server.stop()
     return dict(times=times, refused=refused, counts=counts, begun=begun / seconds, seconds=seconds,
                 hash_share=hashing / 10 / took, cpu_share=cpu / 10 / took, threads=server.threads)
-
-
-async def start(ports, addresses, rate, seconds):
-    return await Guesser(ports, addresses, rate, seconds).run()
 
 
 def figures(r):

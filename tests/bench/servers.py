@@ -173,7 +173,7 @@ class Postern(Server):
         shutil.copytree(self.source, self.prefix)
         self.conf = self.directory / "postern.conf"
         self.conf.write_text(f"""hostname = "bench.example.test"
-postmaster = "user0@bench.example.test"
+postmaster = "{next(iter(self.users()))}"
 listen smtp {{ address = "127.0.0.1:{self.port}" }}
 mailboxes = "{self.directory}/mail/%d/%n"
 spool = "{self.directory}/spool"

@@ -93,7 +93,8 @@ static enum conf_tls read_tls(const struct speaker *s, const struct custom *cust
 	if (said != NULL || custom->needs_tls)
 		conf_fault(s->faults, line_of(s, "tls"),
 		    "listen %.*s: TLS needs a certificate; write certificate \"mx.example.org\" "
-		    "{ chain = \"mx.pem\"  key = \"mx.key\" }, or tls = no",
+		    "{ chain = \"mx.pem\"  key = \"mx.key\" }, or tls = no; postern.conf(5), "
+		    "CERTIFICATES, has a command that makes a first one",
 		    STR_ARG(s->speech->title));
 	return CONF_TLS_NO;
 }

@@ -35,7 +35,8 @@ class Reply:
 class Stream:
     """A connection with a read buffer. `address` is (host, port) or the path of a Unix socket."""
 
-    def __init__(self, address, timeout=30.0, source=None):
+    def __init__(self, address, timeout=30.0, source=None, tls=None):
+        """`tls`: what start_tls takes, from the first octet on."""
         if isinstance(address, (str, bytes)):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
@@ -44,6 +45,11 @@ class Stream:
             self.socket = socket.create_connection(address, timeout, source)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
+        if tls:
+            self.start_tls(*tls)
+
+    def start_tls(self, context, name):
+        self.socket = context.wrap_socket(self.socket, server_hostname=name)
 
     def __enter__(self):
         return self
@@ -171,8 +177,8 @@ def send(address, sender, recipients, content, bdat=False, parameters=""):
 
 
 class Pop3(Stream):
-    def __init__(self, address, timeout=30.0):
-        super().__init__(address, timeout)
+    def __init__(self, address, timeout=30.0, tls=None):
+        super().__init__(address, timeout, tls=tls)
         self.greeting = self.line()
         assert self.greeting.startswith(b"+OK"), self.greeting
 

@@ -23,12 +23,14 @@ class Secured(Instance):
 
     def __init__(self, users=("ann", "bob"), **conf):
         super().__init__(conf={"networks": ["192.0.2.0/24"], **conf}, users=users)
-        self.ports = {name: free_port() for name in self.listeners}
-        self.smtp_port, self.pop3_port = self.ports["smtp"], self.ports["pop3"]
-        self.configure(**{f"listen {name}": {"address": f"127.0.0.1:{self.ports[name]}", **options}
-                          for name, options in self.listeners.items()}, **self.certificates())
+        self.configure(**self.certificates())
         for address, password in self.passwords.items():
             self.postern("user", "passwd", address, input=password + "\n", check=True)
+        self.ports = {name: free_port() for name in self.listeners}  # late: nobody else shall get them meanwhile
+        self.smtp_port, self.pop3_port = self.ports.get("smtp"), self.ports.get("pop3")
+        self.configure(listen_smtp=None, listen_pop3=None)
+        self.configure(**{f"listen {name}": {"address": f"127.0.0.1:{self.ports[name]}", **options}
+                          for name, options in self.listeners.items()})
 
     def certificates(self):
         place = self.directory / "tls"

@@ -4,6 +4,7 @@
 serves until Ctrl-C."""
 import argparse
 import base64
+import functools
 import os
 import pathlib
 import secrets
@@ -58,9 +59,9 @@ class Shown:
         show("S", taken)
         return taken
 
-    def start_tls(self, context, name):
-        super().start_tls(context, name)
-        print(paint("33", f"   {self.socket.version()}, {self.socket.cipher()[0]}; the certificate is {name}'s, "
+    def begin_tls(self, tls):
+        super().begin_tls(tls)
+        print(paint("33", f"   {self.socket.version()}, {self.socket.cipher()[0]}; the certificate is {HOST}'s, "
                     "verified"))
 
 
@@ -98,7 +99,8 @@ class Demo(instance.Instance):
 
     def verified(self):
         """The demo's authority is believed, and no other; the name must be right."""
-        return ssl.create_default_context(cafile=self.authority), HOST
+        context = ssl.create_default_context(cafile=self.authority)
+        return functools.partial(context.wrap_socket, server_hostname=HOST)
 
     def write_tables(self, users):
         """Nothing by hand: what an operator would type."""
@@ -165,7 +167,7 @@ def submit(demo):
         smtp.hidden = login
         smtp.ehlo()
         assert smtp.cmd("STARTTLS").code == 220
-        smtp.start_tls(*demo.verified())
+        smtp.begin_tls(demo.verified())
         smtp.ehlo()
         assert smtp.cmd(b"AUTH PLAIN " + login).code == 235
         smtp.envelope(ADDRESS, [ADDRESS])

@@ -33,10 +33,10 @@ class Reply:
 
 
 class Stream:
-    """A connection with a read buffer. `address` is (host, port) or the path of a Unix socket."""
+    """A connection with a read buffer. `address` is (host, port) or the path of a Unix socket. `tls`
+    makes the socket one in TLS, from the first octet."""
 
     def __init__(self, address, timeout=30.0, source=None, tls=None):
-        """`tls`: what start_tls takes, from the first octet on."""
         if isinstance(address, (str, bytes)):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
@@ -46,10 +46,11 @@ class Stream:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
         if tls:
-            self.start_tls(*tls)
+            self.begin_tls(tls)
 
-    def start_tls(self, context, name):
-        self.socket = context.wrap_socket(self.socket, server_hostname=name)
+    def begin_tls(self, tls):
+        assert not self.buffer, bytes(self.buffer)
+        self.socket = tls(self.socket)
 
     def __enter__(self):
         return self
@@ -110,8 +111,8 @@ def dot_stuff(content):
 
 
 class Smtp(Stream):
-    def __init__(self, address, timeout=30.0, source=None, greeting=True):
-        super().__init__(address, timeout, source)
+    def __init__(self, address, timeout=30.0, source=None, greeting=True, tls=None):
+        super().__init__(address, timeout, source, tls)
         self.greeting = self.reply() if greeting else None
 
     def reply(self):

@@ -271,4 +271,5 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 	check_resolver(r);
 	check_auth(r);
 	conf_check_titled(conf, scan, faults);
+	conf_check_client_certificates(conf, scan, faults);
 }

@@ -37,6 +37,7 @@ static unsigned changes;
 
 static void on_changed(void)
 {
+	tls_services_refresh();
 	changes++;
 }
 

@@ -16,6 +16,7 @@ struct tls_job {
 	tls_job_fn *on_signed;
 	void *ctx;
 	bool signing; /* the job is paused; exactly then */
+	bool refused; /* keys gave no signature */
 };
 
 /* SSL_do_handshake; sets `error` from SSL_get_error and errno, and whether the job is paused. */

@@ -160,6 +160,7 @@ static void answer(struct question *q, struct str octets)
 {
 	q->answered = true;
 	q->n = octets.n;
+	q->job->refused = octets.n == 0;
 	if (octets.n > 0)
 		memcpy(q->octets, octets.p, octets.n);
 	TAILQ_REMOVE(&questions, q, link);

@@ -198,6 +198,7 @@ static void expect_tls(struct route *r, const struct lookup *l, enum tls_demand 
 	    .name_count = r->hop->name_count,
 	    .fingerprints = r->hop->fingerprints,
 	    .fingerprint_count = r->hop->fingerprint_count,
+	    .certificate = r->hop->certificate,
 	    .nexthop = r->hop->target.kind == NEXTHOP_DOMAIN && r->candidates.secure &&
 			       !r->candidates.implicit
 			   ? r->nexthop

@@ -17,7 +17,7 @@ static uint64_t content_due(const struct session *s)
 uint64_t session_due_at(const struct session *s)
 {
 	if (s->handshaking)
-		return s->step_ms + s->policy->command_ms;
+		return s->step_ms + (s->signing ? SESSION_SIGN_MS : s->policy->command_ms);
 	switch (s->phase) {
 	case CLIENT_PHASE_GREETING:
 		return s->step_ms + s->policy->greeting_ms;

@@ -4,6 +4,7 @@
  */
 #include "common/address.h"
 #include "common/auth.h"
+#include "common/conf-client.h"
 #include "common/conf-internal.h"
 #include "common/mailbox-path.h"
 #include "common/mem.h"

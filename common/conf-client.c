@@ -3,7 +3,7 @@
  * Certificates of clients: sections remote and relay name them by the title of a section
  * certificate, which then is deliver-remote's, too.
  */
-#include "common/conf-internal.h"
+#include "common/conf-client.h"
 #include "common/mem.h"
 
 #include <stdlib.h>

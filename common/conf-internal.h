@@ -8,8 +8,7 @@
  *   conf-listen.c   listeners, networks and fingerprints: lists
  *   conf-speak.c    what a listener speaks
  *   conf-titled.c   sections with titles: relay, lmtp, destination
- *   conf-client.c   whose certificates deliver-remote shows
- *   conf-check.c    what must hold of values, and between them
+ *   conf-check.c    what must hold of values, and between them (conf-client.c: of certificates)
  *   conf.c          all of it in order
  */
 #ifndef POSTERN_CONF_INTERNAL_H
@@ -180,13 +179,6 @@ void *conf_add_titled(struct conf *conf, const struct conf_heading *heading);
 /* What their values must be, once all are read. */
 void conf_check_titled(struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults);
 void conf_free_titled(struct conf *conf);
-
-/* --- Certificates --- */
-/* One that listeners may show. */
-bool conf_has_server_certificate(const struct conf *conf);
-/* Which of them deliver-remote shows; after conf_check_titled. */
-void conf_check_client_certificates(
-    struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults);
 
 /* --- What must hold --- */
 /* `hostname` is what the machine calls itself. */

@@ -8,6 +8,7 @@
  * A configuration can open, look up and run nothing: there is no include, no
  * function and no environment. It may be parsed inside the jail.
  */
+#include "common/conf-client.h"
 #include "common/conf-internal.h"
 #include "common/conf-speak.h"
 #include "common/limits.h"

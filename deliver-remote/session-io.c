@@ -26,6 +26,7 @@ void session_fail_tls(struct session *s, struct str why)
 	text_add(&reason, STR("TLS handshake failed: "));
 	text_add(&reason, why);
 	session_set_fault(s, fault, text_str(&reason));
+	s->resuming = !ours && s->tls != NULL && tls_has_offered_session(s->tls);
 	s->handshaking = false;
 	if (!s->started)
 		session_start_client(s);
@@ -47,7 +48,8 @@ static void log_tls(const struct session *s)
 	struct text line;
 	struct log_event ev;
 	text_clear(&line);
-	text_printf(&line, "%s TLS connection established to %s: ", levels[s->tls_level], s->relay);
+	text_printf(&line, "%s TLS connection %s to %s: ", levels[s->tls_level],
+	    tls_is_resumed(s->tls) ? "reused" : "established", s->relay);
 	tls_describe(s->tls, &line);
 	log_begin(&ev, LOG_INFO, STR(""));
 	log_note(&ev, text_str(&line));

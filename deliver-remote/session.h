@@ -20,7 +20,7 @@
 
 enum {
 	SESSION_QUIT_MS = 5 * 1000,  /* for the reply to QUIT */
-	SESSION_SIGN_MS = 20 * 1000, /* for a signature of keys, which may be starting */
+	SESSION_SIGN_MS = 20 * 1000, /* at most, for a signature of keys */
 	/* Octets a second over a whole content, beyond conf's data-timeout: a server that takes
 	 * less holds us up on purpose. */
 	SESSION_RATE_MIN = 100,
@@ -70,15 +70,16 @@ struct session {
 	int fd;
 	struct tls *tls;
 	bool handshaking;
-	bool signing; /* it waits for keys */
-	bool started; /* the client runs */
-	bool ready;   /* told so */
-	bool running; /* settle() is at work */
-	bool blocked; /* by a full socket */
-	bool deaf;    /* the server takes nothing any more */
-	bool waiting; /* idle: the deadline is for more mail */
-	bool reused;  /* it has been idle, or carried a mail ahead */
-	bool told;    /* on_sent was considered for the mail under way */
+	bool signing;  /* it waits for keys */
+	bool resuming; /* TLS failed with the session of an earlier connection */
+	bool started;  /* the client runs */
+	bool ready;    /* told so */
+	bool running;  /* settle() is at work */
+	bool blocked;  /* by a full socket */
+	bool deaf;     /* the server takes nothing any more */
+	bool waiting;  /* idle: the deadline is for more mail */
+	bool reused;   /* it has been idle, or carried a mail ahead */
+	bool told;     /* on_sent was considered for the mail under way */
 	struct client client;
 	struct client_policy client_policy;
 	struct buf out;

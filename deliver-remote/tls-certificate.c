@@ -126,6 +126,7 @@ void tls_certificate_forget(struct tls *t)
 void tls_on_keys(void)
 {
 	struct tls *t;
+	tls_sessions_clear(); /* to their servers we are who we were */
 	while ((t = TAILQ_FIRST(&waiting)) != NULL) {
 		tls_certificate_forget(t);
 		t->job.on_signed(t->job.ctx);

@@ -107,11 +107,10 @@ static bool matches(const struct tls *t, const uint8_t *digest, size_t n)
 	return false;
 }
 
-bool tls_has_fingerprint(const struct tls *t)
+bool tls_has_fingerprint(const struct tls *t, X509 *cert)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE], *key = NULL;
 	unsigned n = 0;
-	X509 *cert = SSL_get0_peer_certificate(t->ssl);
 	if (cert == NULL)
 		return false;
 	if (X509_digest(cert, EVP_sha256(), digest, &n) == 1 && matches(t, digest, n))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Invariant: tls_handshake returns 1 only when what was demanded holds. Where the certificate
- * decides, OpenSSL ends the handshake itself (SSL_VERIFY_PEER); otherwise its verdict only gives
- * the level.
+ * decides, OpenSSL ends the handshake itself (SSL_VERIFY_PEER), or was asked before the session was
+ * offered that is resumed; otherwise its verdict only gives the level.
  */
 #include "deliver-remote/tls-internal.h"
 #include "common/log.h"
@@ -39,18 +39,19 @@ void tls_setup(const char *authorities)
 	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_dane_enable(context) <= 0 || RAND_bytes(some, sizeof(some)) != 1)
 		log_fatal(EX_SOFTWARE, "OpenSSL cannot be set up");
-	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					 SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(context,
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify_depth(context, CHAIN_LENGTH_MAX);
 	load_authorities(authorities);
 	tls_certificate_setup(context);
+	tls_resume_configure(context);
 }
 
 void tls_teardown(void)
 {
+	tls_sessions_clear();
 	SSL_CTX_free(context);
 	context = NULL;
 }
@@ -73,6 +74,8 @@ struct tls *tls_new(int fd, const struct tls_expect *e, tls_job_fn *on_signed, v
 		return NULL;
 	}
 	SSL_set_app_data(t->ssl, t);
+	tls_resume_setup(t, e);
+	tls_resume_offer(t);
 	SSL_set_connect_state(t->ssl);
 	/* A job costs a stack: only where there may be something to sign. */
 	if (t->certificate[0] != '\0')
@@ -92,18 +95,26 @@ void tls_free(struct tls *t)
 
 /* ---- handshake --------------------------------------------------------------------- */
 
+/* That a record of DANE matches OpenSSL forgets with the connection; of a session that is resumed
+ * it was found out before (tls-resume.c). */
+static bool is_matched(const struct tls *t)
+{
+	return t->demand != TLS_DEMAND_DANE || tls_is_resumed(t) ||
+	       SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0;
+}
+
 static int accept_peer(struct tls *t, struct text *why)
 {
 	bool known =
 	    SSL_get_verify_result(t->ssl) == X509_V_OK && SSL_get0_peer_certificate(t->ssl) != NULL;
 	t->level = known ? REMOTE_TLS_TRUSTED : REMOTE_TLS_UNTRUSTED;
 	bool decides = tls_decides(t->demand);
-	if ((decides && !known) ||
-	    (t->demand == TLS_DEMAND_DANE && SSL_get0_dane_authority(t->ssl, NULL, NULL) < 0)) {
+	if (decides && !(known && is_matched(t))) {
 		text_add(why, STR("its certificate is not what is demanded"));
 		return TLS_FAILED;
 	}
-	if (t->demand == TLS_DEMAND_FINGERPRINT && !tls_has_fingerprint(t)) {
+	if (t->demand == TLS_DEMAND_FINGERPRINT &&
+	    !tls_has_fingerprint(t, SSL_get0_peer_certificate(t->ssl))) {
 		text_add(why, STR("its certificate has another fingerprint"));
 		return TLS_FAILED;
 	}
@@ -117,8 +128,8 @@ static void explain(const struct tls *t, int error, int system_error, struct tex
 	long verdict = SSL_get_verify_result(t->ssl);
 	const char *reason = ERR_reason_error_string(ERR_peek_error());
 	if (t->missing)
-		text_printf(
-		    why, "it asks for our certificate %s, which cannot be shown now", t->certificate);
+		text_printf(why, "it asks for our certificate %s, which cannot be shown now",
+		    t->certificate);
 	else if (t->job.refused)
 		text_printf(
 		    why, "the program keys does not sign for our certificate %s", t->certificate);
@@ -156,11 +167,17 @@ int tls_handshake(struct tls *t, struct text *why)
 	int system_error = errno;
 	if (rc == 1) {
 		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
-		return accept_peer(t, why);
+		rc = accept_peer(t, why);
+		if (rc == 1)
+			tls_resume_accepted(t);
+		else
+			tls_resume_failed(t);
+		return rc;
 	}
 	rc = unsuccessful(t, error);
 	if (rc == TLS_AGAIN || rc == TLS_SIGNING)
 		return rc;
+	tls_resume_failed(t);
 	explain(t, error, system_error, why);
 	ERR_clear_error();
 	t->broken = true;
@@ -199,6 +216,16 @@ int tls_write(struct tls *t, const void *from, size_t n)
 bool tls_is_own_fault(const struct tls *t)
 {
 	return t->missing || t->job.refused;
+}
+
+bool tls_has_offered_session(const struct tls *t)
+{
+	return t->offered;
+}
+
+bool tls_is_resumed(const struct tls *t)
+{
+	return SSL_session_reused(t->ssl) == 1;
 }
 
 bool tls_wants_write(const struct tls *t)

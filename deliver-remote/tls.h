@@ -55,6 +55,8 @@ int tls_handshake(struct tls *t, struct text *why);
 /* Octets; 0: the server has closed; TLS_AGAIN; TLS_FAILED. `n` is not 0. */
 int tls_read(struct tls *t, void *to, size_t n);
 int tls_write(struct tls *t, const void *from, size_t n);
+/* A session was offered: without one it may go better, and none will be offered next time. */
+bool tls_has_offered_session(const struct tls *t);
 /* It failed for want of our certificate, or of a signature. */
 bool tls_is_own_fault(const struct tls *t);
 /* Whether the last call waits to write, not to read. */
@@ -65,6 +67,7 @@ bool tls_has_more(const struct tls *t);
 void tls_close(struct tls *t);
 
 /* After the handshake. */
+bool tls_is_resumed(const struct tls *t);
 enum remote_tls tls_level(const struct tls *t);
 /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)" */
 void tls_describe(const struct tls *t, struct text *out);

@@ -5,6 +5,9 @@ import pathlib
 import subprocess
 
 
+KINDS = {"ec": ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"), "rsa": ("-newkey", "rsa:2048")}
+
+
 class Authority:
     """`certificate` is its own, to be believed; everything lies in `directory`, which must exist."""
 
@@ -14,15 +17,15 @@ class Authority:
         self.key = self.directory / "authority.key"
         self.request(self.certificate, self.key, name, "-addext", "keyUsage=keyCertSign,digitalSignature")
 
-    def request(self, certificate, key, name, *options):
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
-                     "-keyout", key, "-out", certificate, "-days", "30", "-subj", f"/CN={name}", *options)
+    def request(self, certificate, key, name, *options, kind="ec"):
+        self.openssl("req", "-x509", *KINDS[kind], "-noenc", "-keyout", key, "-out", certificate, "-days", "30",
+                     "-subj", f"/CN={name}", *options)
 
-    def certify(self, stem, *names):
+    def certify(self, stem, *names, kind="ec"):
         """A certificate for these DNS names; see Certificate."""
         one = Certificate(self.directory, stem)
         self.request(one.certificate, one.key, names[0], "-CA", self.certificate, "-CAkey", self.key,
-                     *certificate_options(names))
+                     *certificate_options(names), kind=kind)
         return one.finish(self.certificate)
 
     def self_signed(self, stem, *names):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Between the parts of TLS: the provider's two files, tls-keys.c, tls-job.c, and of the server
- * tls-service.c and tls-stream*.c.
+ * tls-service.c, tls-stream*.c and tls-bio.c.
  */
 #ifndef POSTERN_TLS_INTERNAL_H
 #define POSTERN_TLS_INTERNAL_H
@@ -40,6 +40,15 @@ void tls_keys_forget(const struct tls_job *job);
 
 /* A connection's SSL object of the service, in accept state; NULL: there is no certificate. */
 SSL *tls_service_open(struct tls_service *service, struct tls_stream *stream);
+
+/* ---- socket ---- */
+struct tls_socket {
+	int fd;
+	bool more_follows; /* what is written may wait for it */
+	bool ended;	   /* nothing more comes from it */
+};
+/* Reads and writes `s`, which outlives it. NULL: out of memory. */
+BIO *tls_bio_new(struct tls_socket *s);
 
 /* ---- stream ---- */
 void tls_facts_take(SSL *ssl, struct tls_facts *facts);

@@ -13,21 +13,26 @@
 
 struct tls_stream {
 	SSL *ssl;
+	struct tls_socket socket;
 	struct tls_job job;
 	bool wants_write;
-	bool broken; /* no good-bye */
+	bool owes_ticket; /* to who comes again */
+	bool broken;	  /* no good-bye */
 };
 
 struct tls_stream *tls_stream_new(
     struct tls_service *service, int fd, tls_job_fn *on_signed, void *ctx)
 {
 	struct tls_stream *t = xcalloc(1, sizeof(*t));
-	*t = (struct tls_stream){.job = {.on_signed = on_signed, .ctx = ctx}};
+	*t = (struct tls_stream){.socket.fd = fd, .job = {.on_signed = on_signed, .ctx = ctx}};
 	t->ssl = tls_service_open(service, t);
-	if (t->ssl != NULL && SSL_set_fd(t->ssl, fd) == 1)
-		return t;
-	tls_stream_free(t);
-	return NULL;
+	BIO *bio = t->ssl == NULL ? NULL : tls_bio_new(&t->socket);
+	if (bio == NULL) {
+		tls_stream_free(t);
+		return NULL;
+	}
+	SSL_set_bio(t->ssl, bio, bio);
+	return t;
 }
 
 void tls_stream_free(struct tls_stream *t)
@@ -71,6 +76,7 @@ int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const ch
 	if (rc == 1) {
 		t->wants_write = false;
 		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+		t->owes_ticket = SSL_version(t->ssl) >= TLS1_3_VERSION;
 		tls_facts_take(t->ssl, facts);
 		return 1;
 	}
@@ -99,9 +105,21 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 	return rc;
 }
 
-int tls_stream_write(struct tls_stream *t, const void *from, size_t n)
+/* A ticket of TLS 1.3 goes with the first octets that are sent. */
+static void send_ticket(struct tls_stream *t)
+{
+	t->owes_ticket = false;
+	t->socket.more_follows = true;
+	if (SSL_new_session_ticket(t->ssl) == 1)
+		SSL_do_handshake(t->ssl);
+}
+
+int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows)
 {
 	ERR_clear_error();
+	if (t->owes_ticket)
+		send_ticket(t);
+	t->socket.more_follows = more_follows;
 	int rc = SSL_write(t->ssl, from, at_most(n));
 	if (rc > 0)
 		return rc;
@@ -117,11 +135,12 @@ bool tls_stream_wants_write(const struct tls_stream *t)
 
 bool tls_stream_has_more(const struct tls_stream *t)
 {
-	return SSL_pending(t->ssl) > 0;
+	return SSL_has_pending(t->ssl) == 1;
 }
 
 void tls_stream_close(struct tls_stream *t)
 {
+	t->socket.more_follows = false;
 	if (!t->broken && SSL_is_init_finished(t->ssl))
 		SSL_shutdown(t->ssl);
 	ERR_clear_error();

@@ -63,7 +63,7 @@ struct tls *tls_new(int fd, const struct tls_expect *e, tls_job_fn *on_signed, v
 	struct tls *t = xcalloc(1, sizeof(*t));
 	t->job = (struct tls_job){.on_signed = on_signed, .ctx = ctx};
 	t->demand = e->demand;
-	if (e->certificate.n < sizeof(t->certificate))
+	if (e->certificate.n > 0 && e->certificate.n < sizeof(t->certificate))
 		memcpy(t->certificate, e->certificate.p, e->certificate.n);
 	t->fingerprints = e->fingerprints;
 	t->fingerprint_count = e->fingerprint_count;

@@ -80,7 +80,7 @@ static bool give_to_client(struct tls_pump *p)
 {
 	if (buf_len(&p->down) == 0)
 		return false;
-	int n = tls_stream_write(p->tls, buf_data(&p->down), buf_len(&p->down));
+	int n = tls_stream_write(p->tls, buf_data(&p->down), buf_len(&p->down), false);
 	if (n > 0)
 		buf_consume(&p->down, (size_t)n);
 	p->broken = p->broken || n == TLS_STREAM_FAILED;

@@ -197,6 +197,25 @@ def test_keys_that_hangs_holds_up_nobody_else(setting):
         assert wait_for("the mail goes", 20, fate)[0][0] == "sent"
 
 
+def test_keys_that_does_not_answer_defers(setting, make):
+    """Here command-timeout is the limit, not 20 s. Nothing is sent in clear for want of a signature."""
+    one = make(start=False)
+    one.write("ec.pem", setting.shown["ec"].chain.read_text())
+    one.write("ec.key", setting.shown["ec"].key.read_text())
+    one.configure(**{"certificate ec.example": {"chain": "ec.pem", "key": "ec.key", "use": "client"},
+                     "remote": {"command-timeout": 1, "reuse-idle": 0, "certificate": "ec.example"},
+                     "relay all": {"host": f"127.0.0.1:{setting.ports['tls13']}", "tls": "may"}})
+    one.start()
+    pid, = one.pids("keys")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        one.send(LETTER.format(mark=next(numbers)).encode(), ["ann@usual.example"])
+        one.wait_log("status=deferred")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert re.search(r"dsn=4\.3\.0, status=deferred .*: the program keys does not answer", one.log())
+
+
 def test_postern_may_relay_for_us(setting, make):
     """The other one knows us by relay-fingerprints, asks for certificates, and takes no other mail."""
     other = make(start=False)

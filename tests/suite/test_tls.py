@@ -102,7 +102,7 @@ def test_mail_by_starttls_and_by_implicit_tls(secure):
     for mail in mails:
         text = mail.read_text()
         assert " with ESMTPS id " in text
-        assert re.search(r"\t\(using TLSv1\.3 with cipher TLS_AES_256_GCM_SHA384 \(256/256 bits\)\)\n", text)
+        assert re.search(r"\t\(using TLSv1\.3 with cipher TLS_AES_128_GCM_SHA256 \(128/128 bits\)\)\n", text)
     assert "TLS connection established from" in secure.log()
 
 

@@ -8,7 +8,7 @@
  *   conf-listen.c   listeners, networks and fingerprints: lists
  *   conf-speak.c    what a listener speaks
  *   conf-titled.c   sections with titles: relay, lmtp, destination
- *   conf-check.c    what must hold of values, and between them
+ *   conf-check.c    what must hold of values, and between them (conf-client.c: of certificates)
  *   conf.c          all of it in order
  */
 #ifndef POSTERN_CONF_INTERNAL_H

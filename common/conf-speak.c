@@ -76,19 +76,11 @@ static unsigned read_word(
 	return word < 0 ? standard : (unsigned)word;
 }
 
-static bool has_certificate(const struct conf_scan *scan)
-{
-	for (size_t i = 0; i < scan->heading_count; i++)
-		if (scan->headings[i].section == CONF_IN_certificate)
-			return true;
-	return false;
-}
-
 static enum conf_tls read_tls(const struct speaker *s, const struct custom *custom)
 {
 	const char *said = s->speech->tls;
 	enum conf_tls tls = (enum conf_tls)read_word(s, "tls", said, custom->tls);
-	if (tls == CONF_TLS_NO || has_certificate(s->scan))
+	if (tls == CONF_TLS_NO || s->speech->has_certificate)
 		return tls;
 	if (said != NULL || custom->needs_tls)
 		conf_fault(s->faults, line_of(s, "tls"),

@@ -8,6 +8,7 @@
  * A configuration can open, look up and run nothing: there is no include, no
  * function and no environment. It may be parsed inside the jail.
  */
+#include "common/conf-client.h"
 #include "common/conf-internal.h"
 #include "common/conf-speak.h"
 #include "common/limits.h"
@@ -263,7 +264,8 @@ static void set_listener(struct reader *r, const struct conf_heading *heading)
 	    .protocol = cfg_getstr(section, "protocol"),
 	    .tls = cfg_getstr(section, "tls"),
 	    .auth = cfg_getstr(section, "auth"),
-	    .client_certificates = cfg_getstr(section, "client-certificates")};
+	    .client_certificates = cfg_getstr(section, "client-certificates"),
+	    .has_certificate = conf_has_server_certificate(r->conf)};
 	if (!conf_read_speech(&speech, r->scan, heading->line, &like, &example, r->faults))
 		return;
 	unsigned line = conf_line(r->scan, CONF_IN_listen, "address", heading->title);
@@ -276,15 +278,16 @@ static void set_listener(struct reader *r, const struct conf_heading *heading)
 		    r->conf, name, &like, line, cfg_getnstr(section, "address", i), r->faults);
 }
 
+/* Listeners last: what they speak depends on the certificates. */
 static void set_sections(struct reader *r)
 {
-	for (size_t i = 0; i < r->scan->heading_count; i++) {
-		const struct conf_heading *heading = &r->scan->headings[i];
-		if (heading->section == CONF_IN_listen)
-			set_listener(r, heading);
-		else
-			set_titled(r, heading);
-	}
+	const struct conf_scan *scan = r->scan;
+	for (size_t i = 0; i < scan->heading_count; i++)
+		if (scan->headings[i].section != CONF_IN_listen)
+			set_titled(r, &scan->headings[i]);
+	for (size_t i = 0; i < scan->heading_count; i++)
+		if (scan->headings[i].section == CONF_IN_listen)
+			set_listener(r, &scan->headings[i]);
 }
 
 static void set_families(struct reader *r)

@@ -8,6 +8,7 @@
 #define POSTERN_TLS_STREAM_H
 
 #include "common/tls-facts.h"
+#include "common/tls-job.h"
 #include "common/tls-service.h"
 
 enum {
@@ -18,12 +19,9 @@ enum {
 
 struct tls_stream;
 
-/* The handshake can go on. */
-typedef void tls_stream_fn(void *ctx);
-
 /* The socket stays the caller's and outlives it. NULL: there is no certificate. */
 struct tls_stream *tls_stream_new(
-    struct tls_service *service, int fd, tls_stream_fn *on_signed, void *ctx);
+    struct tls_service *service, int fd, tls_job_fn *on_signed, void *ctx);
 /* NULL does nothing. */
 void tls_stream_free(struct tls_stream *t);
 

@@ -100,7 +100,8 @@ static struct hop *hop_from_answer(struct str nexthop, const struct msg_hop_answ
 	bool ok = pool_copy(hop->pool, m->text, &hop->text) &&
 		  pool_copy(hop->pool, m->target, &target) &&
 		  pool_copy(hop->pool, m->login, &hop->login) &&
-		  pool_copy(hop->pool, m->password, &hop->password) && copy_lists(hop, m);
+		  pool_copy(hop->pool, m->password, &hop->password) &&
+		  pool_copy(hop->pool, m->certificate, &hop->certificate) && copy_lists(hop, m);
 	if (ok && hop->verdict == HOP_OK)
 		ok = hop->tls >= TLS_NONE && hop->tls <= TLS_FINGERPRINT &&
 		     nexthop_parse(target, &hop->target) && hop->target.kind != NEXTHOP_RELAY;

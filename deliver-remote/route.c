@@ -104,6 +104,11 @@ static void on_over(struct session *s, void *owner)
 	route_note_greeter(r, s);
 	if (s->place.family != 0)
 		dead_note(dial_dead(), &s->place, s->fault, loop_now_ms());
+	/* A server that cannot resume what it said it would is no reason for less than TLS. */
+	if (s->resuming && r->sessions < ROUTE_SESSIONS_MAX) {
+		dial_again(&r->dial, &r->place);
+		return;
+	}
 	if (may_try_in_clear(r, s)) {
 		r->in_clear = true;
 		r->sessions--;
@@ -198,6 +203,7 @@ static void expect_tls(struct route *r, const struct lookup *l, enum tls_demand 
 	    .name_count = r->hop->name_count,
 	    .fingerprints = r->hop->fingerprints,
 	    .fingerprint_count = r->hop->fingerprint_count,
+	    .certificate = r->hop->certificate,
 	    .nexthop = r->hop->target.kind == NEXTHOP_DOMAIN && r->candidates.secure &&
 			       !r->candidates.implicit
 			   ? r->nexthop

@@ -15,6 +15,7 @@
 #include "common/msg-pop3d-session.h"
 #include "common/service.h"
 #include "common/tls-keys.h"
+#include "common/tls-service.h"
 #include "pop3d/connections.h"
 
 #include <errno.h>
@@ -93,6 +94,7 @@ static void on_listener(const struct conf_listener *listener, enum listener_kind
 
 static void on_keys(void)
 {
+	tls_services_refresh();
 	if (accept_again != NULL)
 		on_accept_again(NULL);
 }

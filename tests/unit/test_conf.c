@@ -152,6 +152,8 @@ static const char *companion(const struct conf_option *o)
 		return "concurrency = 100000";
 	if (o->section == CONF_IN_relay)
 		return "host = x";
+	if (o->section == CONF_IN_certificate)
+		return "chain = c key = k } remote { certificate = x";
 	return o->section == CONF_IN_lmtp ? "socket = x" : "";
 }
 
@@ -178,6 +180,9 @@ static const void *base_of(const struct conf *c, const struct conf_option *o)
 	case CONF_IN_lmtp:
 		ck_assert_uint_eq(c->lmtp_count, 1);
 		return c->lmtps;
+	case CONF_IN_certificate:
+		ck_assert_uint_eq(c->certificate_count, 1);
+		return c->certificates;
 	case CONF_IN_destination:
 		ck_assert_uint_eq(c->destination_count, 1);
 		return c->destinations;
@@ -450,6 +455,48 @@ START_TEST(certificates_of_one_name_stand_side_by_side)
 	ck_assert_ptr_null(parse(text));
 	ck_assert_str_eq(all_faults(), "104: there are more than 100 certificates\n");
 	free(text);
+}
+END_TEST
+
+START_TEST(certificates_are_shown_to_other_servers)
+{
+	struct conf *c = parse_more_well(CERTIFICATES
+	    "relay a { host = x }\nrelay b { host = x certificate = \"\" }\n"
+	    "relay c { host = x certificate = Own.example }\n"
+	    "remote { certificate = MX.example.org }\n"
+	    "certificate own.example { chain = c key = d use = client }\n"
+	    "certificate pop.example { chain = e key = f use = both }\n");
+	static const bool clients[] = {true, true, true, false};
+	ck_assert_uint_eq(c->certificate_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_msg(c->certificates[i].is_client == clients[i], "%zu", i);
+		ck_assert_msg(c->certificates[i].client_only == (i == 2), "%zu", i);
+	}
+	ck_assert_str_eq(c->remote.certificate, "mx.example.org");
+	ck_assert_str_eq(c->relays[0].certificate, "mx.example.org");
+	ck_assert_ptr_null(c->relays[1].certificate);
+	ck_assert_str_eq(c->relays[2].certificate, "own.example");
+	conf_free(c);
+	c = parse_more_well(CERTIFICATES "relay a { host = x }\nremote { certificate = '' }\n");
+	ck_assert(!c->certificates[0].is_client);
+	ck_assert_ptr_null(c->remote.certificate);
+	ck_assert_ptr_null(c->relays[0].certificate);
+	conf_free(c);
+}
+END_TEST
+
+/* Listeners stay without TLS, as if there were no certificate. */
+START_TEST(a_clients_certificate_is_no_listeners)
+{
+	static const char own[] =
+	    "remote { certificate = a } certificate a { chain = c key = d use = client }\n";
+	struct conf *c = parse_more_well(own);
+	ck_assert_int_eq(c->listeners[0].tls, CONF_TLS_NO);
+	conf_free(c);
+	char text[1000];
+	snprintf(text, sizeof(text), "%s%slisten pop3s { address = \"*:7\" }\n", MINIMAL, own);
+	ck_assert_ptr_null(parse(text));
+	ck_assert_ptr_nonnull(strstr(all_faults(), "5: listen pop3s: TLS needs a certificate"));
 }
 END_TEST
 
@@ -749,6 +796,13 @@ static const struct {
     {MORE("certificate a { chain = \"\" key = z }\n"), "4: chain is empty\n4: has no chain"},
     {MORE("certificate a { chain = y\nchain = y key = z }\n"), "5: chain is set in line 4"},
     {MORE("certificate a { chain = y key = z }\ncertificate a {\nkey = z }\n"), "5: has no chain"},
+    {MORE("certificate a { chain = y key = z\nuse = client }\n"),
+	"4: write certificate = \"a\" into the section remote or a relay, or remove use"},
+    {MORE("certificate a { chain = y key = z\nuse = server }\n"), "5: it can be both or client"},
+    {MORE("remote {\ncertificate = b }\ncertificate a { chain = y key = z }\n"),
+	"5: write certificate \"b\" { chain = \"client.pem\"  key = \"client.key\" }"},
+    {MORE("relay r { host = x\ncertificate = B }\nrelay s { host = x certificate = '' }\n"),
+	"5: there is no such section"},
     {MORE("listen submission { address = \"*:26\" }\n"), "4: TLS needs a certificate"},
     {MORE("listen submissions { address = \"*:26\" }\n"), "4: TLS needs a certificate"},
     {MORE("listen pop3s { address = \"*:26\" }\n"), "4: TLS needs a certificate"},
@@ -1066,6 +1120,7 @@ UNIT_MAIN("conf", defaults_are_those_of_the_header, the_way_out_has_the_defaults
     every_number_keeps_its_bounds, every_word_is_taken_and_no_other,
     every_option_is_documented_in_the_example, units_are_understood, listeners_have_their_addresses,
     listeners_speak_as_they_are_called, certificates_of_one_name_stand_side_by_side,
+    certificates_are_shown_to_other_servers, a_clients_certificate_is_no_listeners,
     fingerprints_may_relay, networks_have_members, other_values_are_as_written,
     a_default_gives_way_to_a_smaller_bound, comments_are_none_of_its_business,
     every_fault_is_reported_with_its_line, what_is_no_configuration_is_refused,

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: ISC
 """Fixtures of the whole-suite tests: they start what is installed under POSTERN_PREFIX."""
+import contextlib
+import fcntl
 import os
+import pwd
 import resource
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -23,6 +27,22 @@ def pytest_configure(config):
             f"no Postern is installed in {instance_module.PREFIX}: run ./bootstrap, or set POSTERN_PREFIX")
 
 
+# These wait for minutes: what begins last decides when all are done.
+LONG = ("test_nothing_is_lost_or_doubled_while_programs_are_killed",
+        "test_nothing_is_lost_on_its_way_to_others_while_programs_are_killed",
+        "test_hydra", "test_guessing_is_refused_everywhere_and_after_a_restart")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """For pytest-xdist with --dist loadgroup: the tests of a module that share something stay together,
+    every other test goes to whichever process is free."""
+    for item in items:
+        if any(defs[-1].scope == "module" for defs in item._fixtureinfo.name2fixturedefs.values()):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.originalname not in LONG)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failure shows the end of the log of every instance that is there."""
@@ -32,6 +52,16 @@ def pytest_runtest_makereport(item, call):
             lines = one.log().splitlines()[-LOG_LINES_SHOWN:]
             tail = "\n".join(line[:LOG_WIDTH_SHOWN] for line in lines)
             report.sections.append((f"log of {one.directory}", tail))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reachable_directories(tmp_path_factory):
+    """pytest keeps its directories for its caller; here those whom programs run as have to get there, too."""
+    base = tmp_path_factory.getbasetemp()
+    for directory in (base, *base.parents):
+        if directory.stat().st_uid != os.geteuid() or directory.stat().st_mode & 0o055 == 0o055:
+            break
+        directory.chmod(directory.stat().st_mode | 0o055)
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +108,30 @@ def tool(name, package):
     if path is None:
         pytest.skip(f"{name} is missing: apt-get install {package}")
     return path
+
+
+USERS_LOCK = "/run/postern-tests.users"
+
+
+@contextlib.contextmanager
+def users_of_the_machine(names):
+    """Users that the machine needs for a test as root: made where there are none, and removed by the last
+    who needs them, since several test processes may. The lock's file says which were made."""
+    with open(USERS_LOCK, "a+", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = {entry.pw_name for entry in pwd.getpwall()}
+        for name in names:
+            if name not in known:
+                subprocess.run(["useradd", "--system", "--no-create-home", "--user-group", "--shell",
+                                "/usr/sbin/nologin", "--home-dir", "/nonexistent", name], check=True)
+                print(name, file=lock, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock.seek(0)
+                for name in lock.read().split():
+                    subprocess.run(["userdel", name], check=True)
+                lock.truncate(0)

@@ -5,10 +5,10 @@ import pathlib
 import pwd
 import re
 import stat
-import subprocess
 
 import pytest
 
+from conftest import users_of_the_machine
 from instance import PROGRAMS, Instance, User, processes_of, wait_for
 
 USERS = {"keys": "postern-keys", "directory": "postern-dir", "resolver": "postern-dns", "deliver-local": "postern-mail",
@@ -100,41 +100,24 @@ def children(instance):
 # --- Started as root --------------------------------------------------------------------
 
 
-def have_user(name):
-    try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        return None
-
-
 @pytest.fixture(scope="module")
 def rooted():
-    """An instance started by root, every program under its own user; users that were missing are
-    made for the test and removed after it."""
-    made = []
-    for name in sorted(set(USERS.values())):
-        if not have_user(name):
-            subprocess.run(["useradd", "--system", "--no-create-home", "--user-group", "--shell",
-                            "/usr/sbin/nologin", "--home-dir", "/nonexistent", name], check=True)
-            made.append(name)
-    one = Instance(user=User("root"))
-    try:
-        yield one.start()
-    finally:
+    """An instance started by root, every program under its own user."""
+    with users_of_the_machine(sorted(set(USERS.values()))):
+        one = Instance(user=User("root"))
         try:
-            one.close()
+            yield one.start()
         finally:
-            for name in made:
-                subprocess.run(["userdel", name], check=True)
+            one.close()
 
 
 @needs_root
 def test_every_program_has_its_own_user(rooted):
     for name, pid in each(rooted):
         uids = set(status(pid)["Uid"].split())
-        assert uids == {str(have_user(USERS[name]).pw_uid)}, name
+        assert uids == {str(pwd.getpwnam(USERS[name]).pw_uid)}, name
         gids = set(status(pid)["Gid"].split())
-        assert gids == {str(have_user(USERS[name]).pw_gid)}, name
+        assert gids == {str(pwd.getpwnam(USERS[name]).pw_gid)}, name
         assert status(pid)["Groups"].strip() == "", name
 
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: ISC
 """Fixtures of the whole-suite tests: they start what is installed under POSTERN_PREFIX."""
-import contextlib
-import fcntl
 import os
 import pwd
 import resource
@@ -15,6 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 import instance as instance_module  # noqa: E402
 from instance import Instance  # noqa: E402
+from machine import SYSTEM  # noqa: E402
 
 LOG_LINES_SHOWN, LOG_WIDTH_SHOWN = 60, 300
 
@@ -41,6 +40,25 @@ def pytest_collection_modifyitems(items):
         if any(defs[-1].scope == "module" for defs in item._fixtureinfo.name2fixturedefs.values()):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(key=lambda item: item.originalname not in LONG)
+
+
+def pytest_sessionstart(session):
+    """As root, the users that the programs have of their own, where the machine has none: once for all, since
+    nobody likes /etc/passwd to change below him."""
+    session.users_made = []
+    if os.geteuid() != 0 or hasattr(session.config, "workerinput"):
+        return
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    for name in SYSTEM:
+        if name not in known:
+            subprocess.run(["useradd", "--system", "--no-create-home", "--user-group", "--shell",
+                            "/usr/sbin/nologin", "--home-dir", "/nonexistent", name], check=True)
+            session.users_made.append(name)
+
+
+def pytest_sessionfinish(session):
+    for name in session.users_made:
+        subprocess.run(["userdel", name], check=True)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -108,30 +126,3 @@ def tool(name, package):
     if path is None:
         pytest.skip(f"{name} is missing: apt-get install {package}")
     return path
-
-
-USERS_LOCK = "/run/postern-tests.users"
-
-
-@contextlib.contextmanager
-def users_of_the_machine(names):
-    """Users that the machine needs for a test as root: made where there are none, and removed by the last
-    who needs them, since several test processes may. The lock's file says which were made."""
-    with open(USERS_LOCK, "a+", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        known = {entry.pw_name for entry in pwd.getpwall()}
-        for name in names:
-            if name not in known:
-                subprocess.run(["useradd", "--system", "--no-create-home", "--user-group", "--shell",
-                                "/usr/sbin/nologin", "--home-dir", "/nonexistent", name], check=True)
-                print(name, file=lock, flush=True)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                lock.seek(0)
-                for name in lock.read().split():
-                    subprocess.run(["userdel", name], check=True)
-                lock.truncate(0)

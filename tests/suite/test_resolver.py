@@ -12,7 +12,6 @@ import pytest
 
 import dns
 import keytrap
-from conftest import users_of_the_machine
 from dns import BOGUS, NO_DATA, NO_NAME, OK, TEMPORARY
 from instance import Instance, User, wait_for
 
@@ -479,20 +478,14 @@ def test_the_watchdog_is_set(liar):
     assert "too much processor time" in one.log()
 
 
-@pytest.fixture
-def dns_user():
-    """The user postern-dns, made for the test where there is none."""
-    with users_of_the_machine(["postern-dns"]):
-        yield User("postern-dns")
-
-
 @needs_root
-def test_as_root_it_has_its_own_user_and_an_empty_root(world, dns_user):
+def test_as_root_it_has_its_own_user_and_an_empty_root(world):
     one = dns.Resolver({"forwarders": [world.unbound], "validate": False}, user=User("root"))
     try:
         assert one.mx("signed.example").state == OK
         status = pathlib.Path(f"/proc/{one.process.pid}/status").read_text()
-        assert f"Uid:\t{dns_user.uid}\t{dns_user.uid}\t" in status
+        uid = User("postern-dns").uid
+        assert f"Uid:\t{uid}\t{uid}\t" in status
         assert "Seccomp:\t2" in status and "CapEff:\t0000000000000000" in status
         assert os.listdir(f"/proc/{one.process.pid}/root") == []
     finally:
@@ -500,8 +493,8 @@ def test_as_root_it_has_its_own_user_and_an_empty_root(world, dns_user):
 
 
 @needs_root
-def test_as_root_with_an_anchor_its_directory_is_the_root(world, dns_user, tmp_path):
-    held = Anchor(tmp_path, world, dns_user)
+def test_as_root_with_an_anchor_its_directory_is_the_root(world, tmp_path):
+    held = Anchor(tmp_path, world)
     one = dns.Resolver({"forwarders": [world.unbound], "trust-anchor": held.file}, user=User("root"))
     try:
         assert one.mx("signed.example").secure

@@ -8,7 +8,6 @@ import stat
 
 import pytest
 
-from conftest import users_of_the_machine
 from instance import PROGRAMS, Instance, User, processes_of, wait_for
 
 USERS = {"keys": "postern-keys", "directory": "postern-dir", "resolver": "postern-dns", "deliver-local": "postern-mail",
@@ -103,12 +102,11 @@ def children(instance):
 @pytest.fixture(scope="module")
 def rooted():
     """An instance started by root, every program under its own user."""
-    with users_of_the_machine(sorted(set(USERS.values()))):
-        one = Instance(user=User("root"))
-        try:
-            yield one.start()
-        finally:
-            one.close()
+    one = Instance(user=User("root"))
+    try:
+        yield one.start()
+    finally:
+        one.close()
 
 
 @needs_root

@@ -8,6 +8,7 @@
 #include "tests/escape/stage.h"
 #include "common/loop.h"
 #include "common/msg-supervision.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <errno.h>
@@ -336,7 +337,7 @@ START_TEST(enemy)
 		return;
 	long before = memory_kb(&f);
 	speak_seed((uint64_t)_i + 1);
-	for (unsigned n = 0; n < ROUNDS * HOSTILITIES; n++) {
+	for (unsigned n = 0; n < unit_times(ROUNDS) * HOSTILITIES; n++) {
 		bool deaf = hostilities[n % HOSTILITIES].deaf;
 		if (deaf && n >= HOSTILITIES)
 			continue;

@@ -33,7 +33,7 @@ for child in smtpd, stranger:
 """
 UNCONFINED = """
 import os, socket, subprocess, sys, threading, time
-secret = open("/etc/passwd")
+secret = open("/etc/nsswitch.conf")
 directory = os.open("/etc", os.O_RDONLY)
 listener = socket.create_server(("127.0.0.1", 0))
 datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -162,7 +162,7 @@ def impostor(instance, user):
 
 
 COMMON = ("it could gain privileges", "any system call", "it may leave a core", "2 threads")
-SEEN = ("/etc/passwd, to read", "descriptor", "a UDP socket", "a TCP socket, listening",
+SEEN = ("/etc/nsswitch.conf, to read", "descriptor", "a UDP socket", "a TCP socket, listening",
         "postern-impostor", "16 channels")
 
 

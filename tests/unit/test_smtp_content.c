@@ -147,7 +147,7 @@ START_TEST(every_short_text)
 	static const char octets[] = "\r\n.x";
 	char text[LENGTH];
 	bool dots = (_i & 1) != 0, repair = (_i & 2) != 0;
-	for (unsigned n = 0; n <= LENGTH - (unit_wants_few_rounds() ? 2 : 0); n++)
+	for (unsigned n = 0; n <= LENGTH - (unit_wants_few_rounds() ? 3 : 0); n++)
 		for (unsigned k = 0; k < 1U << (2 * n); k++) {
 			for (unsigned i = 0; i < n; i++)
 				text[i] = octets[k >> (2 * i) & 3];

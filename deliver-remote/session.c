@@ -355,6 +355,7 @@ struct session *session_new(
 	s->fd = setup->fd;
 	s->hop = hop_hold(setup->hop);
 	s->policy = policy_hold(setup->policy);
+	s->lax = setup->lax;
 	s->expect = setup->expect;
 	session_set_owner(s, events, owner);
 	set_names(s, setup);

@@ -72,6 +72,7 @@ struct session {
 	bool handshaking;
 	bool signing;  /* it waits for keys */
 	bool resuming; /* TLS failed with the session of an earlier connection */
+	bool lax;      /* TLS need not be what the hop wants: for the mail of its owner alone */
 	bool started;  /* the client runs */
 	bool ready;    /* told so */
 	bool running;  /* settle() is at work */
@@ -111,6 +112,7 @@ struct session_setup {
 	const struct tls_expect *expect;
 	const char *host;	   /* what was connected to, for people; NULL: the address alone */
 	const struct place *place; /* NULL: a Unix socket */
+	bool lax;		   /* see struct session */
 };
 
 /* Begins; nothing is called before the event loop runs. */

@@ -249,6 +249,7 @@ def test_the_anchor_is_kept_up_to_date(resolver, anchor):
 def test_an_anchor_that_cannot_be_written(world, make, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("needs root, to own what the resolver may not write")
+    tmp_path.chmod(0o755)
     (tmp_path / "root.key").write_text(world.anchor)
     one = make({"forwarders": [world.nsd], "trust-anchor": tmp_path / "root.key"})
     assert one.mx("signed.example").secure
@@ -494,7 +495,7 @@ def test_as_root_it_has_its_own_user_and_an_empty_root(world):
 
 @needs_root
 def test_as_root_with_an_anchor_its_directory_is_the_root(world, tmp_path):
-    held = Anchor(tmp_path, world)
+    held = Anchor(tmp_path, world, User("postern-dns"))
     one = dns.Resolver({"forwarders": [world.unbound], "trust-anchor": held.file}, user=User("root"))
     try:
         assert one.mx("signed.example").secure

@@ -50,7 +50,7 @@ def free_port(host="127.0.0.1"):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
             s.bind((host, 0))
             port = s.getsockname()[1]
-        # The kernel prefers even ones.
+        # The kernel gives odd ones first.
         if (port // 2) % of_all == number and port not in given_ports:
             given_ports.add(port)
             return port

@@ -20,7 +20,8 @@ import time
 
 GREETING, PEER, LISTENER, ADMISSION, GO, STOP, READY = 0, 1, 2, 5, 6, 7, 8
 CONTROL_FD, CONF_FD = 3, 4
-MESSAGES, FLOOD_SECONDS, LINGER_SECONDS = 80, 0.15, 0.5
+OPERATORS = 1000  # the edges of operators' commands to control, queue, directory: numbers of ours
+MESSAGES, FLOOD_SECONDS, LINGER_SECONDS = 80, 0.15, 0.35
 WORDS = (b"ann@example.org", b"example.org", b"", b"smtp:[127.0.0.1]:9", b"../../etc/passwd", b"a b\r\nc")
 
 
@@ -69,7 +70,9 @@ def tables(top):
         parse_table((common / shared).read_text(), known, records)
     edges = {}
     rows = re.findall(r"(?m)^EDGE\((\w+),\s*(\w+),\s*(\w+)\)", (common / "wiring.def").read_text())
-    for number, (edge, client, server) in enumerate(rows, 1):
+    operators = [(f"operator_{program}", "operator", program) for program in ("control", "queue", "directory")]
+    numbered = [*enumerate(rows, 1), *enumerate(operators, OPERATORS)]
+    for number, (edge, client, server) in numbered:
         table = f"msg-{edge.replace('_', '-')}.def"
         if table not in versions:  # several edges share one
             table = f"msg-{edge.split('_')[1]}.def"
@@ -336,6 +339,32 @@ class Life:
         self.attack()
         self.supervise()
         self.linger()
+
+
+def visit(root, path, edge, seed, *ways):
+    """Somebody at an operator's socket; the ways in which that one was not dropped, though it had to be."""
+    with open(f"{root}/tables", encoding="utf-8") as file:
+        speaker = Speaker(json.load(file), int(seed))
+    kept, left = [], []
+    for way in ways:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sock.connect(path)
+        sock.setblocking(False)
+        enemy = Enemy(speaker, int(edge), 0, False, sock)
+        must = getattr(enemy, way)()
+        end = time.monotonic() + 5
+        while must and not enemy.closed and time.monotonic() < end:
+            select.select([sock], [], [], 0.1)
+            try:
+                enemy.closed = not sock.recv(200000)
+            except BlockingIOError:
+                continue
+            except OSError:
+                enemy.closed = True
+        if must and not enemy.closed:
+            kept.append(way)
+        left.append(sock)  # open until all is said
+    return kept
 
 
 def claim(directory):

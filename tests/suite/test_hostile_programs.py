@@ -12,6 +12,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -21,7 +22,8 @@ import pytest
 import hostile
 import receivers
 import wire
-from instance import PREFIX, TOP, Instance, wait_for
+from instance import PREFIX, TOP, Instance, User, wait_for
+from machine import Machine
 
 ROUNDS = int(os.environ.get("POSTERN_HOSTILE_ROUNDS", "1"))
 SEED = int(os.environ.get("POSTERN_HOSTILE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -190,7 +192,9 @@ class Bystander:
 BYSTANDERS = {"smtpd": ("submit", "relay", "fetch"), "pop3d": ("submit", "relay", "fetch"),
               "deliver-remote": ("submit", "relay", "fetch"), "deliver-local": ("relay", "fetch"),
               "pop3d-session": ("submit", "relay"), "keys": ("submit", "relay", "fetch"),
-              "resolver": ("submit", "relay", "fetch"), "queue": ("fetch",), "directory": ()}
+              "resolver": ("submit", "relay", "fetch"), "queue": ("fetch",), "directory": (),
+              "users": ("submit", "fetch"), "pam-check": ("submit", "fetch"), "deliver-owner": ("submit", "fetch"),
+              "pop3d-owner": ("submit", "fetch")}
 
 
 def snapshot(suite, but):
@@ -216,8 +220,13 @@ def check_arrivals(suite, sink, bystander, heard):
     """Everything that a bystander was told is taken has arrived, once, as it was. What a hostile program
     was given itself, it may have thrown away."""
     near = [text for to, text in bystander.sent if to.startswith("bob@")]
-    suite.wait_files("bob", len(near))
-    got = suite.fetch("bob")
+    mark = b"Subject: %s-near-" % bystander.name.encode()
+    got = []
+
+    def are_there():  # others may come again, after the real queue was killed
+        got.extend(mail for mail in suite.fetch("bob") if mark in mail)
+        return len(got) >= len(near)
+    wait_for("all mail for mailboxes has arrived", 20, are_there, 0.2)
     assert len(got) == len(near), f"{len(got)} messages instead of {len(near)}"
     for text in near:
         assert sum(wire.same_content(text, mail) is None for mail in got) == 1
@@ -262,6 +271,13 @@ def is_alive(pid):
     return pathlib.Path(f"/proc/{pid}").exists()
 
 
+def is_real(pid):
+    try:
+        return "/hostile/real/" in os.readlink(f"/proc/{pid}/exe")
+    except FileNotFoundError:
+        return False
+
+
 def take_over(suite, name, instance, lives, rng):
     """Orders for that many lives, the last of which lead to a real one again."""
     ways = list(hostile.WAYS)
@@ -278,15 +294,13 @@ def take_over(suite, name, instance, lives, rng):
     suite.wait_ready(60)
 
 
-@pytest.mark.parametrize("name", TAKEN)
-def test_others_go_on(suite, sink, name, capsys):
+def attack(suite, sink, name, lives, capsys):
     rng = random.Random(f"{SEED}-{name}")
     workers = sum(row["name"] == name for row in suite.programs())
     instance = rng.randrange(workers)
     before = snapshot(suite, (name, instance))
     does = [what for what in BYSTANDERS[name] if what != "relay" or sink is not None]
     began = len(suite.log())
-    lives = ROUNDS * (len(hostile.WAYS) if name in EXPOSED else 6)
     with Bystander(suite, does, name) as bystander:
         take_over(suite, name, instance, lives, rng)
     told = suite.lives(name)
@@ -299,3 +313,95 @@ def test_others_go_on(suite, sink, name, capsys):
     with capsys.disabled():
         print(f"\nhostile {name}: {lives} lives, {ends}; bystander: {dict(bystander.times)}, slowest "
               f"{bystander.slowest:.2f} s (seed {SEED})")
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_others_go_on(suite, sink, name, capsys):
+    attack(suite, sink, name, ROUNDS * (len(hostile.WAYS) if name in EXPOSED else 4), capsys)
+
+
+def test_one_that_never_gets_ready_is_started_less_and_less(suite, sink):
+    rng = random.Random(f"{SEED}-never")
+    pid = suite.pids("resolver")[0]
+    before = snapshot(suite, ("resolver", 0))
+    began = len(suite.log())
+    for _ in range(5):
+        suite.order("resolver", seed=rng.getrandbits(32), way="noise", control="noise", ready=False)
+    with Bystander(suite, ("submit", "fetch"), "never") as bystander:
+        os.kill(pid, signal.SIGKILL)
+        wait_for("all lives", 30, lambda: suite.orders_left("resolver") == 0)
+        wait_for("a real one", 30, lambda: any(map(is_real, suite.pids("resolver"))))
+    suite.wait_ready()
+    delays = [int(ms) for ms in re.findall(r"program resolver is started again in (\d+) ms", suite.log()[began:])]
+    assert len(delays) >= 3 and all(b == 2 * a for a, b in zip(delays, delays[1:])), delays
+    assert not bystander.failures, bystander.failures[:10]
+    check_others(suite, ("resolver", 0), before)
+    check_arrivals(suite, sink, bystander, set())
+
+
+# Whoever may use control.sock may stop the suite; anybody may ask queue, and does.
+SOCKETS = {"control": ("noise", "nothing", "silence", "wrong_greeting", "own_side", "huge", "descriptors"),
+           "directory": hostile.WAYS, "queue": hostile.WAYS}
+
+
+def test_at_the_operators_sockets(suite, sink):
+    stranger = User("daemon") if os.geteuid() == 0 else suite.user
+    before = snapshot(suite, None)
+    script = ("import sys\nsys.path.insert(0, sys.argv[1])\nimport hostile\n"
+              "left = hostile.visit(*sys.argv[1:])\nassert not left, left\n")
+    with Bystander(suite, ("submit", "fetch"), "operators") as bystander:
+        for number, (name, ways) in enumerate(SOCKETS.items()):
+            user = stranger if name == "queue" else suite.user
+            edge = next(n for n, e in suite.known["edges"].items() if e["edge"] == f"operator_{name}")
+            done = subprocess.run([*user.prefix(), sys.executable, "-ISBc", script, suite.root,
+                                   suite.directory / "run" / f"{name}.sock", str(edge), str(SEED + number), *ways],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+    assert not bystander.failures, bystander.failures[:10]
+    assert suite.queue_length() >= 0
+    check_others(suite, None, before)
+    check_arrivals(suite, sink, bystander, set())
+
+
+# --- with users of the machine ------------------------------------------------------------------
+
+ROOTED = ("users", "pam-check", "deliver-owner", "pop3d-owner")
+
+
+@pytest.fixture(scope="module")
+def machine_suite():
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    machine = Machine()
+    one = None
+    try:
+        machine.add("carl", 4001)
+        machine.write()
+        one = Infiltrated(ROOTED, users=("ann", "bob"), user=machine.user,
+                          conf={"system-users": {"domains": "host.test", "authentication": "pam"},
+                                "queue": {"retry-first": 1, "retry-max": 1}})
+        one.machine = machine
+        one.start()
+        for n in range(4):
+            one.send(content(f"old-{n}"))
+        one.wait_files("ann", 4)
+        yield one
+    finally:
+        if one is not None:
+            one.close()
+        machine.close()
+
+
+@pytest.mark.parametrize("name", ROOTED)
+def test_others_go_on_beside_users_of_the_machine(machine_suite, name, capsys):
+    if not machine_suite.pids(name):
+        pytest.skip(f"built without {name}")
+    count = len(machine_suite.machine.files("carl"))
+    attack(machine_suite, None, name, ROUNDS * 4, capsys)
+    # It is of use again.
+    machine_suite.send(content(name), to=["carl@host.test"])
+    wait_for("mail for carl", 20, lambda: len(machine_suite.machine.files("carl")) == count + 1)
+    with wire.Pop3(machine_suite.pop3_address) as pop:
+        pop.login("carl@host.test", machine_suite.machine.passwords["carl"])
+        assert pop.stat()[0] == count + 1
+        pop.quit()

@@ -222,7 +222,7 @@ static const struct keys_client_handlers handlers = {.identities = on_identities
 static void on_gone(void *ctx, struct channel *gone, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to keys is closed: %s", why);
+	log_message(channel_loss_level(gone), "the channel to keys is closed: %s", why);
 	channel_free(gone);
 	channel = NULL;
 }

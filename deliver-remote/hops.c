@@ -205,9 +205,22 @@ static void settle(struct hop_entry *e, struct hop *hop)
 
 /* ---- asking ------------------------------------------------------------------ */
 
+/* What queue has from a program that was taken over is no reason for directory to drop us. */
+static struct hop *hop_impossible(struct str nexthop)
+{
+	struct hop *hop = hop_new(nexthop);
+	hop->verdict = HOP_REFUSED;
+	hop->stale = true;
+	pool_copy(hop->pool, STR("its nexthop is none that could be"), &hop->text);
+	return hop;
+}
+
 struct hop *hops_ask(struct hop_query *q, struct str nexthop)
 {
+	struct nexthop parsed;
 	struct hop_entry *e = hash_find(by_nexthop, nexthop);
+	if (!nexthop_parse(nexthop, &parsed))
+		return hop_impossible(nexthop);
 	if (e != NULL && e->hop != NULL)
 		return hop_hold(e->hop);
 	if (e == NULL && hash_count(by_nexthop) >= HOPS_CACHE_MAX)

@@ -114,8 +114,7 @@ static void forget_queue(void)
 static void on_queue_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	(void)channel;
-	log_message(LOG_INFO, "the channel to queue is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to queue is closed: %s", why);
 	forget_queue();
 }
 

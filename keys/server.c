@@ -207,8 +207,8 @@ static const struct keys_server_handlers handlers = {.sign = on_sign};
 static void on_gone(void *ctx, struct channel *channel, const char *why)
 {
 	struct peer *p = ctx;
-	log_message(
-	    LOG_INFO, "the channel to %s %u is closed: %s", program_of(p), p->instance, why);
+	log_message(channel_loss_level(channel), "the channel to %s %u is closed: %s",
+	    program_of(p), p->instance, why);
 	channel_free(channel);
 	p->channel = NULL;
 }

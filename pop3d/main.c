@@ -165,7 +165,7 @@ static const struct pop3d_session_client_handlers session_handlers = {
 static void on_directory_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to directory is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to directory is closed: %s", why);
 	channel_free(channel);
 	worker.directory = NULL;
 	connections_each(connection_on_directory_lost);
@@ -175,7 +175,7 @@ static void on_directory_gone(void *ctx, struct channel *channel, const char *wh
 static void on_session_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to pop3d-session is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to pop3d-session is closed: %s", why);
 	channel_free(channel);
 	worker.session = NULL;
 	connections_each(connection_on_ended);

@@ -21,6 +21,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The clock of the whole test program; 0: the real one. */
+static uint64_t clock_ms;
+uint64_t __real_loop_now_ms(void);
+uint64_t __wrap_loop_now_ms(void);
+
+uint64_t __wrap_loop_now_ms(void)
+{
+	return clock_ms != 0 ? clock_ms : __real_loop_now_ms();
+}
+
 enum { ROUNDS = 200 };
 
 /* ---- keys ------------------------------------------------------------------------ */
@@ -649,11 +659,11 @@ static void on_rogue_lost(void *ctx, struct channel *channel, const char *why)
 	rogue_lost = true;
 }
 
-static struct channel *rogue_at(enum edge_id edge)
+static struct channel *rogue_at(enum edge_id edge, unsigned instance)
 {
 	int ends[2];
 	socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
-	server_peer(edge, 3, ends[1]);
+	server_peer(edge, instance, ends[1]);
 	rogue_lost = false;
 	first_id = 0;
 	struct channel *c =
@@ -662,9 +672,9 @@ static struct channel *rogue_at(enum edge_id edge)
 	return c;
 }
 
-static struct channel *rogue(void)
+static struct channel *rogue(unsigned instance)
 {
-	struct channel *c = rogue_at(EDGE_pop3d_keys);
+	struct channel *c = rogue_at(EDGE_pop3d_keys, instance);
 	ck_assert_uint_ne(first_id, 0);
 	return c;
 }
@@ -686,7 +696,7 @@ START_TEST(only_digests_are_signed)
 	static const char octets[DIGEST_MAX] = "x";
 	begin();
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
-		struct channel *c = rogue();
+		struct channel *c = rogue(3);
 		const struct msg_sign m = {.identity = first_id,
 		    .scheme = wishes[i].scheme,
 		    .digest = str_from(octets, wishes[i].n)};
@@ -700,11 +710,54 @@ START_TEST(only_digests_are_signed)
 }
 END_TEST
 
+static void ask(struct channel *c, unsigned times)
+{
+	static const char octets[DIGEST_MAX] = "x";
+	const struct msg_sign m = {
+	    .identity = first_id, .scheme = 0x0403, .digest = str_from(octets, 32)};
+	signatures = refusals = 0;
+	for (unsigned i = 0; i < times; i++) {
+		msg_sign_send(c, &m, NULL);
+		if (i % 50 == 0)
+			settle();
+	}
+	settle();
+	ck_assert_uint_eq(signatures + refusals, times);
+}
+
+/* Handshakes that a client begins and leaves, by the hundred: that worker's wait for the next
+ * second, and nobody else's. */
+START_TEST(signing_has_a_rate)
+{
+	begin();
+	clock_ms = 5000;
+	struct channel *greedy = rogue(3), *other = rogue(4);
+	ask(greedy, SERVER_SIGN_PER_SECOND + 10);
+	ck_assert_uint_eq(signatures, SERVER_SIGN_PER_SECOND);
+	clock_ms = 5999;
+	ask(greedy, 10);
+	ck_assert_uint_eq(refusals, 10);
+	ask(other, 10);
+	ck_assert_uint_eq(signatures, 10);
+	struct link l;
+	link_open(&l, smtp());
+	shake_well(&l);
+	link_close(&l);
+	ck_assert(!rogue_lost);
+	clock_ms = 6000;
+	ask(greedy, 10);
+	ck_assert_uint_eq(signatures, 10);
+	channel_free(greedy);
+	channel_free(other);
+	clock_ms = 0;
+}
+END_TEST
+
 START_TEST(a_key_that_is_not_there_is_refused)
 {
 	static const char octets[DIGEST_MAX] = "x";
 	begin();
-	struct channel *c = rogue();
+	struct channel *c = rogue(3);
 	const struct msg_sign m = {
 	    .identity = first_id + 1000, .scheme = 0x0403, .digest = str_from(octets, 32)};
 	for (int i = 0; i < 100; i++) {
@@ -740,12 +793,12 @@ START_TEST(each_edge_has_its_own_certificates)
 	vault_keep_only(&conf, 1);
 	take(&rows[3], "EC", "DNS:client.example");
 	server_publish();
-	struct channel *server = rogue_at(EDGE_pop3d_keys);
+	struct channel *server = rogue_at(EDGE_pop3d_keys, 3);
 	uint32_t servers_own = first_id, both = last_id;
 	ck_assert_str_eq(told, "mx.example mx.example other.example ");
 	unsigned tickets = tickets_told;
 	ck_assert_uint_gt(tickets, 0);
-	struct channel *client = rogue_at(EDGE_remote_keys);
+	struct channel *client = rogue_at(EDGE_remote_keys, 3);
 	uint32_t clients_own = last_id;
 	ck_assert_str_eq(told, "other.example client.example ");
 	ck_assert_uint_eq(first_id, both);
@@ -766,7 +819,7 @@ END_TEST
 START_TEST(a_reload_gives_and_takes_certificates)
 {
 	begin();
-	struct channel *client = rogue_at(EDGE_remote_keys);
+	struct channel *client = rogue_at(EDGE_remote_keys, 3);
 	ck_assert_str_eq(told, "");
 	ck_assert(!vault_keep_only(&conf, 1));
 	rows[2].is_client = true;
@@ -792,5 +845,6 @@ UNIT_MAIN("tls", each_client_gets_the_key_that_it_can_use, channel_bindings_are_
     a_ticket_is_followed_by_another, tickets_outlive_one_rotation,
     sessions_live_through_new_certificates, a_bad_pair_leaves_the_old_one,
     without_certificates_there_is_no_tls, a_signature_that_waits_holds_up_nobody,
-    who_gives_up_leaves_nothing, only_digests_are_signed, a_key_that_is_not_there_is_refused,
-    each_edge_has_its_own_certificates, a_reload_gives_and_takes_certificates)
+    who_gives_up_leaves_nothing, only_digests_are_signed, signing_has_a_rate,
+    a_key_that_is_not_there_is_refused, each_edge_has_its_own_certificates,
+    a_reload_gives_and_takes_certificates)

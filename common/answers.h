@@ -23,6 +23,14 @@ enum sender_verdict {
 	SENDER_TEMPORARY = 5, /* the tables cannot be read now */
 };
 
+/* Whose limit was passed. */
+enum limit_kind {
+	LIMIT_LOGIN = 1,
+	LIMIT_ADDRESS = 2,
+	LIMIT_NETWORK = 3,
+	LIMIT_OTHERS = 4, /* of several, too many to tell of one by one */
+};
+
 enum login_verdict {
 	LOGIN_OK = 1,
 	LOGIN_BAD = 2,	     /* unknown user or wrong password; never say which */

@@ -60,23 +60,18 @@ static bool clear_host_bits(struct ip *ip, unsigned prefix)
 	return clear;
 }
 
-static void fault_host_bits(struct conf_faults *faults, unsigned line, const char *value,
-    const struct ip *ip, unsigned prefix)
+static void fault_host_bits(struct conf_faults *faults, unsigned line, const char *option,
+    const char *value, const struct ip *ip, unsigned prefix)
 {
 	char text[INET6_ADDRSTRLEN];
+	bool v4 = ip->family == AF_INET;
 	inet_ntop(ip->family, ip->address, text, sizeof(text));
-	if (ip->family == AF_INET)
-		conf_fault(faults, line,
-		    "networks: \"%.60s\" has bits after its prefix; write \"%s/%u\"", value, text,
-		    prefix);
-	else
-		conf_fault(faults, line,
-		    "networks: \"%.60s\" has bits after its prefix; write \"[%s]/%u\"", value, text,
-		    prefix);
+	conf_fault(faults, line, "%s: \"%.60s\" has bits after its prefix; write \"%s%s%s/%u\"", option,
+	    value, v4 ? "" : "[", text, v4 ? "" : "]", prefix);
 }
 
-void conf_add_network(
-    struct conf *conf, unsigned line, const char *value, struct conf_faults *faults)
+void conf_add_network(struct conf_networks *to, unsigned line, const char *option,
+    const char *value, struct conf_faults *faults)
 {
 	struct str in = str_trim(str_from_cstr(value));
 	size_t slash = str_find(in, '/');
@@ -90,22 +85,21 @@ void conf_add_network(
 		ok = ok && str_parse_u64(str_skip(in, slash + 1), most, &prefix);
 	if (!ok) {
 		conf_fault(faults, line,
-		    "networks: \"%.60s\" is no network; write it as \"192.0.2.0/24\" or "
+		    "%s: \"%.60s\" is no network; write it as \"192.0.2.0/24\" or "
 		    "\"[2001:db8::]/32\"",
-		    value);
+		    option, value);
 		return;
 	}
 	if (!clear_host_bits(&ip, (unsigned)prefix)) {
-		fault_host_bits(faults, line, value, &ip, (unsigned)prefix);
+		fault_host_bits(faults, line, option, value, &ip, (unsigned)prefix);
 		return;
 	}
-	if (conf->network_count == CONF_NETWORKS_MAX) {
-		conf_fault(faults, line, "networks: there are more than %d", CONF_NETWORKS_MAX);
+	if (to->count == CONF_NETWORKS_MAX) {
+		conf_fault(faults, line, "%s: there are more than %d", option, CONF_NETWORKS_MAX);
 		return;
 	}
-	conf->networks =
-	    xreallocarray(conf->networks, conf->network_count + 1, sizeof(*conf->networks));
-	struct conf_network *n = &conf->networks[conf->network_count++];
+	to->list = xreallocarray(to->list, to->count + 1, sizeof(*to->list));
+	struct conf_network *n = &to->list[to->count++];
 	*n = (struct conf_network){.family = ip.family, .prefix = (unsigned)prefix};
 	memcpy(n->address, ip.address, sizeof(n->address));
 }
@@ -119,7 +113,7 @@ static bool is_in(const struct conf_network *n, int family, const uint8_t *addre
 	return rest == 0 || ((n->address[whole] ^ address[whole]) & (0xff00 >> rest) & 0xff) == 0;
 }
 
-bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client)
+static bool has_client(const struct conf_networks *networks, const struct sockaddr *client)
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	uint8_t address[16] = {0};
@@ -135,10 +129,20 @@ bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client)
 	} else {
 		return false;
 	}
-	for (size_t i = 0; i < conf->network_count; i++)
-		if (is_in(&conf->networks[i], family, address))
+	for (size_t i = 0; i < networks->count; i++)
+		if (is_in(&networks->list[i], family, address))
 			return true;
 	return false;
+}
+
+bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client)
+{
+	return has_client(&conf->networks, client);
+}
+
+bool conf_is_front_end(const struct conf *conf, const struct sockaddr *client)
+{
+	return has_client(&conf->auth.front_ends, client);
 }
 
 /* --- Fingerprints --- */

@@ -234,12 +234,22 @@ static void set_networks(struct reader *r)
 {
 	unsigned line = top_line(r, "networks");
 	if (line == 0) {
-		conf_add_network(r->conf, 0, "127.0.0.0/8", r->faults);
-		conf_add_network(r->conf, 0, "[::1]/128", r->faults);
+		conf_add_network(&r->conf->networks, 0, "networks", "127.0.0.0/8", r->faults);
+		conf_add_network(&r->conf->networks, 0, "networks", "[::1]/128", r->faults);
 		return;
 	}
 	for (unsigned i = 0; i < cfg_size(r->cfg, "networks"); i++)
-		conf_add_network(r->conf, line, cfg_getnstr(r->cfg, "networks", i), r->faults);
+		conf_add_network(&r->conf->networks, line, "networks",
+		    cfg_getnstr(r->cfg, "networks", i), r->faults);
+}
+
+static void set_front_ends(struct reader *r)
+{
+	unsigned line = conf_line(r->scan, CONF_IN_auth, "front-ends", (struct str){NULL, 0});
+	cfg_t *auth = line == 0 ? NULL : cfg_getsec(r->cfg, "auth");
+	for (unsigned i = 0; auth != NULL && i < cfg_size(auth, "front-ends"); i++)
+		conf_add_network(&r->conf->auth.front_ends, line, "front-ends",
+		    cfg_getnstr(auth, "front-ends", i), r->faults);
 }
 
 static void set_fingerprints(struct reader *r)
@@ -337,6 +347,7 @@ static void read_values(struct reader *r)
 		conf_fault(r->faults, 0, "the file cannot be read");
 	set_values(r);
 	set_networks(r);
+	set_front_ends(r);
 	set_fingerprints(r);
 	set_sections(r);
 	set_families(r);
@@ -392,7 +403,8 @@ void conf_free(struct conf *conf)
 	conf_free_titled(conf);
 	free(conf->log_path);
 	free(conf->listeners);
-	free(conf->networks);
+	free(conf->networks.list);
+	free(conf->auth.front_ends.list);
 	free(conf->relay_fingerprints);
 	free(conf);
 }

@@ -20,6 +20,11 @@ struct conf_network {
 	unsigned prefix;
 };
 
+struct conf_networks {
+	struct conf_network *list;
+	size_t count;
+};
+
 struct conf_smtp {
 	uint64_t message_max;		  /* octets; default 50 MiB */
 	unsigned recipients_max;	  /* per transaction; default 1000 */
@@ -74,6 +79,7 @@ struct conf_sasl {
 	unsigned forget;	 /* seconds without a failure; default 1 h */
 	unsigned cache_size;	 /* logins; default 10000 */
 	unsigned cache_time;	 /* seconds; default 1 h */
+	struct conf_networks front_ends; /* clients that log in for others, as webmail does */
 };
 
 struct conf_queue {
@@ -97,8 +103,7 @@ struct conf {
 	char *postmaster; /* where postmaster mail of every domain goes; may be NULL */
 	struct conf_listener *listeners;
 	size_t listener_count;
-	struct conf_network *networks; /* may relay; default 127.0.0.0/8 and ::1 */
-	size_t network_count;
+	struct conf_networks networks; /* may relay; default 127.0.0.0/8 and ::1 */
 	/* Of certificates (DER) of clients that may relay. */
 	struct conf_fingerprint *relay_fingerprints;
 	size_t relay_fingerprint_count;
@@ -151,6 +156,8 @@ void conf_faults_free(struct conf_faults *faults);
 
 /* The octets of a client address are in one of the "networks". */
 bool conf_is_own_network(const struct conf *conf, const struct sockaddr *client);
+/* The same of the "front-ends". */
+bool conf_is_front_end(const struct conf *conf, const struct sockaddr *client);
 /* A certificate with this SHA-256 is one of "relay-fingerprints". */
 bool conf_may_relay(const struct conf *conf, const uint8_t sha256[32]);
 

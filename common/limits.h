@@ -46,6 +46,7 @@ enum {
 	INLINE_CONTENT_MAX = 64 * 1024, /* above it a message is a file of its own */
 	RECIPIENTS_PER_PACKET = 100,
 	RECIPIENTS_MAX = 65535,	  /* of one message, after expansion */
+	LIMIT_CLIENTS_MAX = 8,	   /* client addresses in a notice of a passed limit */
 	SENDER_ADDRESSES_MAX = 20, /* in the From fields of one message */
 	EXPANSION_MAX = 1000,	  /* final recipients that one RCPT may stand for */
 	OWNER_DELIVERIES_MAX = 128, /* processes of deliver-owner, each with a channel to deliver-local */

@@ -115,7 +115,7 @@ static struct exchange *add(struct peer *p, const struct auth_start *m, const ch
 	    .cookie = m->cookie,
 	    .tls = m->tls != 0,
 	    .until_ms = loop_now_ms() + EXCHANGE_MS,
-	    .from = guess_source_parse(m->client),
+	    .from = server_source(m->client),
 	    .session = str_dup(m->session),
 	    .client = str_dup(m->client)};
 	make_key(p->serial, m->cookie, x->key);

@@ -3,14 +3,15 @@
  * May this user send as these addresses, and so much? Either all that a message asks for is
  * counted, for the user, the client's address and its network, or nothing.
  *
- * What was sent is known in memory only: a restart of directory forgets it. A question about a
- * user of the machine who is not known now is kept, and asked again when he is.
+ * What was sent is kept over a restart (usage.h), but for what came in the last seconds before a
+ * crash. A question about a user of the machine who is not known now is kept, and asked again when
+ * he is.
  */
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/msg-smtpd-directory.h"
-#include "directory/guesses.h"
 #include "directory/key.h"
+#include "directory/limit-notices.h"
 #include "directory/live.h"
 #include "directory/owner.h"
 #include "directory/server.h"
@@ -18,22 +19,22 @@
 #include "directory/system-users.h"
 #include "directory/usage.h"
 
-#include <netinet/in.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 enum {
 	KEPT_MAX = 2 * LOGIN_MAX + SENDER_ADDRESSES_MAX * (ADDRESS_MAX + 64) + 4096,
 };
 
 struct budget {
-	const char *what; /* for the log */
 	struct usage_limits limits;
-	struct str key;
-	char text[USAGE_KEY_MAX];
+	struct guess_key key;
 };
 
 static struct usage *usage;
+static struct state_store *store;
 static struct pool *pool;
 
 /* --- whose --------------------------------------------------------------- */
@@ -59,60 +60,40 @@ static enum sender_verdict check_owner(const struct msg_sender_query *m, struct 
 
 /* --- how much ------------------------------------------------------------ */
 
-static void set_key(struct budget *b, char kind, struct str s)
+/* A client's own networks and front ends have no limits by address. */
+static size_t set_budgets(
+    struct budget list[3], const struct msg_sender_query *m, const struct guess_source *from)
 {
-	s = str_head(s, sizeof(b->text) - 1);
-	b->text[0] = kind;
-	if (s.n > 0)
-		memcpy(b->text + 1, s.p, s.n);
-	b->key = str_from(b->text, 1 + s.n);
-}
-
-/* False for local programs and for own networks, which have no limits by address. */
-static bool has_limits(const struct guess_source *from)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-	if (from->size == 0)
-		return false;
-	memcpy(&in.sin_addr, from->address, sizeof(in.sin_addr));
-	memcpy(&in6.sin6_addr, from->address, sizeof(in6.sin6_addr));
-	return !conf_is_own_network(server_rules()->conf,
-	    from->size == sizeof(in.sin_addr) ? (const struct sockaddr *)&in
-					      : (const struct sockaddr *)&in6);
-}
-
-/* Those that apply; returns how many. */
-static size_t set_budgets(struct budget list[3], const struct msg_sender_query *m)
-{
-	const struct conf_submission *c = &server_rules()->conf->submission;
-	const struct guess_source from = guess_source_parse(m->client);
+	const struct conf *conf = server_rules()->conf;
 	size_t n = 0;
-	if (m->login.n > 0) {
-		list[n].what = "user";
-		list[n].limits =
-		    (struct usage_limits){c->recipients_per_hour, c->recipients_per_day};
-		set_key(&list[n++], 'u', m->login);
+	for (int kind = GUESS_ADDRESS; kind <= GUESS_LOGIN; kind++) {
+		struct budget *b = &list[n];
+		b->limits = usage_limits_of((enum guess_kind)kind, conf);
+		bool limited = kind == GUESS_LOGIN || (kind != GUESS_SITE && !server_is_own(from));
+		n += limited && guess_key_make(from, m->login, (enum guess_kind)kind, &b->key);
 	}
-	if (!has_limits(&from))
-		return n;
-	list[n].what = "client address";
-	list[n].limits = (struct usage_limits){.hour = c->address_recipients_per_hour};
-	set_key(&list[n++], 'a', m->client);
-	list[n].what = "network of the client";
-	list[n].limits = (struct usage_limits){.hour = c->network_recipients_per_hour};
-	set_key(&list[n++], 'n',
-	    str_from(from.address, guess_prefix_size(&from, GUESS_NETWORK)));
 	return n;
+}
+
+/* Neither 0 nor all ones. */
+static uint64_t draw_token(void)
+{
+	uint64_t token;
+	if (RAND_bytes((uint8_t *)&token, sizeof(token)) != 1)
+		log_fatal(EX_OSERR, "no random numbers");
+	return (token | 1) & INT64_MAX;
 }
 
 static void tell(const struct msg_sender_query *m, const struct budget *b, enum usage_window over)
 {
+	static const char *const whats[] = {[GUESS_LOGIN] = "user",
+	    [GUESS_ADDRESS] = "client address",
+	    [GUESS_NETWORK] = "network of the client"};
 	char note[128];
 	struct log_event ev;
 	bool hold = server_rules()->conf->submission.over_limit_hold;
 	int n = snprintf(note, sizeof(note), "this %s has reached %u recipients in %s: mail is %s",
-	    b->what, over == USAGE_HOUR ? b->limits.hour : b->limits.day,
+	    whats[b->key.p[0]], over == USAGE_HOUR ? b->limits.hour : b->limits.day,
 	    over == USAGE_HOUR ? "an hour" : "a day", hold ? "held" : "refused");
 	log_begin(&ev, LOG_WARNING, (struct str){NULL, 0});
 	log_address(&ev, "user", m->login);
@@ -121,23 +102,39 @@ static void tell(const struct msg_sender_query *m, const struct budget *b, enum 
 	log_end(&ev);
 }
 
+/* Once a day: in the log, and by mail. */
+static void pass(const struct msg_sender_query *m, const struct guess_source *from,
+    const struct budget *b, enum usage_window over, uint64_t now_s)
+{
+	const struct usage_passed passed = {.window = over,
+	    .held = server_rules()->conf->submission.over_limit_hold,
+	    .limit = over == USAGE_HOUR ? b->limits.hour : b->limits.day,
+	    .token = draw_token()};
+	if (!usage_pass(usage, guess_key_str(&b->key), from, &passed, m->recipients, now_s))
+		return;
+	tell(m, b, over);
+	state_store_hurry(store);
+	limit_notices_run();
+}
+
 static enum sender_verdict check_usage(const struct msg_sender_query *m)
 {
 	struct budget list[3];
+	const struct guess_source from = server_source(m->client);
 	uint64_t now_s = loop_wall_ms() / 1000;
 	bool over = false, hold = server_rules()->conf->submission.over_limit_hold;
-	size_t n = set_budgets(list, m);
+	size_t n = set_budgets(list, m, &from);
 	for (size_t i = 0; i < n; i++) {
-		enum usage_window w =
-		    usage_check(usage, list[i].key, &list[i].limits, m->recipients, now_s);
-		if (w != USAGE_FITS && usage_is_news(usage, list[i].key, now_s))
-			tell(m, &list[i], w);
+		enum usage_window w = usage_check(
+		    usage, guess_key_str(&list[i].key), &list[i].limits, m->recipients, now_s);
+		if (w != USAGE_FITS)
+			pass(m, &from, &list[i], w, now_s);
 		over = over || w != USAGE_FITS;
 	}
 	if (over && !hold)
 		return SENDER_LIMIT;
 	for (size_t i = 0; i < n; i++)
-		usage_add(usage, list[i].key, m->recipients, now_s);
+		usage_add(usage, guess_key_str(&list[i].key), &from, m->recipients, now_s);
 	return over ? SENDER_HOLD : SENDER_OK;
 }
 
@@ -222,10 +219,6 @@ bool answer_sender_query(void *ctx, const struct msg_sender_query *m, int *fds)
 	enum sender_verdict verdict = SENDER_OK;
 	struct str missing = {NULL, 0};
 	(void)fds;
-	if (pool == NULL)
-		pool = pool_new(EXPAND_POOL_MAX);
-	if (usage == NULL)
-		usage = usage_new();
 	if (m->addresses_count > 0)
 		verdict = check_owner(m, &missing);
 	if (missing.n == 0 || !begin_waiting(p, m, missing))
@@ -234,10 +227,27 @@ bool answer_sender_query(void *ctx, const struct msg_sender_query *m, int *fds)
 	return true;
 }
 
+struct usage *answer_sender_usage(void)
+{
+	return usage;
+}
+
+void answer_sender_start(void)
+{
+	pool = pool_new(EXPAND_POOL_MAX);
+	usage = usage_new();
+	if (server_keeps_state())
+		store = state_store_open(&usage_kept, usage);
+	limit_notices_start(usage, store);
+}
+
 void answer_sender_end(void)
 {
+	limit_notices_end();
+	state_store_close(store);
 	pool_free(pool);
 	usage_free(usage);
 	pool = NULL;
 	usage = NULL;
+	store = NULL;
 }

@@ -8,10 +8,10 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "directory/exchange.h"
-#include "directory/guess-store.h"
 #include "directory/live.h"
 #include "directory/login-name.h"
 #include "directory/password.h"
+#include "directory/state-store.h"
 #include "directory/system-lookup.h"
 #include "directory/turns.h"
 #include "directory/user-record.h"
@@ -22,6 +22,7 @@ enum {
 	/* Passwords that wait, of all workers together: some seconds' work. */
 	QUEUE_MAX = 256,
 	LINE_MAX = 32, /* of one network */
+	FRONT_END_LINES = 8, /* a front end has as many as so many networks */
 	STAND_IN_SALT = SCRAM_SALT_SIZE,
 };
 
@@ -29,19 +30,13 @@ static struct work *work;
 static struct turns *turns;
 static struct login_cache *cache;
 static struct guesses *guesses;
-static struct guess_store *store;
+static struct state_store *store;
 static uint8_t secret[SCRAM_KEY_SIZE]; /* of stand-in salts */
 static size_t queue_max = QUEUE_MAX;
-static bool keeps; /* there is a state directory */
 
 void auth_verify_set_queue(size_t max)
 {
 	queue_max = max;
-}
-
-void auth_verify_set_store(bool there_is_one)
-{
-	keeps = there_is_one;
 }
 
 struct guesses *auth_verify_guesses(void)
@@ -189,6 +184,9 @@ static enum turns_class set_line(struct exchange *x)
 	x->line[0] = (uint8_t) class;
 	memcpy(x->line + 1, x->from.address, prefix);
 	x->line_size = 1 + prefix;
+	if (x->from.shared)
+		x->line[x->line_size++] =
+		    (uint8_t)(hash_bytes(x->address, x->address_size) % FRONT_END_LINES);
 	return class;
 }
 
@@ -369,9 +367,9 @@ void auth_verify_start(const struct conf *conf)
 	turns = turns_new(threads, threads > 1 ? threads / 2 : 1, LINE_MAX, queue_max);
 	cache = login_cache_new(conf->auth.cache_size, conf->auth.cache_time * (uint64_t)1000);
 	guesses = guesses_new(&limits);
-	if (keeps)
-		store = guess_store_open(guesses);
-	if (!keeps || !guess_store_secret("stand-in.key", secret, sizeof(secret)))
+	if (server_keeps_state())
+		store = state_store_open(&guesses_kept, guesses);
+	if (!server_keeps_state() || !state_secret("stand-in.key", secret, sizeof(secret)))
 		log_message(
 		    LOG_INFO, "what is known of failed logins will not outlive this program");
 }
@@ -385,7 +383,7 @@ void auth_verify_end(void)
 {
 	work_free(work);
 	turns_free(turns, drop_waiting);
-	guess_store_close(store);
+	state_store_close(store);
 	guesses_free(guesses);
 	login_cache_free(cache);
 	work = NULL;

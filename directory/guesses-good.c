@@ -5,15 +5,6 @@
 #include "common/mem.h"
 #include "directory/guesses-internal.h"
 
-#include <stdlib.h>
-
-void guess_drop_good(struct guesses *g, struct good *e)
-{
-	hash_take(g->goods, good_key(e));
-	TAILQ_REMOVE(&g->goods_by_touch, e, link);
-	free(e);
-}
-
 static struct good_network network_of(const struct guess_source *from)
 {
 	struct good_network n = {.size = (uint8_t)guess_prefix_size(from, GUESS_NETWORK)};
@@ -26,9 +17,9 @@ static bool is_same_network(const struct good_network *a, const struct good_netw
 	return a->size == b->size && memcmp(a->prefix, b->prefix, a->size) == 0;
 }
 
-static bool make_good_key(struct str login, struct key *out)
+static bool make_good_key(struct str login, struct guess_key *out)
 {
-	bool ok = guess_key(NULL, login, GUESS_LOGIN, out);
+	bool ok = guess_key_make(NULL, login, GUESS_LOGIN, out);
 	out->p[0] = KIND_GOOD;
 	return ok;
 }
@@ -49,23 +40,20 @@ static struct good_network *find_network(
 bool guess_is_good(
     const struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms)
 {
-	struct key key;
+	struct guess_key key;
 	struct good_network n = network_of(from);
-	if (!make_good_key(login, &key))
+	if (from->shared || !make_good_key(login, &key))
 		return false;
-	struct good *e = hash_find(g->goods, guess_key_str(&key));
+	struct good *e = lru_find(g->goods, guess_key_str(&key));
 	return e != NULL && find_network(e, &n, now_ms) != NULL;
 }
 
 struct good *guess_add_good(struct guesses *g, struct str key)
 {
-	if (hash_count(g->goods) >= GUESSES_MAX)
-		guess_drop_good(g, TAILQ_FIRST(&g->goods_by_touch));
 	struct good *e = xcalloc(1, sizeof(*e) + key.n);
 	memcpy(e->key, key.p, key.n);
 	e->key_size = key.n;
-	hash_put(g->goods, e);
-	TAILQ_INSERT_TAIL(&g->goods_by_touch, e, link);
+	lru_add(g->goods, e);
 	return e;
 }
 
@@ -82,11 +70,11 @@ static struct good_network *find_oldest(struct good *e)
 void guess_remember(
     struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms)
 {
-	struct key key;
+	struct guess_key key;
 	struct good_network n = network_of(from);
-	if (!make_good_key(login, &key))
+	if (from->shared || !make_good_key(login, &key))
 		return;
-	struct good *e = hash_find(g->goods, guess_key_str(&key));
+	struct good *e = lru_find(g->goods, guess_key_str(&key));
 	if (e == NULL)
 		e = guess_add_good(g, guess_key_str(&key));
 	struct good_network *at = find_network(e, &n, now_ms);
@@ -97,6 +85,5 @@ void guess_remember(
 		g->changes++;
 	*at = n;
 	at->seen_ms = now_ms;
-	TAILQ_REMOVE(&g->goods_by_touch, e, link);
-	TAILQ_INSERT_TAIL(&g->goods_by_touch, e, link);
+	lru_touch(g->goods, e);
 }

@@ -6,15 +6,13 @@
 #ifndef POSTERN_DIRECTORY_GUESSES_INTERNAL_H
 #define POSTERN_DIRECTORY_GUESSES_INTERNAL_H
 
-#include "common/hash.h"
 #include "directory/guesses.h"
+#include "directory/lru.h"
 
-#include <sys/queue.h>
-
-enum { KEY_MAX = 1 + ADDRESS_MAX, PREFIX_MAX = 16, KIND_GOOD = 5, VALUE_MAX = 512 };
+enum { KEY_MAX = GUESS_KEY_MAX, PREFIX_MAX = 16, KIND_GOOD = 5, VALUE_MAX = 512 };
 
 struct counter {
-	TAILQ_ENTRY(counter) link;
+	struct lru_link link; /* first */
 	unsigned failures;
 	uint64_t last_ms;
 	uint64_t refused_until_ms;
@@ -32,32 +30,17 @@ struct good_network {
 
 /* A login and where it was used. */
 struct good {
-	TAILQ_ENTRY(good) link;
+	struct lru_link link; /* first */
 	struct good_network networks[GUESS_GOOD_NETWORKS];
 	size_t key_size;
 	uint8_t key[];
 };
 
-TAILQ_HEAD(counter_list, counter);
-TAILQ_HEAD(good_list, good);
-
 struct guesses {
 	struct guess_limits limits;
-	struct hash *counters, *goods;
-	struct counter_list by_touch;
-	struct good_list goods_by_touch;
+	struct lru *counters, *goods;
 	uint64_t changes;
 };
-
-struct key {
-	size_t n;
-	uint8_t p[KEY_MAX];
-};
-
-static inline struct str guess_key_str(const struct key *k)
-{
-	return str_from(k->p, k->n);
-}
 
 static inline struct str counter_key(const void *entry)
 {
@@ -72,9 +55,6 @@ static inline struct str good_key(const void *entry)
 }
 
 /* guesses.c */
-/* False: there is nothing of that kind to count by. */
-bool guess_key(
-    const struct guess_source *from, struct str login, enum guess_kind kind, struct key *out);
 struct counter *guess_add(struct guesses *g, struct str key);
 void guess_drop(struct guesses *g, struct counter *c);
 /* NULL when nothing is counted, or it is forgotten. */
@@ -86,6 +66,5 @@ void guess_mend_times(const struct guesses *g, struct counter *c, uint64_t now_m
 void guess_remember(
     struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms);
 struct good *guess_add_good(struct guesses *g, struct str key);
-void guess_drop_good(struct guesses *g, struct good *e);
 
 #endif

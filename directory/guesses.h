@@ -13,8 +13,8 @@
 #ifndef POSTERN_DIRECTORY_GUESSES_H
 #define POSTERN_DIRECTORY_GUESSES_H
 
-#include "common/buf.h"
-#include "common/limits.h"
+#include "directory/guess-key.h"
+#include "directory/state-store.h"
 
 enum {
 	GUESSES_MAX = 50000, /* counters; and as many logins with networks of theirs */
@@ -24,7 +24,6 @@ enum {
 	GUESS_NETWORK_FACTOR = 4, /* so many times an address's failures are a network's limit */
 	GUESS_SITE_FACTOR = 16,	  /* and a /48's */
 	GUESS_GOOD_NETWORKS = 8,  /* remembered for one login */
-	GUESS_NAME_SIZE = ADDRESS_MAX + 1,
 };
 #define GUESS_GOOD_MS ((uint64_t)30 * 24 * 3600 * 1000)
 
@@ -34,19 +33,6 @@ struct guess_limits {
 	uint64_t refuse_ms; /* how long nothing is tried */
 	uint64_t forget_ms; /* a counter that has not grown for so long is gone */
 };
-
-enum guess_kind { GUESS_ADDRESS = 1, GUESS_NETWORK = 2, GUESS_SITE = 3, GUESS_LOGIN = 4 };
-
-/* Where somebody comes from. */
-struct guess_source {
-	uint8_t size; /* 4 or 16 octets; 0: this machine, by the Unix socket: only logins count */
-	uint8_t address[16];
-};
-
-/* `client` as in messages: "[192.0.2.1]", "[IPv6:2001:db8::1]", "local uid 1000". */
-struct guess_source guess_source_parse(struct str client);
-/* Octets of the address that a kind counts by; 0: it does not apply. */
-size_t guess_prefix_size(const struct guess_source *from, enum guess_kind kind);
 
 struct guesses;
 struct guesses *guesses_new(const struct guess_limits *limits);
@@ -89,13 +75,7 @@ size_t guesses_count(const struct guesses *g);
 
 /* ---- for keeping them ----------------------------------------------------------- */
 
-typedef bool guess_record_fn(void *ctx, struct str key, struct str value);
-/* Each as a record; stops when fn returns false. */
-void guesses_save(struct guesses *g, guess_record_fn *fn, void *ctx);
-/* One of them back; false for what guesses_save does not write. Times that are still to come are
- * taken for now. */
-bool guesses_load(struct guesses *g, struct str key, struct str value, uint64_t now_ms);
-/* Grows with every change. */
-uint64_t guesses_changes(const struct guesses *g);
+/* Of a struct guesses. Times that are still to come are taken for now. */
+extern const struct state_kept guesses_kept;
 
 #endif

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: ISC
  *
- * Invariant: an entry is in the hash and in the list, the list in the order of their ends.
+ * Nothing is ever touched again, so the table is in the order of the entries' ends.
  */
 #include "directory/login-cache.h"
-#include "common/hash.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "directory/lru.h"
 #include "directory/password.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sysexits.h>
 
 struct entry {
-	TAILQ_ENTRY(entry) link;
+	struct lru_link link; /* first */
 	uint64_t end_ms;
 	uint8_t digest[LOGIN_DIGEST_SIZE];
 };
-TAILQ_HEAD(entry_list, entry);
 
 struct login_cache {
-	size_t max;
 	uint64_t life_ms;
 	uint8_t key[LOGIN_DIGEST_SIZE];
-	struct hash *by_digest;
-	struct entry_list by_end;
+	struct lru *entries; /* NULL: it knows nothing */
 };
 
 static struct str digest_of(const void *entry)
@@ -35,38 +31,33 @@ static struct str digest_of(const void *entry)
 	return str_from(e->digest, sizeof(e->digest));
 }
 
+static void forget(void *entry)
+{
+	password_wipe(entry, sizeof(struct entry));
+	free(entry);
+}
+
 struct login_cache *login_cache_new(size_t entries, uint64_t life_ms)
 {
 	struct login_cache *c = xcalloc(1, sizeof(*c));
-	*c = (struct login_cache){
-	    .max = entries, .life_ms = life_ms, .by_digest = hash_new(digest_of)};
-	TAILQ_INIT(&c->by_end);
+	*c = (struct login_cache){.life_ms = life_ms,
+	    .entries = entries == 0 ? NULL : lru_new(entries, digest_of, forget)};
 	if (RAND_bytes(c->key, sizeof(c->key)) != 1)
 		log_fatal(EX_OSERR, "no random numbers");
 	return c;
 }
 
-static void drop(struct login_cache *c, struct entry *e)
-{
-	hash_take(c->by_digest, digest_of(e));
-	TAILQ_REMOVE(&c->by_end, e, link);
-	password_wipe(e, sizeof(*e));
-	free(e);
-}
-
 void login_cache_clear(struct login_cache *c)
 {
-	struct entry *e;
-	while ((e = TAILQ_FIRST(&c->by_end)) != NULL)
-		drop(c, e);
+	if (c->entries != NULL)
+		lru_clear(c->entries);
 }
 
 void login_cache_free(struct login_cache *c)
 {
 	if (c == NULL)
 		return;
-	login_cache_clear(c);
-	hash_free(c->by_digest);
+	lru_free(c->entries);
 	password_wipe(c, sizeof(*c));
 	free(c);
 }
@@ -101,27 +92,26 @@ bool login_cache_has(
     struct login_cache *c, const uint8_t digest[LOGIN_DIGEST_SIZE], uint64_t now_ms)
 {
 	struct entry *e;
-	while ((e = TAILQ_FIRST(&c->by_end)) != NULL && e->end_ms <= now_ms)
-		drop(c, e);
-	return hash_find(c->by_digest, str_from(digest, LOGIN_DIGEST_SIZE)) != NULL;
+	if (c->entries == NULL)
+		return false;
+	while ((e = lru_oldest(c->entries)) != NULL && e->end_ms <= now_ms)
+		lru_drop(c->entries, e);
+	return lru_find(c->entries, str_from(digest, LOGIN_DIGEST_SIZE)) != NULL;
 }
 
 /* An entry's life is never prolonged: once an hour, say, every password is hashed. */
 void login_cache_add(
     struct login_cache *c, const uint8_t digest[LOGIN_DIGEST_SIZE], uint64_t now_ms)
 {
-	if (c->max == 0 || login_cache_has(c, digest, now_ms))
+	if (c->entries == NULL || login_cache_has(c, digest, now_ms))
 		return;
-	if (hash_count(c->by_digest) >= c->max)
-		drop(c, TAILQ_FIRST(&c->by_end));
 	struct entry *e = xcalloc(1, sizeof(*e));
 	memcpy(e->digest, digest, sizeof(e->digest));
 	e->end_ms = now_ms + c->life_ms;
-	hash_put(c->by_digest, e);
-	TAILQ_INSERT_TAIL(&c->by_end, e, link);
+	lru_add(c->entries, e);
 }
 
 size_t login_cache_count(const struct login_cache *c)
 {
-	return hash_count(c->by_digest);
+	return c->entries == NULL ? 0 : lru_count(c->entries);
 }

@@ -4,7 +4,7 @@
  *
  * Runs as:    postern-dir, in its state directory as the root, or an empty one.
  * Reads:      the compiled tables (*.db in "tables"), through one descriptor.
- * Writes:     what it knows of failed logins, in the state directory.
+ * Writes:     what it knows of failed logins and of recipients, in the state directory.
  * Talks to:   smtpd, pop3d and deliver-remote, which it does not trust; queue, pop3d-session.
  * May never:  show a password hash, or a password but for a relay; open a socket, follow a path it
  * was sent.
@@ -30,7 +30,7 @@ static void open_state(struct service *self, const struct conf *conf)
 		return;
 	}
 	close(fd);
-	auth_verify_set_store(true);
+	server_set_state(true);
 }
 
 static void before_jail(struct service *self, const struct conf *conf)

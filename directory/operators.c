@@ -6,6 +6,7 @@
 #include "common/msg-operator-directory.h"
 #include "directory/guesses.h"
 #include "directory/server.h"
+#include "directory/usage.h"
 
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -44,8 +45,8 @@ static void send_entry(void *ctx, const struct guess_report *r)
 
 static void send_end(struct operator_connection *c, uint32_t n)
 {
-	const struct msg_guess_end m = {.ok = 1, .count = n};
-	msg_guess_end_send(c->channel, &m, NULL);
+	const struct msg_listing_end m = {.ok = 1, .count = n};
+	msg_listing_end_send(c->channel, &m, NULL);
 }
 
 static bool on_list(void *ctx, const struct msg_guess_list *m, int *fds)
@@ -66,8 +67,64 @@ static bool on_release(void *ctx, const struct msg_guess_release *m, int *fds)
 	return true;
 }
 
-static const struct operator_directory_server_handlers handlers = {
-    .guess_list = on_list, .guess_release = on_release};
+/* ---- usage ------------------------------------------------------------------------ */
+
+static void send_usage(void *ctx, const struct usage_report *r)
+{
+	struct listing *l = ctx;
+	char name[GUESS_NAME_SIZE], from[USAGE_CLIENTS][GUESS_NAME_SIZE];
+	struct usage_from clients[USAGE_CLIENTS];
+	struct guess_key key;
+	const enum guess_kind kind = (enum guess_kind)r->key.p[0];
+	const struct usage_limits limits = usage_limits_of(kind, server_rules()->conf);
+	guess_key_format(r->key, name);
+	if (l->only.n > 0 && !guess_key_is_meant(r->key, l->only))
+		return;
+	for (size_t i = 0; i < r->client_count; i++) {
+		guess_key_make(&r->clients[i], STR(""), GUESS_ADDRESS, &key);
+		guess_key_format(guess_key_str(&key), from[i]);
+		clients[i].name = str_from_cstr(from[i]);
+	}
+	l->count++;
+	msg_usage_entry_send(l->to->channel,
+	    &(struct msg_usage_entry){.kind = (uint8_t)kind,
+		.name = str_from_cstr(name),
+		.hour = r->hour,
+		.hour_limit = limits.hour,
+		.day = r->day,
+		.day_limit = limits.day,
+		.held = server_rules()->conf->submission.over_limit_hold,
+		.passed = r->told_s * 1000,
+		.waits = r->waits,
+		.clients = clients,
+		.clients_count = r->client_count},
+	    NULL);
+}
+
+static bool on_usage_list(void *ctx, const struct msg_usage_list *m, int *fds)
+{
+	struct listing l = {.to = ctx, .only = m->name};
+	(void)fds;
+	usage_each(answer_sender_usage(), loop_wall_ms() / 1000, send_usage, &l);
+	send_end(ctx, l.count);
+	return true;
+}
+
+static bool on_usage_release(void *ctx, const struct msg_usage_release *m, int *fds)
+{
+	(void)fds;
+	size_t n = usage_release(answer_sender_usage(), m->name);
+	log_message(LOG_NOTICE, "%zu counts of recipients set back", n);
+	send_end(ctx, (uint32_t)n);
+	return true;
+}
+
+/* ---- connections ------------------------------------------------------------------ */
+
+static const struct operator_directory_server_handlers handlers = {.guess_list = on_list,
+    .guess_release = on_release,
+    .usage_list = on_usage_list,
+    .usage_release = on_usage_release};
 
 static void drop(struct operator_connection *c)
 {

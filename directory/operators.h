@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * What `postern auth` asks: the server side of common/msg-operator-directory.def on directory's own
+ * What `postern auth` and `postern usage` ask: the server side of common/msg-operator-directory.def on directory's own
  * Unix socket. For root and the suite's own user alone: who tried which login, is nobody else's
  * business.
  */

@@ -10,11 +10,13 @@
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-queue-directory.h"
 #include "common/msg-remote-directory.h"
+#include "directory/limit-notices.h"
 #include "directory/live.h"
 #include "directory/pam-client.h"
 #include "directory/rules.h"
 #include "directory/system-users.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 static struct live *live;
@@ -24,6 +26,7 @@ static uint32_t generation;
 static struct expand_rules rules;
 static struct pool *rules_pool;
 static char *tables_path;
+static bool keeps_state;
 
 struct live *server_live(void)
 {
@@ -62,6 +65,42 @@ size_t server_count_edge(enum edge_id edge)
 	for (const struct peer *p = peers; p != NULL; p = p->next)
 		n += p->edge == edge;
 	return n;
+}
+
+void server_set_state(bool there_is_one)
+{
+	keeps_state = there_is_one;
+}
+
+bool server_keeps_state(void)
+{
+	return keeps_state;
+}
+
+typedef bool network_fn(const struct conf *conf, const struct sockaddr *client);
+
+static bool is_in(const struct guess_source *from, network_fn *networks)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	bool v4 = from->size == sizeof(in.sin_addr);
+	if (from->size == 0 || rules.conf == NULL)
+		return false;
+	memcpy(&in.sin_addr, from->address, sizeof(in.sin_addr));
+	memcpy(&in6.sin6_addr, from->address, sizeof(in6.sin6_addr));
+	return networks(rules.conf, v4 ? (const struct sockaddr *)&in : (const struct sockaddr *)&in6);
+}
+
+bool server_is_own(const struct guess_source *from)
+{
+	return is_in(from, conf_is_own_network);
+}
+
+struct guess_source server_source(struct str client)
+{
+	struct guess_source from = guess_source_parse(client);
+	from.shared = is_in(&from, conf_is_front_end);
+	return from;
 }
 
 static void send_generation(struct peer *p)
@@ -119,9 +158,12 @@ static const char *who_is_at(enum edge_id edge)
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	struct peer *p = ctx;
+	enum edge_id edge = p->edge;
 	log_message(channel_loss_level(channel), "the channel to %s %u is closed: %s",
 	    who_is_at(p->edge), p->instance, why);
 	remove_peer(p);
+	if (edge == EDGE_queue_directory)
+		limit_notices_lost();
 }
 
 static const struct smtpd_directory_server_handlers smtpd_handlers = {
@@ -133,6 +175,7 @@ static const struct smtpd_directory_server_handlers smtpd_handlers = {
 };
 static const struct queue_directory_server_handlers queue_handlers = {
     .address_query = answer_address_query,
+    .limit_told = limit_notices_told,
 };
 static const struct remote_directory_server_handlers remote_handlers = {
     .hop_query = answer_hop_query,
@@ -191,6 +234,8 @@ void server_peer(enum edge_id edge, unsigned instance, int fd)
 	p->channel = channel_new(fd, edges[i].side, edges[i].handlers, p, on_closed);
 	peers = p;
 	send_generation(p);
+	if (edge == EDGE_queue_directory)
+		limit_notices_run();
 }
 
 static void take_rules(const struct conf *conf)
@@ -212,6 +257,7 @@ void server_start(const struct conf *conf, int dirfd)
 	pam_client_start();
 	live = live_new(dirfd, on_tables_changed, NULL);
 	answer_auth_start(conf);
+	answer_sender_start();
 }
 
 void server_reload(const struct conf *conf)

@@ -11,6 +11,7 @@
 #include "common/conf.h"
 #include "common/wiring.h"
 #include "directory/expand.h"
+#include "directory/guess-key.h"
 
 /* `dirfd` is the tables' directory; the server's from now on. A configuration must live until the
  * next one, or server_end. */
@@ -19,6 +20,8 @@ void server_peer(enum edge_id edge, unsigned instance, int fd);
 void server_reload(const struct conf *conf);
 /* Frees everything (for the tests). */
 void server_end(void);
+/* Before server_start: the jail's root is a directory to keep things in over a restart. */
+void server_set_state(bool there_is_one);
 
 /* One connected program. */
 struct peer {
@@ -39,6 +42,11 @@ struct peer *server_find_serial(uint64_t serial);
 /* The first peer on that edge, NULL when there is none. */
 struct peer *server_find_edge(enum edge_id edge);
 size_t server_count_edge(enum edge_id edge);
+bool server_keeps_state(void);
+/* `client` as in messages, and what the configuration says of it. */
+struct guess_source server_source(struct str client);
+/* In the "networks". */
+bool server_is_own(const struct guess_source *from);
 
 /* answer-rcpt.c */
 bool answer_rcpt_query(void *peer, const struct msg_rcpt_query *m, int *fds);
@@ -47,7 +55,10 @@ bool answer_address_query(void *peer, const struct msg_address_query *m, int *fd
 void answer_rcpt_end(void);
 /* answer-sender.c */
 bool answer_sender_query(void *peer, const struct msg_sender_query *m, int *fds);
+void answer_sender_start(void);
 void answer_sender_end(void);
+struct usage;
+struct usage *answer_sender_usage(void);
 /* answer-hop.c */
 struct msg_hop_query;
 bool answer_hop_query(void *peer, const struct msg_hop_query *m, int *fds);
@@ -75,8 +86,6 @@ bool answer_login_abort(void *peer, const struct msg_login_abort *m, int *fds);
 /* auth-verify.c */
 struct guesses;
 struct guesses *auth_verify_guesses(void);
-/* Before answer_auth_start: the jail's root is a directory to keep failures in. */
-void auth_verify_set_store(bool there_is_one);
 /* Another bound of the queue from the next start on, for the tests. */
 void auth_verify_set_queue(size_t max);
 /* The tables changed: nothing is remembered. */

@@ -143,8 +143,8 @@ static const char *admit(const union client *client, const struct conf *conf)
 {
 	if (!has_place(conf) && !(connections_evict() && has_place(conf)))
 		return "-ERR [SYS/TEMP] too many connections, try again later\r\n";
-	if (worker->admission != NULL &&
-	    !admission_enter(worker->admission, &client->any, conf->pop3.connections_per_address))
+	unsigned limit = conf_is_front_end(conf, &client->any) ? 0 : conf->pop3.connections_per_address;
+	if (worker->admission != NULL && !admission_enter(worker->admission, &client->any, limit))
 		return "-ERR [SYS/TEMP] too many connections from your address\r\n";
 	return NULL;
 }

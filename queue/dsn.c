@@ -7,6 +7,7 @@
 #include "common/queue-id.h"
 #include "common/utf8.h"
 #include "queue/dsn-text.h"
+#include "queue/notice-header.h"
 
 #include <stdio.h>
 
@@ -143,14 +144,6 @@ static void choose_boundary(struct layout *l)
 	l->d = NULL;
 }
 
-static bool put_address(struct layout *l, const char *name, const char *phrase, struct str address)
-{
-	char value[ADDRESS_MAX + 80];
-	snprintf(value, sizeof(value), phrase[0] == '\0' ? "%s%.*s" : "%s <%.*s>", phrase,
-	    STR_ARG(str_head(address, ADDRESS_MAX)));
-	return dsn_text_field(l->out, name, "", str_from_cstr(value), l->utf8);
-}
-
 /* RFC 3834 §3.1.5; so that the notice stands beside the message in the sender's mailbox. */
 static bool put_references(struct layout *l)
 {
@@ -172,18 +165,14 @@ static bool put_references(struct layout *l)
 static bool put_header(struct layout *l)
 {
 	const struct dsn *d = l->d;
-	char text[HEADER_DATE_SIZE], id[QUEUE_ID_SIZE], from[DOMAIN_MAX + 20];
 	struct buf *out = l->out;
-	header_date(d->now, text);
-	queue_id_format(d->id, id);
-	snprintf(from, sizeof(from), "MAILER-DAEMON@%.*s", STR_ARG(str_head(d->hostname, DOMAIN_MAX)));
-	bool ok = dsn_text_field(out, "Date", "", str_from_cstr(text), false) &&
-		  put_address(l, "From", "Mail Delivery System", str_from_cstr(from)) &&
-		  put_address(l, "To", "", d->to) &&
-		  dsn_text_field(out, "Subject", "", template_subject(d->text), false);
-	snprintf(from, sizeof(from), "<%s@%.*s>", id, STR_ARG(str_head(d->hostname, DOMAIN_MAX)));
-	return ok && dsn_text_field(out, "Message-ID", "", str_from_cstr(from), false) &&
-	       put_references(l) &&
+	const struct notice_header h = {.hostname = d->hostname,
+	    .to = d->to,
+	    .subject = template_subject(d->text),
+	    .id = d->id,
+	    .now = d->now,
+	    .utf8 = l->utf8};
+	return notice_header_put(out, &h) && put_references(l) &&
 	       buf_printf(out,
 		   "Auto-Submitted: auto-replied\r\n"
 		   "MIME-Version: 1.0\r\n"

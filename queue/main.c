@@ -6,13 +6,15 @@
  * Reads:      the spool
  * Writes:     the spool
  * Talks to:   smtpd (takes mail), deliver-local and deliver-remote (gives mail), directory (asks
- *             where bounces go, and whether routes have changed), operators' commands
+ *             where bounces go, whether routes have changed, and who passed a limit), operators'
+ *             commands
  * May never:  reach the network, or any file outside the spool
  */
 #include "common/home.h"
 #include "common/service.h"
 #include "queue/bounce.h"
 #include "queue/intake.h"
+#include "queue/limit-notices.h"
 #include "queue/operator.h"
 #include "queue/reroute.h"
 #include "queue/sweeper.h"
@@ -49,6 +51,7 @@ static struct {
 	char *templates_path; /* NULL: the built-in ones */
 	struct router *router;
 	struct bounces bounces;
+	struct limit_notices limits;
 	struct reroute reroute;
 	struct sweeper sweeper;
 	char *hostname, *postmaster; /* what the notices say */
@@ -98,7 +101,8 @@ static void on_committed(
     void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
 {
 	(void)ctx;
-	if (!bounces_on_committed(&q.bounces, tag, place, error))
+	if (!bounces_on_committed(&q.bounces, tag, place, error) &&
+	    !limit_notices_on_committed(&q.limits, tag, place, error))
 		intake_on_committed(&q.intake, tag, id, place, error);
 	dispatch_soon(&q.dispatch);
 }
@@ -154,8 +158,8 @@ static void configure_bounces(const struct conf *conf)
 	free(q.postmaster);
 	q.hostname = copy_or_null(conf->hostname);
 	q.postmaster = copy_or_null(conf->postmaster);
-	q.bounces.hostname = str_from_cstr(q.hostname);
-	q.bounces.postmaster = str_from_cstr(q.postmaster);
+	q.bounces.hostname = q.limits.hostname = str_from_cstr(q.hostname);
+	q.bounces.postmaster = q.limits.postmaster = str_from_cstr(q.postmaster);
 	q.bounces.size_max = conf->queue.bounce_size;
 }
 
@@ -253,7 +257,9 @@ static void make_parts(void)
 	reroute_init(&q.reroute, &q.active, q.router);
 	bounces_init(&q.bounces, &q.active, &q.reader, q.router, &q.templates);
 	sweeper_init(&q.sweeper, &q.active);
-	q.bounces.on_progress = on_progress;
+	limit_notices_init(
+	    &q.limits, &q.active, q.router, q.tokens, q.contents, &q.templates);
+	q.bounces.on_progress = q.limits.on_progress = on_progress;
 	q.reroute.on_progress = on_rerouted;
 	operators_init(&q.operators, &q.active, &q.dispatch);
 	q.intake = (struct intake){.active = &q.active, .tokens = q.tokens, .contents = q.contents};
@@ -269,7 +275,7 @@ static void open_spool(const struct conf *conf)
 	if (q.spool == NULL)
 		log_fatal(EX_IOERR, "the spool cannot be opened: %m");
 	close(q.spool_dir);
-	q.active.spool = q.intake.spool = q.operators.spool = q.bounces.spool = q.spool;
+	q.active.spool = q.intake.spool = q.operators.spool = q.bounces.spool = q.limits.spool = q.spool;
 	reader_set_spool(&q.reader, q.spool);
 	active_begin(&q.active);
 	log_message(LOG_INFO, "spool open after %llu ms: %zu messages for %llu recipients wait",
@@ -318,9 +324,10 @@ static void leave(void)
 	local_reset(&q.local);
 	remote_reset(&q.remote);
 	spool_close(q.spool);
-	q.intake.spool = q.bounces.spool = NULL;
+	q.intake.spool = q.bounces.spool = q.limits.spool = NULL;
 	intake_reset(&q.intake);
 	bounces_reset(&q.bounces);
+	limit_notices_reset(&q.limits);
 	router_free(q.router);
 	event_free(q.routes_timer);
 	loop_exit();
@@ -343,6 +350,7 @@ static void on_stop(void)
 		return;
 	dispatch_stop(&q.dispatch);
 	bounces_stop(&q.bounces);
+	limit_notices_stop(&q.limits);
 	sweeper_stop(&q.sweeper);
 	q.stop_deadline = loop_now_ms() + STOP_MS;
 	q.stop_timer = loop_timer(check_stop, NULL);

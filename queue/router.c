@@ -24,6 +24,8 @@ struct router {
 	uint32_t last_cookie;
 	router_changed_fn *on_changed;
 	void *ctx;
+	router_limit_fn *on_limit;
+	void *limit_ctx;
 };
 
 static struct str key_of(const void *ask)
@@ -122,9 +124,33 @@ static bool on_routes_changed(void *ctx, const struct msg_routes_changed *m, int
 	return true;
 }
 
+static bool on_limit_passed(void *ctx, const struct msg_limit_passed *m, int *fds)
+{
+	struct router *r = ctx;
+	(void)fds;
+	if (r->on_limit != NULL)
+		return r->on_limit(r->limit_ctx, m);
+	router_limit_told(r, m->token, false);
+	return true;
+}
+
+void router_set_limits(struct router *r, router_limit_fn *on_limit, void *ctx)
+{
+	r->on_limit = on_limit;
+	r->limit_ctx = ctx;
+}
+
+void router_limit_told(struct router *r, uint64_t token, bool told)
+{
+	const struct msg_limit_told m = {.token = token, .told = told};
+	if (r->channel != NULL)
+		msg_limit_told_send(r->channel, &m, NULL);
+}
+
 static const struct queue_directory_client_handlers handlers = {
     .address_answer = on_address_answer,
     .routes_changed = on_routes_changed,
+    .limit_passed = on_limit_passed,
 };
 
 static void on_closed(void *ctx, struct channel *channel, const char *why)

@@ -24,14 +24,18 @@ struct template {
 
 struct parsing {
 	struct template *t;
+	enum template_about about;
 	template_fault_fn *fault;
 	void *ctx;
 	unsigned line;
 	bool failed;
 };
 
-static const char *const names[] = {
-#define WORD(id, name, help) name,
+static const struct {
+	const char *name;
+	unsigned about;
+} names[] = {
+#define WORD(id, name, about, help) {name, about},
     TEMPLATE_WORDS
 #undef WORD
 };
@@ -116,18 +120,20 @@ static void complain_of_word(struct parsing *p, struct str name)
 	char list[256];
 	size_t n = 0;
 	for (size_t i = 0; i < TEMPLATE_WORD_COUNT; i++)
-		n += (size_t)snprintf(
-		    list + n, sizeof(list) - n, "%s${%s}", i == 0 ? "" : ", ", names[i]);
+		if (names[i].about & p->about)
+			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s${%s}",
+			    n == 0 ? "" : ", ", names[i].name);
 	if (name.n > 0 && name.n <= 40 && utf8_is_ascii(name))
 		complain(p, "there is no word ${%.*s}: write one of %s", STR_ARG(name), list);
 	else
 		complain(p, "\"$\" begins no word here: write \"$$\", or one of %s", list);
 }
 
-static enum template_word find_word(struct str name)
+static enum template_word find_word(const struct parsing *p, struct str name)
 {
 	size_t i = 0;
-	while (i < TEMPLATE_WORD_COUNT && !str_eq(name, str_from_cstr(names[i])))
+	while (i < TEMPLATE_WORD_COUNT && ((names[i].about & p->about) == 0 ||
+					      !str_eq(name, str_from_cstr(names[i].name))))
 		i++;
 	return (enum template_word)i;
 }
@@ -143,7 +149,7 @@ static size_t parse_dollar(struct parsing *p, struct str text, struct str litera
 	size_t end = str_find(line_of(rest), '}');
 	bool closed = rest.n > 0 && rest.p[0] == '{' && end < line_of(rest).n;
 	struct str name = closed ? str_skip(str_head(rest, end), 1) : (struct str){NULL, 0};
-	enum template_word word = find_word(name);
+	enum template_word word = find_word(p, name);
 	if (word == TEMPLATE_WORD_COUNT)
 		complain_of_word(p, name);
 	add_piece(p, literal, word);
@@ -172,10 +178,11 @@ static void parse_body(struct parsing *p, struct str text)
 	}
 }
 
-struct template *template_parse(struct str text, template_fault_fn *fault, void *ctx)
+struct template *template_parse(
+    struct str text, enum template_about about, template_fault_fn *fault, void *ctx)
 {
 	struct template *t = xcalloc(1, sizeof(*t));
-	struct parsing p = {.t = t, .fault = fault, .ctx = ctx, .line = 1};
+	struct parsing p = {.t = t, .about = about, .fault = fault, .ctx = ctx, .line = 1};
 	if (text.n > TEMPLATE_MAX) {
 		complain(&p, "the text is too long: write at most %d octets", TEMPLATE_MAX);
 		template_free(t);

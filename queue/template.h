@@ -17,19 +17,30 @@
 
 enum { TEMPLATE_MAX = 16 * 1024, TEMPLATE_SUBJECT_MAX = 200 };
 
-/*   WORD(id, "name", "what it stands for") */
+/* What a text is about: it has words of its own. */
+enum template_about { ABOUT_MESSAGE = 1, ABOUT_LIMIT = 2, ABOUT_ANY = ABOUT_MESSAGE | ABOUT_LIMIT };
+
+/*   WORD(id, "name", mask of enum template_about, "what it stands for") */
 #define TEMPLATE_WORDS \
-	WORD(HOSTNAME, "hostname", "this server") \
-	WORD(POSTMASTER, "postmaster", "who answers questions") \
-	WORD(SENDER, "sender", "the message's sender") \
-	WORD(RECIPIENTS, "recipients", "the recipients it is about, each with what was said") \
-	WORD(ARRIVAL, "arrival", "when the message came") \
-	WORD(ID, "id", "its queue id, as in the log") \
-	WORD(UNTIL, "until", "how long delivery is tried") \
-	WORD(RETURNED, "returned", "a sentence about what of the message is attached")
+	WORD(HOSTNAME, "hostname", ABOUT_ANY, "this server") \
+	WORD(POSTMASTER, "postmaster", ABOUT_ANY, "who answers questions") \
+	WORD(SENDER, "sender", ABOUT_MESSAGE, "the message's sender") \
+	WORD(RECIPIENTS, "recipients", ABOUT_MESSAGE, "the recipients it is about, each with what was said") \
+	WORD(ARRIVAL, "arrival", ABOUT_MESSAGE, "when the message came") \
+	WORD(ID, "id", ABOUT_MESSAGE, "its queue id, as in the log") \
+	WORD(UNTIL, "until", ABOUT_MESSAGE, "how long delivery is tried") \
+	WORD(RETURNED, "returned", ABOUT_MESSAGE, "a sentence about what of the message is attached") \
+	WORD(WHO, "who", ABOUT_LIMIT, "the login, address or network, or how many passed a limit") \
+	WORD(LIMIT, "limit", ABOUT_LIMIT, "which limit") \
+	WORD(COUNT, "count", ABOUT_LIMIT, "how many recipients there were, those too many included") \
+	WORD(SINCE, "since", ABOUT_LIMIT, "from when on they are counted") \
+	WORD(WHEN, "when", ABOUT_LIMIT, "when the limit was passed") \
+	WORD(CLIENTS, "clients", ABOUT_LIMIT, "the client addresses that they came from, the last first") \
+	WORD(DONE, "done", ABOUT_LIMIT, "a sentence about what becomes of mail that is over") \
+	WORD(COMMANDS, "commands", ABOUT_LIMIT, "what to type, a line each")
 
 enum template_word {
-#define WORD(id, name, help) TEMPLATE_##id,
+#define WORD(id, name, about, help) TEMPLATE_##id,
 	TEMPLATE_WORDS
 #undef WORD
 	    TEMPLATE_WORD_COUNT
@@ -41,7 +52,8 @@ struct template;
 typedef void template_fault_fn(void *ctx, unsigned line, const char *text);
 
 /* NULL when there is any fault. */
-struct template *template_parse(struct str text, template_fault_fn *fault, void *ctx);
+struct template *template_parse(
+    struct str text, enum template_about about, template_fault_fn *fault, void *ctx);
 void template_free(struct template *t);
 struct str template_subject(const struct template *t);
 /* Appends the text with its words replaced; false past the buffer's ceiling. */

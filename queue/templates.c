@@ -60,14 +60,42 @@ static const char undeliverable[] =
     "The message came here on ${arrival} as ${id}.\n"
     "${returned}\n";
 
+static const char limit[] =
+    "Subject: A limit of submission was passed\n"
+    "\n"
+    "This is the mail system at ${hostname}.\n"
+    "\n"
+    "${who} has passed the limit of ${limit}.\n"
+    "\n"
+    "Recipients: ${count}, since ${since}\n"
+    "Passed on: ${when}\n"
+    "Clients: ${clients}\n"
+    "\n"
+    "${done} You are told of this once a day.\n"
+    "\n"
+    "${commands}\n";
+
+static const char limits[] =
+    "Subject: More limits of submission were passed\n"
+    "\n"
+    "This is the mail system at ${hostname}.\n"
+    "\n"
+    "${who} have passed a limit since ${since}, too many to be told of one by\n"
+    "one. ${done}\n"
+    "\n"
+    "${commands}\n";
+
 static const struct {
 	const char *file;
+	enum template_about about;
 	const char *text;
-} kinds[DSN_KINDS] = {
-    [DSN_FAILURE] = {"failure.txt", failure},
-    [DSN_DELAY] = {"delay.txt", delay},
-    [DSN_SUCCESS] = {"success.txt", success},
-    [DSN_DOUBLE] = {"double.txt", undeliverable},
+} kinds[TEXT_KINDS] = {
+    [DSN_FAILURE] = {"failure.txt", ABOUT_MESSAGE, failure},
+    [DSN_DELAY] = {"delay.txt", ABOUT_MESSAGE, delay},
+    [DSN_SUCCESS] = {"success.txt", ABOUT_MESSAGE, success},
+    [DSN_DOUBLE] = {"double.txt", ABOUT_MESSAGE, undeliverable},
+    [TEXT_LIMIT] = {"limit.txt", ABOUT_LIMIT, limit},
+    [TEXT_LIMITS] = {"limits.txt", ABOUT_LIMIT, limits},
 };
 
 struct loading {
@@ -101,7 +129,7 @@ static void tell_errno(struct loading *l, int error)
 }
 
 /* One octet more than a template may have shows that it is too long. */
-static struct template *read_file(struct loading *l, int fd)
+static struct template *read_file(struct loading *l, int fd, enum template_about about)
 {
 	char text[TEMPLATE_MAX + 1];
 	size_t n = 0;
@@ -115,10 +143,10 @@ static struct template *read_file(struct loading *l, int fd)
 			break;
 		n += (size_t)got;
 	}
-	return template_parse(str_from(text, n), on_fault, l);
+	return template_parse(str_from(text, n), about, on_fault, l);
 }
 
-static struct template *load(struct loading *l, int dir)
+static struct template *load(struct loading *l, int dir, enum template_about about)
 {
 	int fd = openat(dir, l->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
@@ -126,7 +154,7 @@ static struct template *load(struct loading *l, int dir)
 			tell_errno(l, errno);
 		return NULL;
 	}
-	struct template *t = read_file(l, fd);
+	struct template *t = read_file(l, fd, about);
 	close(fd);
 	return t;
 }
@@ -141,11 +169,12 @@ bool templates_load(
 		if (dir < 0)
 			tell_errno(&l, errno);
 	}
-	for (size_t i = 0; i < DSN_KINDS; i++) {
+	for (size_t i = 0; i < TEXT_KINDS; i++) {
 		l.file = kinds[i].file;
-		t->list[i] = dir < 0 ? NULL : load(&l, dir);
+		t->list[i] = dir < 0 ? NULL : load(&l, dir, kinds[i].about);
 		if (t->list[i] == NULL)
-			t->list[i] = template_parse(str_from_cstr(kinds[i].text), NULL, NULL);
+			t->list[i] = template_parse(
+			    str_from_cstr(kinds[i].text), kinds[i].about, NULL, NULL);
 	}
 	if (dir >= 0)
 		close(dir);
@@ -154,7 +183,7 @@ bool templates_load(
 
 void templates_reset(struct templates *t)
 {
-	for (size_t i = 0; i < DSN_KINDS; i++)
+	for (size_t i = 0; i < TEXT_KINDS; i++)
 		template_free(t->list[i]);
 	*t = (struct templates){0};
 }

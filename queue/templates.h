@@ -9,8 +9,11 @@
 
 #include "queue/dsn.h"
 
+/* Those of enum dsn_kind, and: */
+enum { TEXT_LIMIT = DSN_KINDS, TEXT_LIMITS, TEXT_KINDS };
+
 struct templates {
-	struct template *list[DSN_KINDS];
+	struct template *list[TEXT_KINDS];
 };
 
 /* `text` says which file, which line, what is wrong and what to write instead. */

@@ -73,7 +73,8 @@ static void take_client(const struct listener *l, int fd, union client_address *
 {
 	unmap(address);
 	bool own = conf_is_own_network(service_conf(), &address->any);
-	if (!crowd_admit(&address->any, own ? 0 : policy->connections_per_address)) {
+	bool many = own || conf_is_front_end(service_conf(), &address->any);
+	if (!crowd_admit(&address->any, many ? 0 : policy->connections_per_address)) {
 		turn_away(fd, address, STATUS_ADDRESS_BUSY);
 	} else if (!has_room()) {
 		crowd_dismiss(&address->any);

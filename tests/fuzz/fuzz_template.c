@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned faults = 0;
 	struct buf out = BUF_INIT(1 << 20);
 	struct str words[TEMPLATE_WORD_COUNT];
-	struct template *t = template_parse(str_from(data, size), on_fault, &faults);
+	struct template *t = template_parse(str_from(data, size), ABOUT_ANY, on_fault, &faults);
 	if ((t == NULL) != (faults > 0))
 		abort();
 	for (size_t i = 0; i < TEMPLATE_WORD_COUNT; i++)

@@ -4,7 +4,8 @@
  * failed logins in their file.
  */
 #include "common/loop.h"
-#include "directory/guess-store.h"
+#include "directory/guesses.h"
+#include "directory/usage.h"
 #include "directory/login-cache.h"
 #include "directory/login-name.h"
 #include "directory/password.h"
@@ -242,7 +243,8 @@ static void enter_scratch(void)
 
 static void leave_scratch(void)
 {
-	static const char *const names[] = {"guesses.db", "guesses.bad", "guesses.new", "key"};
+	static const char *const names[] = {"guesses.db", "guesses.bad", "guesses.new",
+	    "usage.db", "usage.bad", "usage.new", "key"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlink(names[i]);
 	ck_assert_int_eq(chdir("/"), 0);
@@ -252,9 +254,9 @@ static void leave_scratch(void)
 static size_t known_after_restart(void)
 {
 	struct guesses *g = guesses_new(&limits);
-	struct guess_store *s = guess_store_open(g);
+	struct state_store *s = state_store_open(&guesses_kept, g);
 	size_t n = guesses_count(g);
-	guess_store_close(s);
+	state_store_close(s);
 	guesses_free(g);
 	return n;
 }
@@ -262,14 +264,14 @@ static size_t known_after_restart(void)
 static void fill(unsigned logins)
 {
 	struct guesses *g = guesses_new(&limits);
-	struct guess_store *s = guess_store_open(g);
+	struct state_store *s = state_store_open(&guesses_kept, g);
 	struct guess_source from = guess_source_parse(STR("[192.0.2.1]"));
 	for (unsigned i = 0; i < logins; i++) {
 		char login[32];
 		int n = snprintf(login, sizeof(login), "u%u@example.org", i);
 		guesses_failed(g, &from, str_from(login, (size_t)n), i + 1, loop_wall_ms());
 	}
-	guess_store_close(s);
+	state_store_close(s);
 	guesses_free(g);
 }
 
@@ -308,15 +310,48 @@ START_TEST(a_damaged_file_is_set_aside)
 }
 END_TEST
 
+/* The other table, in a file of its own. */
+static unsigned sent_after_restart(unsigned more)
+{
+	struct usage *u = usage_new();
+	struct state_store *s = state_store_open(&usage_kept, u);
+	const struct usage_limits limit = {.hour = 100};
+	const struct guess_source nowhere = {0};
+	const struct str key = {"\x04" "ann", 4};
+	uint64_t now_s = loop_wall_ms() / 1000;
+	unsigned sent = 0;
+	while (sent < 100 && usage_check(u, key, &limit, 100 - sent, now_s) != USAGE_FITS)
+		sent++;
+	if (more > 0)
+		usage_add(u, key, &nowhere, more, now_s);
+	state_store_close(s);
+	usage_free(u);
+	return sent;
+}
+
+START_TEST(counts_outlive_a_restart)
+{
+	enter_scratch();
+	ck_assert_uint_eq(sent_after_restart(40), 0);
+	ck_assert_uint_eq(sent_after_restart(2), 40);
+	ck_assert_uint_eq(sent_after_restart(0), 42);
+	ck_assert_int_eq(truncate("usage.db", 1000), 0);
+	ck_assert_uint_eq(sent_after_restart(7), 0);
+	ck_assert_int_eq(access("usage.bad", F_OK), 0);
+	ck_assert_uint_eq(sent_after_restart(0), 7);
+	leave_scratch();
+}
+END_TEST
+
 START_TEST(a_secret_stays)
 {
 	uint8_t a[32], b[32];
 	enter_scratch();
-	ck_assert(guess_store_secret("key", a, sizeof(a)));
-	ck_assert(guess_store_secret("key", b, sizeof(b)));
+	ck_assert(state_secret("key", a, sizeof(a)));
+	ck_assert(state_secret("key", b, sizeof(b)));
 	ck_assert(memcmp(a, b, sizeof(a)) == 0);
 	ck_assert_int_eq(truncate("key", 5), 0);
-	ck_assert(guess_store_secret("key", b, sizeof(b)));
+	ck_assert(state_secret("key", b, sizeof(b)));
 	ck_assert(memcmp(a, b, sizeof(a)) != 0);
 	leave_scratch();
 }
@@ -335,6 +370,7 @@ int main(void)
 	tcase_add_test(c, forms_of_a_name);
 	tcase_add_test(c, failures_outlive_a_restart);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
+	tcase_add_test(c, counts_outlive_a_restart);
 	tcase_add_test(c, a_secret_stays);
 	suite_add_tcase(suite, c);
 	SRunner *runner = srunner_create(suite);

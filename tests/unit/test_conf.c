@@ -74,7 +74,7 @@ START_TEST(defaults_are_those_of_the_header)
 	ck_assert_int_eq(c->log_sink, LOG_SINK_STDERR);
 	ck_assert_int_eq(c->log_format, LOG_FORMAT_LINE);
 	ck_assert(!c->log_verbose);
-	ck_assert_uint_eq(c->network_count, 2);
+	ck_assert_uint_eq(c->networks.count, 2);
 	ck_assert_uint_eq(c->smtp.message_max, 50 * MIB);
 	ck_assert_uint_eq(c->smtp.recipients_max, 1000);
 	ck_assert_uint_eq(c->smtp.connections_max, 10000);
@@ -558,7 +558,7 @@ START_TEST(networks_have_members)
 	struct conf *c =
 	    parse_more_well("networks = { 127.0.0.0/8, \"[::1]/128\", \"10.1.2.0/23\", "
 			    "\"2001:db8:1::/49\", \"192.0.2.9\", }\n");
-	ck_assert_uint_eq(c->network_count, 5);
+	ck_assert_uint_eq(c->networks.count, 5);
 	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
 		struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 		struct sockaddr_in v4 = {.sin_family = AF_INET};
@@ -571,8 +571,16 @@ START_TEST(networks_have_members)
 	struct sockaddr local = {.sa_family = AF_UNIX};
 	ck_assert(!conf_is_own_network(c, &local));
 	conf_free(c);
+	c = parse_more_well("auth { front-ends = { 192.0.2.9, \"2001:db8::/64\" } }\n");
+	struct sockaddr_in webmail = {.sin_family = AF_INET, .sin_addr = {htonl(0xc0000209)}};
+	ck_assert(conf_is_front_end(c, (const struct sockaddr *)&webmail));
+	ck_assert(!conf_is_own_network(c, (const struct sockaddr *)&webmail));
+	webmail.sin_addr.s_addr = htonl(0xc000020a);
+	ck_assert(!conf_is_front_end(c, (const struct sockaddr *)&webmail));
+	ck_assert(!conf_is_front_end(c, &local));
+	conf_free(c);
 	c = parse_more_well("networks = {}\n");
-	ck_assert_uint_eq(c->network_count, 0);
+	ck_assert_uint_eq(c->networks.count, 0);
 	conf_free(c);
 }
 END_TEST

@@ -337,7 +337,7 @@ static const struct {
 START_TEST(templates_say_what_is_wrong_and_where)
 {
 	faults[0] = '\0';
-	struct template *t = template_parse(str_from_cstr(parses[_i].text), on_fault, NULL);
+	struct template *t = template_parse(str_from_cstr(parses[_i].text), ABOUT_MESSAGE, on_fault, NULL);
 	ck_assert_int_eq(t == NULL, parses[_i].fault != NULL);
 	if (parses[_i].fault == NULL)
 		ck_assert_str_eq(faults, "");
@@ -352,7 +352,7 @@ START_TEST(every_prefix_of_a_template)
 {
 	const struct str whole = STR("Subject: x\n\nHello ${sender}, 5 $$\n");
 	for (size_t n = 0; n < whole.n; n++)
-		template_free(template_parse(str_head(whole, n), NULL, NULL));
+		template_free(template_parse(str_head(whole, n), ABOUT_MESSAGE, NULL, NULL));
 }
 END_TEST
 
@@ -364,7 +364,7 @@ START_TEST(words_are_replaced_once)
 		words[i] = STR("${id}");
 	words[TEMPLATE_SENDER] = STR("ann");
 	struct template *t =
-	    template_parse(STR("Subject: Hi \n\n${sender}: $$ ${hostname}$$${sender}"), NULL, NULL);
+	    template_parse(STR("Subject: Hi \n\n${sender}: $$ ${hostname}$$${sender}"), ABOUT_MESSAGE, NULL, NULL);
 	ck_assert_ptr_nonnull(t);
 	ck_assert(str_eq(template_subject(t), STR("Hi")));
 	ck_assert(template_expand(t, words, &out));

@@ -253,12 +253,12 @@ static bool copy_record(void *ctx, struct str key, struct str value)
 	struct copy *c = ctx;
 	struct guesses *part = guesses_new(&limits);
 	c->records++;
-	ck_assert(guesses_load(c->to, key, value, now));
-	ck_assert(!guesses_load(c->to, key, value, now)); /* twice */
+	ck_assert(guesses_kept.load(c->to, key, value, now));
+	ck_assert(!guesses_kept.load(c->to, key, value, now)); /* twice */
 	for (size_t n = 0; n < value.n; n++)
-		ck_assert(!guesses_load(part, key, str_head(value, n), now));
-	ck_assert(!guesses_load(part, str_head(key, 1), value, now));
-	ck_assert(!guesses_load(part, STR("\x09x"), value, now));
+		ck_assert(!guesses_kept.load(part, key, str_head(value, n), now));
+	ck_assert(!guesses_kept.load(part, str_head(key, 1), value, now));
+	ck_assert(!guesses_kept.load(part, STR("\x09x"), value, now));
 	guesses_free(part);
 	return true;
 }
@@ -273,7 +273,7 @@ START_TEST(a_restart_changes_nothing)
 	succeed("[198.51.100.7]", BOB);
 	for (unsigned i = 0; i < 20; i++)
 		failed_at("local uid 7", BOB);
-	guesses_save(g, copy_record, &c);
+	guesses_kept.save(g, copy_record, &c);
 	guesses_free(g);
 	g = c.to;
 	ck_assert_uint_gt(c.records, 6);
@@ -298,6 +298,36 @@ START_TEST(a_clock_that_went_back)
 }
 END_TEST
 
+/* Judged by login alone: nobody's failures keep another out, and who guesses at one login is kept
+ * out though its owner came from there a moment ago. */
+START_TEST(a_front_end)
+{
+	struct guess_source webmail = at("[192.0.2.1]");
+	webmail.shared = true;
+	for (unsigned i = 0; i < 100; i++) {
+		char login[32];
+		int n = snprintf(login, sizeof(login), "u%u@example.org", i);
+		guesses_failed(g, &webmail, str_from(login, (size_t)n), ++next_attempt, now);
+	}
+	ck_assert_uint_eq(guesses_count(g), 100);
+	ck_assert(guesses_may_try(g, &webmail, ANN, now));
+	ck_assert_uint_eq(guesses_delay(g, &webmail, ANN, now), GUESS_DELAY_FIRST_MS);
+	succeed("[198.51.100.1]", ANN);
+	guesses_succeeded(g, &webmail, ANN, now);
+	/* The same wrong password again and again counts once. */
+	for (unsigned i = 0; i < limits.login_failures; i++)
+		guesses_failed(g, &webmail, ANN, 7, now);
+	ck_assert(guesses_may_try(g, &webmail, ANN, now));
+	for (unsigned i = 1; i < limits.login_failures; i++)
+		guesses_failed(g, &webmail, ANN, ++next_attempt, now);
+	ck_assert(!guesses_may_try(g, &webmail, ANN, now));
+	ck_assert(guesses_may_try(g, &webmail, BOB, now));
+	ck_assert(may("[198.51.100.1]", ANN));
+	ck_assert(!may("[203.0.113.1]", ANN));
+	ck_assert(may("[192.0.2.1]", BOB));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("guesses");
@@ -316,6 +346,7 @@ int main(void)
 	tcase_add_test(c, reports_and_release);
 	tcase_add_test(c, a_restart_changes_nothing);
 	tcase_add_test(c, a_clock_that_went_back);
+	tcase_add_test(c, a_front_end);
 	suite_add_tcase(suite, c);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -4,11 +4,15 @@
  */
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/msg-queue-directory.h"
+#include "common/msg-smtpd-directory.h"
 #include "directory/server.h"
+#include "directory/telling.h"
 #include "tests/unit/directory-fixture.h"
 
 #include <check.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +21,7 @@ static char *dir;
 static struct conf conf;
 static struct conf_network own = {AF_INET, {198, 51, 100, 0}, 24};
 static struct channel *smtpd;
+static struct conf_network webmail = {AF_INET, {203, 0, 113, 5}, 32};
 static unsigned answers, closed;
 static uint32_t cookie;
 static uint8_t verdict;
@@ -88,6 +93,65 @@ static uint8_t ask(
 	return verdict;
 }
 
+/* ---- the test as queue -------------------------------------------------------------- */
+
+static struct channel *queue;
+static unsigned said;
+static struct msg_limit_passed last;
+static char last_login[LOGIN_MAX + 1];
+static uint8_t last_network[16];
+
+static bool on_limit_passed(void *ctx, const struct msg_limit_passed *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	said++;
+	last = *m;
+	snprintf(last_login, sizeof(last_login), "%.*s", STR_ARG(m->login));
+	memcpy(last_network, m->network.p, m->network.n);
+	return true;
+}
+
+static bool on_routes(void *ctx, const struct msg_routes_changed *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true;
+}
+
+static const struct queue_directory_client_handlers queue_handlers = {
+    .limit_passed = on_limit_passed, .routes_changed = on_routes};
+
+static void connect_queue(void)
+{
+	int pair[2];
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	server_peer(EDGE_queue_directory, 0, pair[0]);
+	queue = channel_new(pair[1], &queue_directory_client, &queue_handlers, NULL, on_closed);
+}
+
+static void run_loop(void)
+{
+	for (int i = 0; i < 20; i++)
+		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+}
+
+static void tell(uint64_t token, uint8_t told)
+{
+	const struct msg_limit_told m = {.token = token, .told = told};
+	msg_limit_told_send(queue, &m, NULL);
+	run_loop();
+}
+
+static void disconnect_queue(void)
+{
+	channel_free(queue);
+	queue = NULL;
+	run_loop();
+}
+
 static void setup(void)
 {
 	int pair[2];
@@ -100,8 +164,7 @@ static void setup(void)
 	log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
 	conf = (struct conf){.tables = dir,
 	    .workers = 1,
-	    .networks = &own,
-	    .network_count = 1,
+	    .networks = {&own, 1},
 	    .recipient_delimiter = (char *)(uintptr_t) "+",
 	    .submission = {.recipients_per_hour = 10,
 		.recipients_per_day = 100,
@@ -117,6 +180,7 @@ static void setup(void)
 static void teardown(void)
 {
 	channel_free(smtpd);
+	channel_free(queue);
 	server_end();
 	fixture_remove(dir);
 }
@@ -179,6 +243,99 @@ START_TEST(what_is_over_is_held)
 }
 END_TEST
 
+START_TEST(behind_a_front_end)
+{
+	conf.auth.front_ends = (struct conf_networks){&webmail, 1};
+	server_reload(&conf);
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(ask("ann@example.org", "[203.0.113.5]", 2, NULL, NULL), SENDER_OK);
+		ck_assert_int_eq(ask("bob@example.org", "[203.0.113.5]", 2, NULL, NULL), SENDER_OK);
+		ck_assert_int_eq(ask("", "[203.0.113.5]", 30, NULL, NULL), SENDER_OK);
+	}
+	ck_assert_int_eq(ask("ann@example.org", "[203.0.113.5]", 1, NULL, NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask("", "[203.0.113.6]", 21, NULL, NULL), SENDER_LIMIT);
+}
+END_TEST
+
+/* Queue is told when it is there, of one after the other, until it has told. */
+START_TEST(the_operator_is_told)
+{
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 10, NULL, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 1, NULL, NULL), SENDER_LIMIT);
+	connect_queue();
+	run_loop();
+	ck_assert_uint_eq(said, 1);
+	ck_assert_int_eq(last.kind, LIMIT_LOGIN);
+	ck_assert_str_eq(last_login, "ann@example.org");
+	ck_assert_uint_eq(last.limit, 10);
+	ck_assert_uint_eq(last.recipients, 11);
+	ck_assert_uint_eq(last.day, 0);
+	ck_assert_uint_eq(last.held, 0);
+	ck_assert_uint_eq(last.clients_count, 1);
+	uint64_t token = last.token;
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 1, NULL, NULL), SENDER_LIMIT);
+	ck_assert_int_eq(ask("", "[203.0.113.9]", 21, NULL, NULL), SENDER_LIMIT);
+	run_loop();
+	ck_assert_uint_eq(said, 1);
+	disconnect_queue(); /* it died without a word */
+	connect_queue();
+	run_loop();
+	ck_assert_uint_eq(said, 2);
+	ck_assert_uint_eq(last.token, token);
+	tell(token, 1);
+	ck_assert_uint_eq(said, 3);
+	ck_assert_int_eq(last.kind, LIMIT_ADDRESS);
+	ck_assert_uint_eq(last.limit, 20);
+	ck_assert_uint_eq(last_network[3], 9);
+	tell(last.token, 1);
+	disconnect_queue();
+	connect_queue();
+	run_loop();
+	ck_assert_uint_eq(said, 3);
+	ck_assert_uint_eq(closed, 0);
+}
+END_TEST
+
+START_TEST(queue_cannot_tell_now)
+{
+	connect_queue();
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 11, NULL, NULL), SENDER_LIMIT);
+	run_loop();
+	ck_assert_uint_eq(said, 1);
+	tell(last.token, 0);
+	ck_assert_uint_eq(said, 1); /* a minute later */
+	disconnect_queue();
+	connect_queue();
+	run_loop();
+	ck_assert_uint_eq(said, 2);
+}
+END_TEST
+
+START_TEST(queue_tells_of_nobody)
+{
+	connect_queue();
+	run_loop();
+	tell(7, 1);
+	ck_assert_uint_eq(closed, 1);
+}
+END_TEST
+
+START_TEST(many_in_an_hour)
+{
+	char login[32];
+	connect_queue();
+	for (unsigned i = 0; i < TELLINGS_PER_HOUR + 5; i++) {
+		snprintf(login, sizeof(login), "u%u@example.org", i);
+		ck_assert_int_eq(ask(login, "[198.51.100.1]", 11, NULL, NULL), SENDER_LIMIT);
+		run_loop();
+		ck_assert_uint_eq(said, i < TELLINGS_PER_HOUR ? i + 1 : TELLINGS_PER_HOUR);
+		if (i < TELLINGS_PER_HOUR)
+			tell(last.token, 1);
+	}
+	ck_assert_uint_eq(closed, 0);
+}
+END_TEST
+
 START_TEST(no_tables)
 {
 	server_end();
@@ -206,6 +363,11 @@ int main(void)
 	tcase_add_test(c, of_a_user);
 	tcase_add_test(c, of_an_address_and_its_network);
 	tcase_add_test(c, what_is_over_is_held);
+	tcase_add_test(c, behind_a_front_end);
+	tcase_add_test(c, the_operator_is_told);
+	tcase_add_test(c, queue_cannot_tell_now);
+	tcase_add_test(c, queue_tells_of_nobody);
+	tcase_add_test(c, many_in_an_hour);
 	tcase_add_test(c, no_tables);
 	suite_add_tcase(s, c);
 	SRunner *r = srunner_create(s);

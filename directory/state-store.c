@@ -2,7 +2,7 @@
  *
  * The loop takes a copy of all records; a thread makes the file of it. One such job at a time.
  */
-#include "directory/guess-store.h"
+#include "directory/state-store.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -20,24 +20,26 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define FILE_NAME "guesses.db"
-#define NEW_NAME  "guesses.new"
-#define BAD_NAME  "guesses.bad"
+enum { COPY_MAX = 128 * 1024 * 1024, NAME_SIZE = 40 };
 
-enum { WRITE_MS = 2000, COPY_MAX = 128 * 1024 * 1024, KEY_MAX = 1024, VALUE_MAX = 1024 };
+struct file_names {
+	char file[NAME_SIZE], fresh[NAME_SIZE], bad[NAME_SIZE];
+};
 
-struct guess_store {
-	struct guesses *guesses;
+struct state_store {
+	const struct state_kept *kept;
+	void *of;
+	struct file_names names;
 	struct work *work;
 	struct event *timer;
 	struct write_job *writing;
-	uint64_t written; /* guesses_changes of the last copy */
+	uint64_t written; /* changes of the last copy */
 	bool failed;	  /* and it was said */
 };
 
 struct write_job {
 	struct work_job job; /* first */
-	struct guess_store *store;
+	struct state_store *store;
 	struct buf copy; /* keys and values in turn */
 	int error;	 /* an errno; 0: all is well; ECANCELED: it did not begin */
 };
@@ -47,8 +49,8 @@ struct write_job {
 static bool copy_record(void *ctx, struct str key, struct str value)
 {
 	struct wire_writer w = {.buf = ctx};
-	wire_put_str(&w, key, KEY_MAX);
-	wire_put_str(&w, value, VALUE_MAX);
+	wire_put_str(&w, key, STATE_KEY_MAX);
+	wire_put_str(&w, value, STATE_VALUE_MAX);
 	return !w.failed;
 }
 
@@ -57,16 +59,16 @@ static bool put_all(void *maker, const struct buf *copy)
 	struct wire_reader r = {.p = buf_data(copy), .n = buf_len(copy)};
 	bool ok = true;
 	while (ok && r.n > 0) {
-		struct str key = wire_get_str(&r, KEY_MAX);
-		struct str value = wire_get_str(&r, VALUE_MAX);
+		struct str key = wire_get_str(&r, STATE_KEY_MAX);
+		struct str value = wire_get_str(&r, STATE_VALUE_MAX);
 		ok = !r.failed && map_bdb_maker.put(maker, key, value);
 	}
 	return ok;
 }
 
-static bool seal(void)
+static bool seal(const struct file_names *names)
 {
-	int fd = open(NEW_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(names->fresh, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	bool ok = fd >= 0 && map_seal_put(fd) && fsync(fd) == 0;
 	int saved = errno;
 	if (fd >= 0)
@@ -75,11 +77,11 @@ static bool seal(void)
 	return ok;
 }
 
-static bool write_file(const struct buf *copy)
+static bool write_file(const struct file_names *names, const struct buf *copy)
 {
-	if (unlink(NEW_NAME) < 0 && errno != ENOENT)
+	if (unlink(names->fresh) < 0 && errno != ENOENT)
 		return false;
-	void *maker = map_bdb_maker.create(NEW_NAME);
+	void *maker = map_bdb_maker.create(names->fresh);
 	if (maker == NULL)
 		return false;
 	bool ok = put_all(maker, copy);
@@ -87,23 +89,23 @@ static bool write_file(const struct buf *copy)
 	bool finished = map_bdb_maker.finish(maker);
 	if (!ok)
 		errno = saved;
-	return ok && finished && seal() && rename(NEW_NAME, FILE_NAME) == 0;
+	return ok && finished && seal(names) && rename(names->fresh, names->file) == 0;
 }
 
 static void run_write(struct work_job *job)
 {
 	struct write_job *w = (struct write_job *)job;
-	w->error = write_file(&w->copy) ? 0 : errno;
+	w->error = write_file(&w->store->names, &w->copy) ? 0 : errno;
 }
 
 /* Said once, until it works again. */
-static void note_result(struct guess_store *s, int error)
+static void note_result(struct state_store *s, int error)
 {
 	if (error != 0)
 		s->written = UINT64_MAX; /* to be tried again */
 	if (error != 0 && error != ECANCELED && !s->failed)
-		log_message(LOG_WARNING, "failed logins cannot be kept over a restart: %s: %s",
-		    FILE_NAME, strerror(error));
+		log_message(LOG_WARNING, "%s cannot be kept over a restart: %s: %s", s->kept->what,
+		    s->names.file, strerror(error));
 	s->failed = error != 0 && error != ECANCELED;
 }
 
@@ -116,32 +118,38 @@ static void done_write(struct work_job *job)
 	free(w);
 }
 
-static struct write_job *make_job(struct guess_store *s)
+static struct write_job *make_job(struct state_store *s)
 {
 	struct write_job *w = xcalloc(1, sizeof(*w));
 	*w = (struct write_job){.job = {.run = run_write, .done = done_write},
 	    .store = s,
 	    .error = ECANCELED,
 	    .copy = BUF_INIT(COPY_MAX)};
-	s->written = guesses_changes(s->guesses);
-	guesses_save(s->guesses, copy_record, &w->copy);
+	s->written = s->kept->changes(s->of);
+	s->kept->save(s->of, copy_record, &w->copy);
 	return w;
 }
 
 static void on_timer(void *ctx)
 {
-	struct guess_store *s = ctx;
-	if (s->writing == NULL && s->written != guesses_changes(s->guesses)) {
+	struct state_store *s = ctx;
+	if (s->writing == NULL && s->written != s->kept->changes(s->of)) {
 		s->writing = make_job(s);
 		work_submit(s->work, &s->writing->job);
 	}
-	loop_timer_start(s->timer, WRITE_MS);
+	loop_timer_start(s->timer, s->kept->write_ms);
+}
+
+void state_store_hurry(struct state_store *s)
+{
+	if (s != NULL)
+		loop_timer_start(s->timer, 0);
 }
 
 /* ---- reading -------------------------------------------------------------------- */
 
 struct reading {
-	struct guesses *guesses;
+	const struct state_store *store;
 	uint64_t now_ms;
 	size_t bad;
 };
@@ -149,13 +157,13 @@ struct reading {
 static bool load_record(void *ctx, struct str key, struct str value)
 {
 	struct reading *r = ctx;
-	r->bad += !guesses_load(r->guesses, key, value, r->now_ms);
+	r->bad += !r->store->kept->load(r->store->of, key, value, r->now_ms);
 	return true;
 }
 
-static bool read_file(struct guesses *g, int fd)
+static bool read_file(const struct state_store *s, int fd)
 {
-	struct reading r = {.guesses = g, .now_ms = loop_wall_ms()};
+	struct reading r = {.store = s, .now_ms = loop_wall_ms()};
 	if (!map_seal_is_whole(fd))
 		return false;
 	void *map = map_bdb.open(fd, false);
@@ -166,40 +174,47 @@ static bool read_file(struct guesses *g, int fd)
 	return ok && r.bad == 0;
 }
 
-static void read_all(struct guesses *g)
+static void read_all(const struct state_store *s)
 {
-	int fd = open(FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(s->names.file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)
 		return;
-	if (fd < 0 || !read_file(g, fd)) {
+	if (fd < 0 || !read_file(s, fd)) {
 		log_message(LOG_WARNING,
-		    "%s, which knew of failed logins, is damaged: it is kept as %s, and all begins "
-		    "anew",
-		    FILE_NAME, BAD_NAME);
-		if (rename(FILE_NAME, BAD_NAME) < 0)
-			log_message(LOG_WARNING, "%s cannot be set aside: %m", FILE_NAME);
+		    "%s, which knew of %s, is damaged: it is kept as %s, and all begins anew",
+		    s->names.file, s->kept->what, s->names.bad);
+		if (rename(s->names.file, s->names.bad) < 0)
+			log_message(LOG_WARNING, "%s cannot be set aside: %m", s->names.file);
 	}
 	if (fd >= 0)
 		close(fd);
 }
 
-struct guess_store *guess_store_open(struct guesses *g)
+static void name_files(struct file_names *names, const char *name)
 {
-	struct guess_store *s = xcalloc(1, sizeof(*s));
-	read_all(g);
-	*s = (struct guess_store){
-	    .guesses = g, .work = work_new(1, 1), .written = guesses_changes(g)};
+	snprintf(names->file, sizeof(names->file), "%s.db", name);
+	snprintf(names->fresh, sizeof(names->fresh), "%s.new", name);
+	snprintf(names->bad, sizeof(names->bad), "%s.bad", name);
+}
+
+struct state_store *state_store_open(const struct state_kept *kept, void *of)
+{
+	struct state_store *s = xcalloc(1, sizeof(*s));
+	*s = (struct state_store){.kept = kept, .of = of, .work = work_new(1, 1)};
+	name_files(&s->names, kept->name);
+	read_all(s);
+	s->written = kept->changes(of);
 	s->timer = loop_timer(on_timer, s);
-	loop_timer_start(s->timer, WRITE_MS);
+	loop_timer_start(s->timer, kept->write_ms);
 	return s;
 }
 
-void guess_store_close(struct guess_store *s)
+void state_store_close(struct state_store *s)
 {
 	if (s == NULL)
 		return;
 	work_free(s->work);
-	if (s->written != guesses_changes(s->guesses)) {
+	if (s->written != s->kept->changes(s->of)) {
 		struct write_job *w = make_job(s);
 		run_write(&w->job);
 		done_write(&w->job);
@@ -219,7 +234,7 @@ static bool read_secret(const char *name, uint8_t *out, size_t n)
 	return ok;
 }
 
-bool guess_store_secret(const char *name, uint8_t *out, size_t n)
+bool state_secret(const char *name, uint8_t *out, size_t n)
 {
 	if (read_secret(name, out, n))
 		return true;

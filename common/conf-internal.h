@@ -188,7 +188,6 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 /* --- Listeners and networks --- */
 /* "192.0.2.1", "[2001:db8::1]:5353" */
 bool conf_is_server_address(struct str in);
-/* `option` is its name, for the faults. */
 void conf_add_network(struct conf_networks *to, unsigned line, const char *option,
     const char *value, struct conf_faults *faults);
 void conf_add_fingerprint(

@@ -61,7 +61,8 @@ static void write_file(const char *path, const char *text)
 static void rewrite(const char *path, const char *text)
 {
 	static long second = 1000;
-	const struct timespec times[2] = {{++second, 0}, {second, 0}};
+	second++;
+	const struct timespec times[2] = {{second, 0}, {second, 0}};
 	write_file(path, text);
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }

@@ -44,8 +44,9 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 	return result(recv(t->fd, to, n < t->most ? n : t->most, MSG_DONTWAIT));
 }
 
-int tls_stream_write(struct tls_stream *t, const void *from, size_t n)
+int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows)
 {
+	ck_assert(!more_follows);
 	t->writes++;
 	ck_assert_uint_gt(n, 0);
 	if (t->fail_write)

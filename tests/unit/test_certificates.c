@@ -67,9 +67,9 @@ static void rewrite(const char *path, const char *text)
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-static const char *in_dir(size_t slot, const char *name)
+static char *in_dir(size_t slot, const char *file)
 {
-	snprintf(paths[slot], sizeof(paths[slot]), "%s/%s", scratch_path(), name);
+	snprintf(paths[slot], sizeof(paths[slot]), "%s/%s", scratch_path(), file);
 	return paths[slot];
 }
 
@@ -79,8 +79,8 @@ static void setup(void)
 	scratch_open();
 	for (size_t i = 0; i < 2; i++) {
 		certificates[i] = (struct conf_certificate){.name = names[i],
-		    .chain = (char *)(uintptr_t)in_dir(2 * i, i == 0 ? "one.pem" : "two.pem"),
-		    .key = (char *)(uintptr_t)in_dir(2 * i + 1, i == 0 ? "one.key" : "two.key")};
+		    .chain = in_dir(2 * i, i == 0 ? "one.pem" : "two.pem"),
+		    .key = in_dir(2 * i + 1, i == 0 ? "one.key" : "two.key")};
 		write_file(certificates[i].chain, "chain");
 		write_file(certificates[i].key, "key");
 		sent[i] = 0;

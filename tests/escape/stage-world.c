@@ -119,6 +119,14 @@ bool stage_isolate(void)
 	       mount("tmpfs", "/run", "tmpfs", 0, "mode=755") == 0 && make_etc();
 }
 
+bool stage_isolate_or_say(void)
+{
+	bool isolated = stage_isolate();
+	if (!isolated)
+		fprintf(stderr, "skipped: wants root, and a mount namespace of its own\n");
+	return isolated;
+}
+
 /* ---- homes ---------------------------------------------------------------------- */
 
 static void home_directory(const char *name, unsigned owner, mode_t mode)

@@ -89,6 +89,8 @@ const char *stage_victim_name(unsigned victim);
 /* A file system of the test's own: users of the suite in the password file, an empty /run. False:
  * not allowed here. For the whole process, once. */
 bool stage_isolate(void);
+/* The same; says why not, for a test that is skipped then. */
+bool stage_isolate_or_say(void);
 /* Sections that a test adds to the configuration; NULL: none. */
 extern const char *stage_conf_more;
 void stage_open(struct stage *st, bool root);

@@ -13,7 +13,6 @@
 #include <check.h>
 #include <fcntl.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -127,19 +126,11 @@ int main(void)
 #ifdef WITH_SANITIZERS
 	return 77; /* there is no filter in such a build, and nothing can be put in its place */
 #endif
-	if (!stage_isolate()) {
-		fprintf(stderr, "skipped: wants root, and a mount namespace of its own\n");
+	if (!stage_isolate_or_say())
 		return 77;
-	}
-	Suite *suite = suite_create("audit");
 	TCase *tc = tcase_create("audit");
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, broken, 0, ROWS);
 	tcase_add_test(tc, root_directory);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("audit", tc);
 }

@@ -135,19 +135,11 @@ END_TEST
 
 int main(void)
 {
-	if (!stage_isolate()) {
-		fprintf(stderr, "skipped: wants root, and a mount namespace of its own\n");
+	if (!stage_isolate_or_say())
 		return 77;
-	}
-	Suite *suite = suite_create("root-parents");
 	TCase *tc = tcase_create("root-parents");
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, refusals, 0, 2);
 	tcase_add_loop_test(tc, processes_of_users, 0, 2);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("root-parents", tc);
 }

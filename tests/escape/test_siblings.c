@@ -360,14 +360,8 @@ END_TEST
 int main(void)
 {
 	isolated = stage_isolate();
-	Suite *suite = suite_create("siblings");
 	TCase *tc = tcase_create("edges");
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, enemy, 0, 2 * (EDGE_COUNT - 1));
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("siblings", tc);
 }

@@ -13,6 +13,7 @@ import signal
 import pytest
 
 import authority
+import keeper
 import peers
 from instance import Instance, free_port, wait_for
 
@@ -49,15 +50,7 @@ def fingerprint(certificate):
     return ":".join(re.findall("..", certificate.digest().upper()))
 
 
-class Setting:
-    def __init__(self, directory):
-        self.closers = []
-        try:
-            self.start(directory)
-        except BaseException:
-            self.close()
-            raise
-
+class Setting(keeper.Keeper):
     def start(self, directory):
         self.authority = authority.Authority(directory)
         self.shown = {name: self.authority.certify(name, f"{name}.example", kind=kind) for name, kind in (
@@ -109,14 +102,6 @@ class Setting:
                                          f"{name}.example", "implicit-tls": "yes" if listener == "implicit" else "no",
                                          **shown}
         return sections
-
-    def kept(self, what):
-        self.closers.insert(0, what.close)
-        return what
-
-    def close(self):
-        for closer in self.closers:
-            closer()
 
     def send(self, case):
         """A function that gives the log's line on what became of a fresh letter, or None."""

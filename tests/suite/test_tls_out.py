@@ -13,6 +13,7 @@ import pytest
 
 import authority
 import dns
+import keeper
 import peers
 from instance import Instance, wait_for
 
@@ -102,16 +103,8 @@ def zones(port, ours, other):
     return {"signed.example": (True, signed), "plain.example": (False, plain)}
 
 
-class Setting:
+class Setting(keeper.Keeper):
     """The certificates, the name servers, the server with its four faces, and ours."""
-
-    def __init__(self, directory):
-        self.closers = []
-        try:
-            self.start(directory)
-        except BaseException:
-            self.close()
-            raise
 
     def start(self, directory):
         certified = authority.Authority(directory)
@@ -142,14 +135,6 @@ class Setting:
             remote={"port": port, "authorities": one.directory / "authorities.pem", "families": "ipv4"},
             resolver={"forwarders": [self.world.unbound], "trust-anchor": one.directory / "anchor/root.key"})
         one.start()
-
-    def kept(self, what):
-        self.closers.insert(0, what.close)
-        return what
-
-    def close(self):
-        for closer in self.closers:
-            closer()
 
     def fate(self, domain, fields=""):
         """What became of a letter to that domain, and the log's line that says so."""

@@ -320,7 +320,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("audit-judge");
 	TCase *tc = tcase_create("audit-judge");
 	tcase_add_test(tc, as_declared);
 	tcase_add_loop_test(tc, one_thing_too_many, 0, SPOILS);
@@ -330,10 +329,5 @@ int main(void)
 	tcase_add_test(tc, channels_to_users_processes);
 	tcase_add_test(tc, ordinary_user);
 	tcase_add_test(tc, unseen);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("audit-judge", tc);
 }

@@ -312,7 +312,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("certificates");
 	TCase *tc = tcase_create("files");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, all_are_sent_and_then_what_changed);
@@ -326,10 +325,5 @@ int main(void)
 	tcase_add_test(tc, changed_while_it_is_read);
 	tcase_add_test(tc, chain_and_key_change_places);
 	tcase_add_test(tc, another_list);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("certificates", tc);
 }

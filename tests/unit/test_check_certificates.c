@@ -183,7 +183,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("check-certificates");
 	TCase *tc = tcase_create("check");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_good_one);
@@ -194,10 +193,5 @@ int main(void)
 	tcase_add_test(tc, a_key_of_another);
 	tcase_add_test(tc, files_that_are_not_there);
 	tcase_add_test(tc, files_that_others_may_not_read);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("check-certificates", tc);
 }

@@ -3,9 +3,7 @@
  * Who may have whom ended.
  */
 #include "control/quarrel.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 static struct program list[] = {
     {.self = {PROGRAM_queue, 0}, .life = 1},
@@ -78,13 +76,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("quarrel");
 	TCase *tc = tcase_create("quarrel");
 	tcase_add_loop_test(tc, the_weaker_is_ended, 0, ROWS);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("quarrel", tc);
 }

@@ -637,7 +637,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("remote_tls");
 	TCase *tcase = tcase_create("all");
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, setup, teardown);
@@ -658,10 +657,5 @@ int main(void)
 	tcase_add_test(tcase, so_many_and_no_more);
 	tcase_add_test(tcase, so_long_and_no_longer);
 	tcase_add_test(tcase, resuming_does_not_prolong);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("remote_tls", tcase);
 }

@@ -6,11 +6,10 @@
 #include "pop3d/tls-pump.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -391,7 +390,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("tls-pump");
 	TCase *tc = tcase_create("pump");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -409,10 +407,5 @@ int main(void)
 	tcase_add_test(tc, the_session_takes_no_more);
 	tcase_add_loop_test(tc, freed_in_any_state, 0, 8);
 	tcase_add_test(tc, nothing_is_freed);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("tls-pump", tc);
 }

@@ -112,9 +112,7 @@ static bool use_ticket_key(const struct tls_ticket_key *k, const uint8_t *iv,
 	       EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 used, 2 used and to be renewed, 0 no ticket. In
- * TLS 1.3 a client shows a ticket once (RFC 8446 appendix C.4), so it is given another for the next
- * time. */
+/* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 used, 2 used and to be renewed, 0 no ticket. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int encrypt)
 {
@@ -132,7 +130,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 			continue;
 		if (!use_ticket_key(k, iv, cipher, mac, false))
 			return 0;
-		return age == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
+		return age == 0 ? 1 : 2;
 	}
 	return 0;
 }
@@ -182,7 +180,7 @@ static SSL_CTX *new_context(struct tls_service *service)
 				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ASYNC);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ctx, SESSION_LIFETIME_S);
-	SSL_CTX_set_num_tickets(ctx, 0); /* of its own accord: the stream sends one */
+	SSL_CTX_set_num_tickets(ctx, 0); /* of TLS 1.3, by itself: the stream sends one */
 	SSL_CTX_set_read_ahead(ctx, 1);
 	set_callbacks(ctx, service);
 	return ctx;
@@ -190,9 +188,7 @@ static SSL_CTX *new_context(struct tls_service *service)
 
 static bool add_certificate(SSL_CTX *ctx, const struct tls_identity *id)
 {
-	STACK_OF(X509) *others = sk_X509_new_null();
-	for (int i = 1; i < sk_X509_num(id->chain); i++)
-		sk_X509_push(others, sk_X509_value(id->chain, i));
+	STACK_OF(X509) *others = tls_identity_issuers(id);
 	ERR_clear_error();
 	bool ok = id->key != NULL && SSL_CTX_use_cert_and_key(
 					 ctx, sk_X509_value(id->chain, 0), id->key, others, 0) == 1;

@@ -105,7 +105,8 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 	return rc;
 }
 
-/* A ticket of TLS 1.3 goes with the first octets that are sent. */
+/* A ticket of TLS 1.3 goes with the first octets that are sent. A client shows it once (RFC 8446
+ * appendix C.4), so there is one after a resumed handshake, too. */
 static void send_ticket(struct tls_stream *t)
 {
 	t->owes_ticket = false;

@@ -45,8 +45,7 @@ static void read_name(struct conf *conf, char **name, unsigned line, struct conf
 		conf_fault(faults, line,
 		    "certificate = \"%.60s\": there is no such section; write certificate "
 		    "\"%.60s\" { chain = \"client.pem\"  key = \"client.key\" }, or the name of "
-		    "one "
-		    "that is there",
+		    "one that is there",
 		    *name, *name);
 }
 

@@ -112,6 +112,14 @@ static bool on_identity(void *ctx, const struct msg_identity *m, int *fds)
 	return true;
 }
 
+STACK_OF(X509) * tls_identity_issuers(const struct tls_identity *id)
+{
+	STACK_OF(X509) *others = sk_X509_new_null();
+	for (int i = 1; i < sk_X509_num(id->chain); i++)
+		sk_X509_push(others, sk_X509_value(id->chain, i));
+	return others;
+}
+
 const struct tls_identities *tls_keys_identities(void)
 {
 	return &identities;

@@ -29,6 +29,9 @@ struct tls_identity {
 	EVP_PKEY *key;		/* signs by asking keys, within a tls_job */
 };
 
+/* All of the chain but the leaf: a stack of the caller's, certificates of the identity's. */
+STACK_OF(X509) * tls_identity_issuers(const struct tls_identity *id);
+
 struct tls_identities {
 	struct tls_identity *list;
 	size_t count;

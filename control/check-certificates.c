@@ -36,8 +36,7 @@ static int check_mode(const struct report *r, const char *path, mode_t mode)
 	    (mode & S_IWOTH) != 0
 		? "everybody on this machine can write the private key: make a new one, chmod 600"
 		: "everybody on this machine can read the private key: chmod 600, and make a new "
-		  "one "
-		  "if it was so for long");
+		  "one if it was so for long");
 	return EX_CONFIG;
 }
 

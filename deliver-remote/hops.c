@@ -219,14 +219,15 @@ struct hop *hops_ask(struct hop_query *q, struct str nexthop)
 {
 	struct nexthop parsed;
 	struct hop_entry *e = hash_find(by_nexthop, nexthop);
-	if (!nexthop_parse(nexthop, &parsed))
-		return hop_impossible(nexthop);
 	if (e != NULL && e->hop != NULL)
 		return hop_hold(e->hop);
-	if (e == NULL && hash_count(by_nexthop) >= HOPS_CACHE_MAX)
-		clear_known();
-	if (e == NULL)
+	if (e == NULL) {
+		if (!nexthop_parse(nexthop, &parsed))
+			return hop_impossible(nexthop);
+		if (hash_count(by_nexthop) >= HOPS_CACHE_MAX)
+			clear_known();
 		e = new_entry(nexthop);
+	}
 	q->entry = e;
 	TAILQ_INSERT_TAIL(&e->queries, q, link);
 	return NULL;

@@ -5,9 +5,8 @@
  * Runs as     postern-remote, one process per worker
  * Reads       sockets to servers; descriptors of large messages that queue passes
  * Writes      sockets to servers
- * Talks to    queue (whose orders it takes), directory (how is this nexthop reached), resolver,
- * keys May never   open a file, listen, start a program, or believe what a server says beyond its
- * reply
+ * Talks to    queue (whose orders it takes), directory (how is this nexthop reached), resolver, keys
+ * May never   open a file, listen, start a program, or believe what a server says beyond its reply
  *
  * What is under way when queue's channel closes is given up: queue tries it again.
  */

@@ -78,9 +78,7 @@ static bool is_there(const struct tls *t)
 
 static bool show(SSL *ssl, const struct tls_identity *id)
 {
-	STACK_OF(X509) *others = sk_X509_new_null();
-	for (int i = 1; i < sk_X509_num(id->chain); i++)
-		sk_X509_push(others, sk_X509_value(id->chain, i));
+	STACK_OF(X509) *others = tls_identity_issuers(id);
 	bool ok = SSL_use_cert_and_key(ssl, sk_X509_value(id->chain, 0), id->key, others, 1) == 1;
 	sk_X509_free(others);
 	return ok;

@@ -18,7 +18,7 @@
 
 struct peer {
 	struct channel *channel;
-	enum edge_id edge;
+	size_t edge; /* in `edges` */
 	unsigned instance;
 	uint64_t second; /* that `signed_count` is of */
 	unsigned signed_count;
@@ -164,18 +164,9 @@ static void log_refusal(struct peer *p, const char *program, const char *why)
 	p->logged = p->second;
 }
 
-/* EDGES: it is no edge to keys. */
-static size_t edge_of(enum edge_id edge)
-{
-	size_t e = 0;
-	while (e < EDGES && edges[e].edge != edge)
-		e++;
-	return e;
-}
-
 static const char *program_of(const struct peer *p)
 {
-	return edges[edge_of(p->edge)].program;
+	return edges[p->edge].program;
 }
 
 static bool on_sign(void *ctx, const struct msg_sign *m, int *fds)
@@ -192,7 +183,7 @@ static bool on_sign(void *ctx, const struct msg_sign *m, int *fds)
 		log_refusal(p, program_of(p), "it wants too many in a second");
 	else if (!vault_find(m->identity, &entry))
 		log_refusal(p, program_of(p), "there is no such certificate any more");
-	else if (!may_show(edge_of(p->edge), &entry))
+	else if (!may_show(p->edge, &entry))
 		log_refusal(p, program_of(p), "the certificate is not for it to show");
 	else
 		n = pair_sign(entry.pair, scheme, m->digest, signature);
@@ -215,14 +206,16 @@ static void on_gone(void *ctx, struct channel *channel, const char *why)
 
 void server_peer(enum edge_id edge, unsigned instance, int fd)
 {
-	size_t e = edge_of(edge);
+	size_t e = 0;
+	while (e < EDGES && edges[e].edge != edge)
+		e++;
 	if (e == EDGES || instance >= ADMISSION_WORKERS_MAX) {
 		close(fd);
 		return;
 	}
 	struct peer *p = &peers[e][instance];
 	channel_free(p->channel);
-	*p = (struct peer){.edge = edge, .instance = instance};
+	*p = (struct peer){.edge = e, .instance = instance};
 	p->channel = channel_new(fd, &keys_server, &handlers, p, on_gone);
 	send_tickets(p->channel, e);
 	if (published)

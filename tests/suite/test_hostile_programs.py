@@ -301,6 +301,9 @@ def take_over(suite, name, instance, lives, rng):
                     control=rng.choice(CONTROL_WAYS) if n % 2 else None)
     pid = next(r["pid"] for r in suite.programs() if (r["name"], r["instance"]) == (name, instance))
     os.kill(pid, signal.SIGKILL)
+
+
+def await_the_last(suite, name, lives):
     wait_for(f"{name} has lived {lives} times", 60, lambda: suite.orders_left(name) == 0)
     taken = [int(path.name.split(".")[1]) for path in (suite.root / name / "taken").iterdir()]
     wait_for(f"the last life of {name} is over", 20, lambda: not any(map(is_alive, taken)))
@@ -314,8 +317,10 @@ def attack(suite, sink, name, lives, capsys):
     before = snapshot(suite, (name, instance))
     does = [what for what in BYSTANDERS[name] if what != "relay" or sink is not None]
     began = len(suite.log())
+    # First the real one is killed: who is its client just then is no bystander.
+    take_over(suite, name, instance, lives, rng)
     with Bystander(suite, does, name) as bystander:
-        take_over(suite, name, instance, lives, rng)
+        await_the_last(suite, name, lives)
     told = suite.lives(name)
     log = suite.log()[began:]
     assert not bystander.failures, bystander.failures[:10]

@@ -14,7 +14,8 @@ class Authority:
         self.directory = pathlib.Path(directory)
         self.certificate = self.directory / "authority.pem"
         self.key = self.directory / "authority.key"
-        self.request(self.certificate, self.key, name, "-addext", "keyUsage=keyCertSign,digitalSignature")
+        self.request(self.certificate, self.key, name, "-addext", "keyUsage=keyCertSign,digitalSignature",
+                     "-days", "365")
 
     def request(self, certificate, key, name, *options, kind=EC):
         self.openssl("req", "-x509", "-newkey", *kind, "-noenc", "-keyout", key, "-out", certificate, "-days", "30",

@@ -222,11 +222,38 @@ START_TEST(forms_of_a_name)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct lookup tables = {get_user, (void *)(uintptr_t)rows[i].users};
 		struct pool *pool = pool_new(64 * 1024);
-		struct str key = login_name_key(str_from_cstr(rows[i].name), &tables, pool);
+		struct str key =
+		    login_name_key(str_from_cstr(rows[i].name), STR(""), &tables, pool);
 		ck_assert_msg(str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i,
 		    STR_ARG(key));
 		pool_free(pool);
 	}
+}
+END_TEST
+
+START_TEST(names_without_a_domain)
+{
+	static const char *const users[] = {NFC, NULL};
+	const struct lookup tables = {get_user, (void *)(uintptr_t)users};
+	static const struct {
+		const char *name, *key;
+	} rows[] = {{"bob", "bob@example.org"}, {"Bob", "bob@example.org"}, {"b\xc3\xa4r", NFC},
+	    {"ba\xcc\x88r", NFC}, {"bob@", "bob@"}, {"", ""},
+	    {"bob@example.net", "bob@example.net"}, {"a b", "a b@example.org"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pool *pool = pool_new(64 * 1024);
+		struct str key =
+		    login_name_key(str_from_cstr(rows[i].name), STR("example.org"), &tables, pool);
+		ck_assert_msg(
+		    str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i, STR_ARG(key));
+		pool_free(pool);
+	}
+	char longest[ADDRESS_MAX + 1] = "";
+	memset(longest, 'x', ADDRESS_MAX);
+	struct pool *pool = pool_new(64 * 1024);
+	struct str key = login_name_key(str_from_cstr(longest), STR("example.org"), &tables, pool);
+	ck_assert(str_eq(key, str_from_cstr(longest)));
+	pool_free(pool);
 }
 END_TEST
 
@@ -369,6 +396,7 @@ int main(void)
 	tcase_add_test(c, first_class_goes_first);
 	tcase_add_test(c, keys_of_a_user);
 	tcase_add_test(c, forms_of_a_name);
+	tcase_add_test(c, names_without_a_domain);
 	tcase_add_test(c, failures_outlive_a_restart);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
 	tcase_add_test(c, counts_outlive_a_restart);

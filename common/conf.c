@@ -189,6 +189,11 @@ static void set_value(struct reader *r, void *base, cfg_t *section, const struct
 	}
 }
 
+static cfg_t *section_of(struct reader *r, enum conf_section id)
+{
+	return id == CONF_IN_top ? r->cfg : cfg_getsec(r->cfg, conf_section_names[id]);
+}
+
 static void set_values(struct reader *r)
 {
 	for (unsigned i = 0; i < CONF_SECTIONS; i++)
@@ -201,11 +206,7 @@ static void set_values(struct reader *r)
 		const struct conf_setting *s = &r->scan->settings[i];
 		enum conf_section section = s->option->section;
 		if (!conf_is_titled(section))
-			set_value(r, r->conf,
-			    section == CONF_IN_top
-				? r->cfg
-				: cfg_getsec(r->cfg, conf_section_names[section]),
-			    s);
+			set_value(r, r->conf, section_of(r, section), s);
 	}
 }
 
@@ -229,26 +230,21 @@ static unsigned top_line(const struct reader *r, const char *name)
 	return conf_line(r->scan, CONF_IN_top, name, (struct str){NULL, 0});
 }
 
-static void set_networks(struct reader *r)
+static void add_networks(
+    struct reader *r, struct conf_networks *to, enum conf_section id, const char *option)
 {
-	unsigned line = top_line(r, "networks");
-	if (line == 0) {
-		conf_add_network(&r->conf->networks, 0, "networks", "127.0.0.0/8", r->faults);
-		conf_add_network(&r->conf->networks, 0, "networks", "[::1]/128", r->faults);
-		return;
-	}
-	for (unsigned i = 0; i < cfg_size(r->cfg, "networks"); i++)
-		conf_add_network(&r->conf->networks, line, "networks",
-		    cfg_getnstr(r->cfg, "networks", i), r->faults);
+	unsigned line = conf_line(r->scan, id, option, (struct str){NULL, 0});
+	for (unsigned i = 0; line != 0 && i < cfg_size(section_of(r, id), option); i++)
+		conf_add_network(
+		    to, line, option, cfg_getnstr(section_of(r, id), option, i), r->faults);
 }
 
-static void set_front_ends(struct reader *r)
+static void set_networks(struct reader *r)
 {
-	unsigned line = conf_line(r->scan, CONF_IN_auth, "front-ends", (struct str){NULL, 0});
-	cfg_t *auth = line == 0 ? NULL : cfg_getsec(r->cfg, "auth");
-	for (unsigned i = 0; auth != NULL && i < cfg_size(auth, "front-ends"); i++)
-		conf_add_network(&r->conf->auth.front_ends, line, "front-ends",
-		    cfg_getnstr(auth, "front-ends", i), r->faults);
+	add_networks(r, &r->conf->networks, CONF_IN_top, "networks");
+	add_networks(r, &r->conf->auth.front_ends, CONF_IN_auth, "front-ends");
+	if (top_line(r, "networks") == 0)
+		conf_add_loopback(&r->conf->networks, r->faults);
 }
 
 static void set_fingerprints(struct reader *r)
@@ -344,7 +340,6 @@ static void read_values(struct reader *r)
 		conf_fault(r->faults, 0, "the file cannot be read");
 	set_values(r);
 	set_networks(r);
-	set_front_ends(r);
 	set_fingerprints(r);
 	set_sections(r);
 	set_families(r);
@@ -390,16 +385,12 @@ void conf_free(struct conf *conf)
 {
 	if (conf == NULL)
 		return;
-	for (size_t i = 0; i < conf->listener_count; i++) {
-		free(conf->listeners[i].name);
-		free(conf->listeners[i].address);
-	}
+	conf_free_listeners(conf);
 	for (unsigned i = 0; i < CONF_SECTIONS; i++)
 		if (!conf_is_titled((enum conf_section)i))
 			conf_free_fields(conf, (enum conf_section)i);
 	conf_free_titled(conf);
 	free(conf->log_path);
-	free(conf->listeners);
 	free(conf->networks.list);
 	free(conf->auth.front_ends.list);
 	free(conf->relay_fingerprints);

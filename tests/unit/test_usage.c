@@ -20,7 +20,12 @@ static void teardown(void)
 	usage_free(u);
 }
 
-static const struct str ann = {"\x04" "ann@example.org", 16}, bob = {"\x04" "bob@example.org", 16};
+static const struct str ann = {"\x04"
+			       "ann@example.org",
+			    16},
+			bob = {"\x04"
+			       "bob@example.org",
+			    16};
 static const struct usage_limits limits = {.hour = 100, .day = 300};
 static const struct guess_source nowhere;
 
@@ -200,7 +205,10 @@ static bool copy_record(void *ctx, struct str key, struct str value)
 		ck_assert(!usage_kept.load(c->part, key, str_head(value, n), (uint64_t)NOW * 1000));
 	for (size_t n = 0; n < key.n && n < 2; n++)
 		ck_assert(!usage_kept.load(c->part, str_head(key, n), value, (uint64_t)NOW * 1000));
-	ck_assert(!usage_kept.load(c->part, STR("\x03" "123456"), value, (uint64_t)NOW * 1000));
+	ck_assert(!usage_kept.load(c->part,
+	    STR("\x03"
+		"123456"),
+	    value, (uint64_t)NOW * 1000));
 	c->records++;
 	return true;
 }
@@ -229,7 +237,8 @@ START_TEST(all_of_it_is_kept)
 	ck_assert_uint_eq(c.records, 2);
 	ck_assert_int_eq(usage_check(c.to, ann, &limits, 40, NOW), USAGE_FITS);
 	ck_assert_int_eq(usage_check(c.to, ann, &limits, 41, NOW), USAGE_HOUR);
-	ck_assert_int_eq(usage_check(c.to, ann, &(struct usage_limits){.day = 151}, 2, NOW), USAGE_DAY);
+	ck_assert_int_eq(
+	    usage_check(c.to, ann, &(struct usage_limits){.day = 151}, 2, NOW), USAGE_DAY);
 	ck_assert_uint_eq(usage_take(c.to, false, NOW + 1, &r), 1);
 	ck_assert(str_eq(r.key, ann));
 	ck_assert_int_eq(r.passed.window, USAGE_DAY);
@@ -338,8 +347,11 @@ START_TEST(bounded)
 			ck_assert_int_eq(usage_check(u, ann, &limits, 1, NOW), USAGE_HOUR);
 	}
 	ck_assert_uint_eq(usage_count(u), USAGE_ENTRIES_MAX);
-	ck_assert_int_eq(
-	    usage_check(u, STR("\x04" "0"), &(struct usage_limits){.hour = 1}, 1, NOW), USAGE_FITS);
+	ck_assert_int_eq(usage_check(u,
+			     STR("\x04"
+				 "0"),
+			     &(struct usage_limits){.hour = 1}, 1, NOW),
+	    USAGE_FITS);
 }
 END_TEST
 

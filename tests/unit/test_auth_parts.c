@@ -268,6 +268,32 @@ START_TEST(counts_outlive_a_restart)
 }
 END_TEST
 
+static bool refuse(void *of, struct str key, struct str value, uint64_t now_ms)
+{
+	(void)of;
+	(void)key;
+	(void)value;
+	(void)now_ms;
+	return false;
+}
+
+/* Whole, but of another version, say. */
+START_TEST(a_file_of_other_records_is_set_aside)
+{
+	struct stat st;
+	struct state_kept other = guesses_kept;
+	enter_scratch();
+	fill(10);
+	other.load = refuse;
+	struct guesses *g = guesses_new(&limits);
+	state_store_close(state_store_open(&other, g));
+	guesses_free(g);
+	ck_assert_int_eq(stat("guesses.bad", &st), 0);
+	ck_assert_int_ne(stat("guesses.db", &st), 0);
+	leave_scratch();
+}
+END_TEST
+
 START_TEST(a_secret_stays)
 {
 	uint8_t a[32], b[32];
@@ -294,6 +320,7 @@ int main(void)
 	tcase_add_test(c, failures_outlive_a_restart);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
 	tcase_add_test(c, counts_outlive_a_restart);
+	tcase_add_test(c, a_file_of_other_records_is_set_aside);
 	tcase_add_test(c, a_secret_stays);
 	suite_add_tcase(suite, c);
 	SRunner *runner = srunner_create(suite);

@@ -324,6 +324,7 @@ START_TEST(a_front_end)
 	ck_assert(guesses_may_try(g, &webmail, BOB, now));
 	ck_assert(may("[198.51.100.1]", ANN));
 	ck_assert(!may("[203.0.113.1]", ANN));
+	ck_assert(!may("local uid 1000", ANN));
 	ck_assert(may("[192.0.2.1]", BOB));
 }
 END_TEST

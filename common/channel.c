@@ -8,19 +8,16 @@
  * the channel first. Never: act on a packet that does not decode to its last
  * octet, or trust a count of descriptors other than the row's.
  */
-#include "common/channel.h"
+#include "common/channel-internal.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
 	GREETING = 0,
-	DESCRIPTORS_MAX = 4,
 	PACKETS_PER_ROUND = 64,	       /* so that one busy peer does not starve the others */
 	DECODED_MAX = 8 * 1024 * 1024, /* lists of one message */
 };
@@ -29,7 +26,7 @@ struct packet {
 	struct packet *next;
 	size_t n;
 	size_t nfds;
-	int fds[DESCRIPTORS_MAX];
+	int fds[CHANNEL_FDS_MAX];
 	uint8_t data[];
 };
 
@@ -43,6 +40,7 @@ struct channel {
 	void *ctx;
 	channel_closed_fn *closed;
 	const char *why;
+	enum channel_end how;
 	struct event *readable;
 	struct event *writable;
 	struct event *closing;
@@ -54,13 +52,7 @@ struct channel {
 static struct buf out_packet = BUF_INIT(PACKET_MAX);
 static uint8_t in_packet[PACKET_MAX];
 static struct pool *in_pool;
-
-static void close_fds(const int *fds, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
+static void (*on_end)(int fd, enum channel_end how);
 
 static void drop_packet(struct channel *ch)
 {
@@ -69,7 +61,7 @@ static void drop_packet(struct channel *ch)
 	if (ch->first == NULL)
 		ch->last = &ch->first;
 	ch->backlog -= p->n;
-	close_fds(p->fds, p->nfds);
+	channel_close_fds(p->fds, p->nfds);
 	free(p);
 }
 
@@ -79,16 +71,19 @@ static void shut(struct channel *ch)
 		return;
 	event_free(ch->readable);
 	event_free(ch->writable);
+	if (on_end != NULL)
+		on_end(ch->fd, ch->how);
 	close(ch->fd);
 	ch->fd = -1;
 	while (ch->first != NULL)
 		drop_packet(ch);
 }
 
-static void fail(struct channel *ch, const char *why)
+static void fail(struct channel *ch, enum channel_end how, const char *why)
 {
 	if (ch->fd < 0)
 		return;
+	ch->how = how;
 	shut(ch);
 	ch->why = why;
 	loop_timer_start(ch->closing, 0);
@@ -100,39 +95,11 @@ static void on_closing(void *arg)
 	ch->closed(ch->ctx, ch, ch->why);
 }
 
-/* 1: sent, 0: the socket is full, -1: failed for good. */
-static int send_now(int fd, const uint8_t *data, size_t n, const int *fds, size_t nfds)
-{
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = n};
-	union {
-		char space[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
-		struct cmsghdr align;
-	} control;
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (nfds > 0) {
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = control.space;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * nfds);
-	}
-	ssize_t done;
-	do
-		done = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (done < 0 && errno == EINTR);
-	if (done >= 0)
-		return 1;
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
-}
-
 static bool enqueue(
     struct channel *ch, const uint8_t *data, size_t n, const int *fds, size_t nfds)
 {
 	if (ch->backlog + n > CHANNEL_BACKLOG_MAX) {
-		fail(ch, "the peer does not read");
+		fail(ch, CHANNEL_BROKEN, "the peer does not read");
 		return false;
 	}
 	struct packet *p = xmalloc(sizeof(*p) + n);
@@ -143,9 +110,9 @@ static bool enqueue(
 	for (size_t i = 0; i < nfds; i++) {
 		p->fds[i] = dup(fds[i]);
 		if (p->fds[i] < 0) {
-			close_fds(p->fds, nfds);
+			channel_close_fds(p->fds, nfds);
 			free(p);
-			fail(ch, "out of descriptors");
+			fail(ch, CHANNEL_BROKEN, "out of descriptors");
 			return false;
 		}
 	}
@@ -160,9 +127,9 @@ static bool enqueue(
 static bool send_packet(
     struct channel *ch, const uint8_t *data, size_t n, const int *fds, size_t nfds)
 {
-	int sent = ch->first != NULL ? 0 : send_now(ch->fd, data, n, fds, nfds);
+	int sent = ch->first != NULL ? 0 : channel_send_now(ch->fd, data, n, fds, nfds);
 	if (sent < 0) {
-		fail(ch, "the peer is gone");
+		fail(ch, CHANNEL_LEFT, "the peer is gone");
 		return false;
 	}
 	return sent == 1 || enqueue(ch, data, n, fds, nfds);
@@ -174,11 +141,11 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while (ch->first != NULL) {
 		struct packet *p = ch->first;
-		int sent = send_now(fd, p->data, p->n, p->fds, p->nfds);
+		int sent = channel_send_now(fd, p->data, p->n, p->fds, p->nfds);
 		if (sent == 0)
 			return;
 		if (sent < 0) {
-			fail(ch, "the peer is gone");
+			fail(ch, CHANNEL_LEFT, "the peer is gone");
 			return;
 		}
 		drop_packet(ch);
@@ -190,7 +157,7 @@ bool channel_send(struct channel *ch, uint16_t id, void (*put)(struct wire_write
     const void *v, const int *fds, size_t nfds)
 {
 	struct wire_writer w = {.buf = &out_packet};
-	if (ch->fd < 0 || nfds > DESCRIPTORS_MAX)
+	if (ch->fd < 0 || nfds > CHANNEL_FDS_MAX)
 		return false;
 	buf_reset(&out_packet);
 	wire_put_u16(&w, id);
@@ -239,11 +206,13 @@ static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
 	struct wire_reader r = {.p = in_packet, .n = n, .pool = in_pool};
 	uint16_t id = wire_get_u16(&r);
 	if (!ch->greeted) {
-		if (id != GREETING || nfds != 0 || !greeting_fits(ch->side, &r))
-			return "the peer is of another version of Postern, or not the program it should be: "
-			       "restart the whole suite";
-		ch->greeted = true;
-		return NULL;
+		if (r.failed || id != GREETING || nfds != 0)
+			return "the peer sent something before it greeted";
+		ch->greeted = greeting_fits(ch->side, &r);
+		ch->how = ch->greeted ? CHANNEL_LEFT : CHANNEL_STRANGER;
+		return ch->greeted ? NULL
+				   : "the peer is of another version of Postern, or not the program it "
+				     "should be: restart the whole suite";
 	}
 	const struct msg_row *row = find_row(ch->side, id);
 	if (row == NULL || row->descriptors != nfds)
@@ -254,56 +223,27 @@ static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
 	return row->call(ch->handlers, ch->ctx, v, fds) ? NULL : "the peer broke the protocol";
 }
 
-/* Octets received, 0 at the end, -1 when there is nothing now or (broken) for good. */
-static ssize_t receive(int fd, int *fds, size_t *nfds, bool *broken)
-{
-	struct iovec iov = {.iov_base = in_packet, .iov_len = sizeof(in_packet)};
-	union {
-		char space[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
-		struct cmsghdr align;
-	} control;
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control.space,
-	    .msg_controllen = sizeof(control.space)};
-	ssize_t n;
-	do
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	*nfds = 0;
-	*broken = n < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
-	if (n < 0)
-		return -1;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count && *nfds < DESCRIPTORS_MAX; i++)
-			memcpy(&fds[(*nfds)++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-	}
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-		*broken = true;
-	return n;
-}
-
 /* Whether to go on with this channel. */
 static bool receive_one(struct channel *ch)
 {
-	int fds[DESCRIPTORS_MAX];
+	int fds[CHANNEL_FDS_MAX];
 	size_t nfds;
-	bool broken;
-	ssize_t n = receive(ch->fd, fds, &nfds, &broken);
-	if (n <= 0 || broken) {
-		close_fds(fds, nfds);
-		if (broken || n == 0)
-			fail(ch, n == 0 ? "the peer closed it" : "the socket failed");
+	bool gone, cut;
+	ssize_t n = channel_receive(ch->fd, in_packet, fds, &nfds, &gone, &cut);
+	if (n <= 0 || cut) {
+		channel_close_fds(fds, nfds);
+		if (cut)
+			fail(ch, CHANNEL_BROKEN,
+			    "the peer sent too much at once, or we are out of descriptors");
+		else if (gone || n == 0)
+			fail(ch, CHANNEL_LEFT, n == 0 ? "the peer closed it" : "the peer is gone");
 		return false;
 	}
 	const char *why = dispatch(ch, (size_t)n, fds, nfds);
-	close_fds(fds, nfds);
+	channel_close_fds(fds, nfds);
 	pool_reset(in_pool);
 	if (why != NULL && !ch->freed)
-		fail(ch, why);
+		fail(ch, ch->how == CHANNEL_STRANGER ? CHANNEL_STRANGER : CHANNEL_BROKEN, why);
 	return !ch->freed && ch->fd >= 0;
 }
 
@@ -372,6 +312,16 @@ bool channel_is_closed(const struct channel *ch)
 int channel_fd(const struct channel *ch)
 {
 	return ch->fd;
+}
+
+int channel_loss_level(const struct channel *ch)
+{
+	return ch->how == CHANNEL_LEFT ? LOG_INFO : LOG_WARNING;
+}
+
+void channel_watch(void (*ended)(int fd, enum channel_end how))
+{
+	on_end = ended;
 }
 
 bool channel_peer_uid(const struct channel *ch, uint32_t *uid)

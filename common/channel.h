@@ -39,6 +39,13 @@ struct edge_side {
 	const struct msg_row *rows; /* ends with name == NULL */
 };
 
+/* How a channel ended. */
+enum channel_end {
+	CHANNEL_LEFT,	  /* the peer, or we, had enough */
+	CHANNEL_STRANGER, /* the peer is of another version, or is not who it should be */
+	CHANNEL_BROKEN,	  /* the peer broke the protocol, or did not read */
+};
+
 typedef void channel_closed_fn(void *ctx, struct channel *channel, const char *why);
 
 /* Takes `fd`. `handlers` is the side's handler struct and lives as long as the channel. */
@@ -52,6 +59,11 @@ bool channel_is_closed(const struct channel *channel);
 /* The peer's credentials as the kernel gave them (SO_PEERCRED); false on failure. */
 bool channel_peer_uid(const struct channel *channel, uint32_t *uid);
 int channel_fd(const struct channel *channel);
+/* For the line of the log that says how it ended: LOG_WARNING when that was the peer's fault, else
+ * LOG_INFO. */
+int channel_loss_level(const struct channel *channel);
+/* `ended` is called for every channel of the process, when its descriptor is about to be closed. */
+void channel_watch(void (*ended)(int fd, enum channel_end how));
 
 /* For the generated msg_NAME_send only. */
 bool channel_send(struct channel *channel, uint16_t id,

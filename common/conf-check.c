@@ -4,6 +4,7 @@
  */
 #include "common/address.h"
 #include "common/auth.h"
+#include "common/conf-client.h"
 #include "common/conf-internal.h"
 #include "common/mailbox-path.h"
 #include "common/mem.h"
@@ -271,4 +272,5 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 	check_resolver(r);
 	check_auth(r);
 	conf_check_titled(conf, scan, faults);
+	conf_check_client_certificates(conf, scan, faults);
 }

@@ -8,7 +8,7 @@
  *   conf-listen.c   listeners, networks and fingerprints: lists
  *   conf-speak.c    what a listener speaks
  *   conf-titled.c   sections with titles: relay, lmtp, destination
- *   conf-check.c    what must hold of values, and between them
+ *   conf-check.c    what must hold of values, and between them (conf-client.c: of certificates)
  *   conf.c          all of it in order
  */
 #ifndef POSTERN_CONF_INTERNAL_H
@@ -35,6 +35,7 @@ enum {
 };
 
 /* --- Faults --- */
+#define CONF_CONFUSE_SAYS "libconfuse alone says: " /* begins one that the scanner did not find */
 void conf_fault(struct conf_faults *faults, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -151,7 +152,8 @@ struct conf_source {
 	unsigned line;	  /* the setting's */
 };
 
-/* Sets the option's field in `base`, its section's struct; a wrong value is reported instead. */
+/* Sets the option's field in the struct of its section, `base`; a value that is wrong is reported
+ * and leaves it as it was. */
 void conf_set(void *base, const struct conf_option *option, struct conf_source source,
     const char *value, struct conf_faults *faults);
 /* Absolute, without "." components; heap. */
@@ -172,7 +174,7 @@ bool conf_check_title(
     struct conf_faults *faults, unsigned line, enum conf_section section, struct str title);
 /* The same title, as far as that section is concerned. */
 bool conf_is_same_title(enum conf_section section, struct str a, struct str b);
-/* A new struct at the end of the section's list, with defaults; NULL for `listen`: it has none. */
+/* A new struct at the end of the section's list, with defaults; NULL for `listen`. */
 void *conf_add_titled(struct conf *conf, const struct conf_heading *heading);
 /* What their values must be, once all are read. */
 void conf_check_titled(struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults);
@@ -188,13 +190,11 @@ void conf_check(struct conf *conf, const struct conf_scan *scan, const char *hos
 bool conf_is_server_address(struct str in);
 void conf_add_network(struct conf_networks *to, unsigned line, const char *option,
     const char *value, struct conf_faults *faults);
-void conf_add_loopback(struct conf_networks *to, struct conf_faults *faults);
 void conf_add_fingerprint(
     struct conf *conf, unsigned line, const char *value, struct conf_faults *faults);
 bool conf_is_fingerprint(struct str in, uint8_t sha256[32]);
 /* `like` has all but name, line and addresses. */
 void conf_add_listener(struct conf *conf, const char *name, const struct conf_listener *like,
     unsigned line, const char *address, struct conf_faults *faults);
-void conf_free_listeners(struct conf *conf);
 
 #endif

@@ -104,12 +104,6 @@ void conf_add_network(struct conf_networks *to, unsigned line, const char *optio
 	memcpy(n->address, ip.address, sizeof(n->address));
 }
 
-void conf_add_loopback(struct conf_networks *to, struct conf_faults *faults)
-{
-	conf_add_network(to, 0, "networks", "127.0.0.0/8", faults);
-	conf_add_network(to, 0, "networks", "[::1]/128", faults);
-}
-
 static bool is_in(const struct conf_network *n, int family, const uint8_t *address)
 {
 	unsigned whole = n->prefix / 8;
@@ -311,13 +305,4 @@ void conf_add_listener(struct conf *conf, const char *name, const struct conf_li
 	conf->listeners =
 	    xreallocarray(conf->listeners, conf->listener_count + 1, sizeof(*conf->listeners));
 	conf->listeners[conf->listener_count++] = l;
-}
-
-void conf_free_listeners(struct conf *conf)
-{
-	for (size_t i = 0; i < conf->listener_count; i++) {
-		free(conf->listeners[i].name);
-		free(conf->listeners[i].address);
-	}
-	free(conf->listeners);
 }

@@ -34,11 +34,14 @@ struct conf_listener {
 };
 
 /* certificate "mx.example.org" { chain = "mx.pem" key = "mx.key" }: what we are by TLS. The first
- * is shown to who names nobody; two of one name have keys of different kinds. */
+ * is shown to who names nobody; two of one name have keys of different kinds. deliver-remote shows
+ * those that a section remote or relay names, to servers that ask. */
 struct conf_certificate {
 	char *name;  /* in lower case */
 	char *chain; /* absolute paths of PEM files */
 	char *key;
+	bool client_only; /* no listener's */
+	bool is_client;	  /* deliver-remote's: a section remote or relay names it */
 	unsigned line;
 };
 

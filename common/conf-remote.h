@@ -19,6 +19,7 @@ struct conf_relay {
 	char *login;	   /* name of an entry of the table "logins"; NULL: no AUTH */
 	struct conf_name_list domains; /* for these domains (".example.org": all below), in lower
 					  case; empty: every one without a route */
+	char *certificate; /* shown to it when it asks, in lower case; NULL: none */
 	unsigned line;
 };
 
@@ -69,6 +70,8 @@ struct conf_remote {
 	unsigned tls;	   /* enum tls_policy for destinations without an entry in the table "tls";
 			      default dane */
 	char *authorities; /* file of certificates (PEM); default /etc/ssl/certs/ca-certificates.crt
+			    */
+	char *certificate; /* name of sections: shown to servers that ask, in lower case; NULL: none
 			    */
 };
 

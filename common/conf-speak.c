@@ -76,24 +76,17 @@ static unsigned read_word(
 	return word < 0 ? standard : (unsigned)word;
 }
 
-static bool has_certificate(const struct conf_scan *scan)
-{
-	for (size_t i = 0; i < scan->heading_count; i++)
-		if (scan->headings[i].section == CONF_IN_certificate)
-			return true;
-	return false;
-}
-
 static enum conf_tls read_tls(const struct speaker *s, const struct custom *custom)
 {
 	const char *said = s->speech->tls;
 	enum conf_tls tls = (enum conf_tls)read_word(s, "tls", said, custom->tls);
-	if (tls == CONF_TLS_NO || has_certificate(s->scan))
+	if (tls == CONF_TLS_NO || s->speech->has_certificate)
 		return tls;
 	if (said != NULL || custom->needs_tls)
 		conf_fault(s->faults, line_of(s, "tls"),
 		    "listen %.*s: TLS needs a certificate; write certificate \"mx.example.org\" "
-		    "{ chain = \"mx.pem\"  key = \"mx.key\" }, or tls = no",
+		    "{ chain = \"mx.pem\"  key = \"mx.key\" }, or tls = no; postern.conf(5), "
+		    "CERTIFICATES, has a command that makes a first one",
 		    STR_ARG(s->speech->title));
 	return CONF_TLS_NO;
 }

@@ -14,6 +14,7 @@ struct conf_speech {
 	const char *tls;
 	const char *auth;
 	const char *client_certificates;
+	bool has_certificate; /* there is one that listeners may show */
 };
 
 /* Sets protocol, tls, auth and ask_certificate. False when there is a fault that leaves the

@@ -271,3 +271,23 @@ void conf_free_fields(void *base, enum conf_section section)
 			free_names(field);
 	}
 }
+
+void conf_free(struct conf *conf)
+{
+	if (conf == NULL)
+		return;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		free(conf->listeners[i].name);
+		free(conf->listeners[i].address);
+	}
+	for (unsigned i = 0; i < CONF_SECTIONS; i++)
+		if (!conf_is_titled((enum conf_section)i))
+			conf_free_fields(conf, (enum conf_section)i);
+	conf_free_titled(conf);
+	free(conf->log_path);
+	free(conf->listeners);
+	free(conf->networks.list);
+	free(conf->auth.front_ends.list);
+	free(conf->relay_fingerprints);
+	free(conf);
+}

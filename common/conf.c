@@ -8,6 +8,7 @@
  * A configuration can open, look up and run nothing: there is no include, no
  * function and no environment. It may be parsed inside the jail.
  */
+#include "common/conf-client.h"
 #include "common/conf-internal.h"
 #include "common/conf-speak.h"
 #include "common/limits.h"
@@ -100,7 +101,7 @@ __attribute__((format(printf, 2, 0))) static void on_confuse_fault(
 {
 	char text[512];
 	vsnprintf(text, sizeof(text), format, ap);
-	conf_fault(confuse_faults, cfg == NULL ? 0 : (unsigned)cfg->line, "%s", text);
+	conf_fault(confuse_faults, cfg == NULL ? 0 : (unsigned)cfg->line, CONF_CONFUSE_SAYS "%s", text);
 }
 
 static cfg_opt_t section_options[CONF_SECTIONS][64];
@@ -234,17 +235,19 @@ static void add_networks(
     struct reader *r, struct conf_networks *to, enum conf_section id, const char *option)
 {
 	unsigned line = conf_line(r->scan, id, option, (struct str){NULL, 0});
-	for (unsigned i = 0; line != 0 && i < cfg_size(section_of(r, id), option); i++)
-		conf_add_network(
-		    to, line, option, cfg_getnstr(section_of(r, id), option, i), r->faults);
+	cfg_t *section = line == 0 ? NULL : section_of(r, id);
+	for (unsigned i = 0; section != NULL && i < cfg_size(section, option); i++)
+		conf_add_network(to, line, option, cfg_getnstr(section, option, i), r->faults);
 }
 
 static void set_networks(struct reader *r)
 {
 	add_networks(r, &r->conf->networks, CONF_IN_top, "networks");
 	add_networks(r, &r->conf->auth.front_ends, CONF_IN_auth, "front-ends");
-	if (top_line(r, "networks") == 0)
-		conf_add_loopback(&r->conf->networks, r->faults);
+	if (top_line(r, "networks") != 0)
+		return;
+	conf_add_network(&r->conf->networks, 0, "networks", "127.0.0.0/8", r->faults);
+	conf_add_network(&r->conf->networks, 0, "networks", "[::1]/128", r->faults);
 }
 
 static void set_fingerprints(struct reader *r)
@@ -269,7 +272,8 @@ static void set_listener(struct reader *r, const struct conf_heading *heading)
 	    .protocol = cfg_getstr(section, "protocol"),
 	    .tls = cfg_getstr(section, "tls"),
 	    .auth = cfg_getstr(section, "auth"),
-	    .client_certificates = cfg_getstr(section, "client-certificates")};
+	    .client_certificates = cfg_getstr(section, "client-certificates"),
+	    .has_certificate = conf_has_server_certificate(r->conf)};
 	if (!conf_read_speech(&speech, r->scan, heading->line, &like, &example, r->faults))
 		return;
 	unsigned line = conf_line(r->scan, CONF_IN_listen, "address", heading->title);
@@ -282,15 +286,16 @@ static void set_listener(struct reader *r, const struct conf_heading *heading)
 		    r->conf, name, &like, line, cfg_getnstr(section, "address", i), r->faults);
 }
 
+/* Listeners last: what they speak depends on the certificates. */
 static void set_sections(struct reader *r)
 {
-	for (size_t i = 0; i < r->scan->heading_count; i++) {
-		const struct conf_heading *heading = &r->scan->headings[i];
-		if (heading->section == CONF_IN_listen)
-			set_listener(r, heading);
-		else
-			set_titled(r, heading);
-	}
+	const struct conf_scan *scan = r->scan;
+	for (size_t i = 0; i < scan->heading_count; i++)
+		if (scan->headings[i].section != CONF_IN_listen)
+			set_titled(r, &scan->headings[i]);
+	for (size_t i = 0; i < scan->heading_count; i++)
+		if (scan->headings[i].section == CONF_IN_listen)
+			set_listener(r, &scan->headings[i]);
 }
 
 static void set_families(struct reader *r)
@@ -337,7 +342,7 @@ static void read_values(struct reader *r)
 	confuse_faults = r->faults;
 	cfg_set_error_function(r->cfg, on_confuse_fault);
 	if (cfg_parse_buf(r->cfg, r->scan->clean) != CFG_SUCCESS && r->faults->count == 0)
-		conf_fault(r->faults, 0, "the file cannot be read");
+		conf_fault(r->faults, 0, CONF_CONFUSE_SAYS "the file cannot be read");
 	set_values(r);
 	set_networks(r);
 	set_fingerprints(r);
@@ -379,20 +384,4 @@ struct conf *conf_parse(const char *path, const char *text, size_t n, struct con
 		return r.conf;
 	conf_free(r.conf);
 	return NULL;
-}
-
-void conf_free(struct conf *conf)
-{
-	if (conf == NULL)
-		return;
-	conf_free_listeners(conf);
-	for (unsigned i = 0; i < CONF_SECTIONS; i++)
-		if (!conf_is_titled((enum conf_section)i))
-			conf_free_fields(conf, (enum conf_section)i);
-	conf_free_titled(conf);
-	free(conf->log_path);
-	free(conf->networks.list);
-	free(conf->auth.front_ends.list);
-	free(conf->relay_fingerprints);
-	free(conf);
 }

@@ -15,7 +15,7 @@
 
 int dir_open_beneath(int dir, const char *path, int flags)
 {
-	const struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+	const struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
 	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
 	long fd;
 	/* EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether it matters.

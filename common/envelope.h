@@ -20,7 +20,12 @@ enum transport {
 
 enum notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 enum ret { RET_NONE = 0, RET_FULL = 1, RET_HDRS = 2 };
-enum envelope_flags { ENVELOPE_8BITMIME = 1, ENVELOPE_SMTPUTF8 = 2, ENVELOPE_REQUIRETLS = 4 };
+enum envelope_flags {
+	ENVELOPE_8BITMIME = 1,
+	ENVELOPE_SMTPUTF8 = 2,
+	ENVELOPE_REQUIRETLS = 4,   /* RFC 8689 §2 */
+	ENVELOPE_TLS_OPTIONAL = 8, /* RFC 8689 §3: "TLS-Required: No"; never with the one before */
+};
 
 #define TABLE "common/envelope.def"
 #include "common/msg-declare.h"

@@ -18,7 +18,7 @@ enum jail_place {
 	PLACE_ANCHOR,	 /* its root, where the trust anchor is a file; else like NOWHERE */
 	PLACE_MACHINE,	 /* all of the file system, to read: where users are looked up */
 	PLACE_HOMES,	 /* all of it: of each of its children one Maildir is left */
-	PLACE_ANYWHERE,	 /* all of it, and no Landlock */
+	PLACE_ANYWHERE,	 /* all of it; Landlock keeps its signals in */
 };
 
 /* What sockets a program may hold beside the channels to its peers (which are Unix, SEQPACKET). */

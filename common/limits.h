@@ -49,6 +49,7 @@ enum {
 	LIMIT_CLIENTS_MAX = 8,	   /* client addresses in a notice of a passed limit */
 	SENDER_ADDRESSES_MAX = 20, /* in the From fields of one message */
 	EXPANSION_MAX = 1000,	  /* final recipients that one RCPT may stand for */
+	OWNER_DELIVERIES_MAX = 128, /* processes of deliver-owner, each with a channel to deliver-local */
 	PACKET_MAX = 160 * 1024,  /* one message between two programs */
 };
 

@@ -160,7 +160,8 @@ static const struct owner_server_handlers handlers = {
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to who asks for processes is closed: %s", why);
+	log_message(channel_loss_level(channel),
+	    "the channel to who asks for processes is closed: %s", why);
 	channel_free(channel);
 	below = NULL;
 }

@@ -20,6 +20,8 @@ void sandbox_become(const struct sandbox_identity *who, const char *root);
 
 /* A ruleset for the paths, -1 when the kernel has no Landlock. Before the root changes. */
 int sandbox_landlock_prepare(const struct sandbox *s);
+/* One that keeps nothing but signals within the program and its children; -1: the kernel cannot. */
+int sandbox_landlock_prepare_signals(void);
 /* Puts it in force and closes it. */
 void sandbox_landlock_enforce(int ruleset);
 

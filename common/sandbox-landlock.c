@@ -115,6 +115,17 @@ int sandbox_landlock_prepare(const struct sandbox *s)
 	return ruleset;
 }
 
+int sandbox_landlock_prepare_signals(void)
+{
+	const struct ruleset_attr attr = {.scoped = SCOPE_SIGNAL};
+	if (landlock_abi() < 6)
+		return -1;
+	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (ruleset < 0)
+		log_fatal(EX_OSERR, "Landlock cannot be set up: %m");
+	return ruleset;
+}
+
 void sandbox_landlock_enforce(int ruleset)
 {
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

@@ -71,6 +71,19 @@ static const int lookup_calls[] = {CALL(connect), CALL(setsockopt), CALL(bind),
     CALL(getppid), CALL(epoll_create1), CALL(ftruncate), CALL(timerfd_create),
     CALL(timerfd_settime), CALL(sysinfo), END};
 
+/* What no module of PAM's needs to log somebody in: other processes, file systems, the kernel. */
+static const int never_calls[] = {CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev),
+    CALL(process_madvise), CALL(pidfd_getfd), CALL(kcmp), CALL(move_pages), CALL(migrate_pages),
+    CALL(unshare), CALL(setns), CALL(mount), CALL(umount2), CALL(pivot_root), CALL(fsopen),
+    CALL(fsconfig), CALL(fsmount), CALL(fspick), CALL(open_tree), CALL(move_mount),
+    CALL(mount_setattr), CALL(open_by_handle_at), CALL(fanotify_init), CALL(quotactl),
+    CALL(bpf), CALL(perf_event_open), CALL(userfaultfd), CALL(io_uring_setup),
+    CALL(io_uring_enter), CALL(io_uring_register), CALL(init_module), CALL(finit_module),
+    CALL(delete_module), CALL(kexec_load), CALL(kexec_file_load), CALL(reboot), CALL(swapon),
+    CALL(swapoff), CALL(acct), CALL(iopl), CALL(ioperm), CALL(modify_ldt), CALL(personality),
+    CALL(sethostname), CALL(setdomainname), CALL(settimeofday), CALL(clock_settime),
+    CALL(clock_adjtime), CALL(adjtimex), CALL(syslog), END};
+
 static const struct {
 	unsigned group;
 	const int *calls;
@@ -222,25 +235,63 @@ static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 		allow_lookup_sockets(f);
 }
 
-void sandbox_filter(unsigned calls)
+/* A call by another architecture's number ends the program: left alone, it ends one thread. */
+static scmp_filter_ctx new_filter(uint32_t otherwise)
 {
-	if (!FILTERING || (calls & SANDBOX_ANY))
-		return;
-	uint32_t otherwise = calls & SANDBOX_LOOKUPS ? (uint32_t)SCMP_ACT_ERRNO(EPERM)
-						     : SCMP_ACT_KILL_PROCESS;
 	scmp_filter_ctx f = seccomp_init(otherwise);
 	if (f == NULL)
 		log_fatal(EX_OSERR, "the system call filter cannot be built");
-	/* Left alone, a call by another architecture's number ends one thread, not the program. */
 	must(seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
+	/* Its arguments are out of the filter's sight; glibc falls back to clone. */
+	must(seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0));
+	return f;
+}
+
+static void load(scmp_filter_ctx f)
+{
+	must(seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2));
+	must(seccomp_load(f));
+	seccomp_release(f);
+}
+
+/* Fails, and does not kill: it is not our code that asks. */
+static void filter_never(void)
+{
+	static const int terminal[] = {TIOCSTI, TIOCLINUX};
+	scmp_filter_ctx f = new_filter(SCMP_ACT_ALLOW);
+	const uint32_t fail = SCMP_ACT_ERRNO(EPERM);
+	for (const int *call = never_calls; *call != END; call++)
+		must(seccomp_rule_add(f, fail, *call, 0));
+	for (unsigned bit = 0; bit < 32; bit++)
+		if (NAMESPACES & UINT32_C(1) << bit)
+			must(seccomp_rule_add(f, fail, CALL(clone), 1,
+			    SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_C(1) << bit, UINT32_C(1) << bit)));
+	must(seccomp_rule_add(f, fail, CALL(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0, 0)));
+	must(seccomp_rule_add(f, fail, CALL(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0)));
+	for (size_t i = 0; i < sizeof(terminal) / sizeof(terminal[0]); i++)
+		must(seccomp_rule_add(f, fail, CALL(ioctl), 1,
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)terminal[i])));
+	load(f);
+}
+
+static void filter_rest(unsigned calls)
+{
+	scmp_filter_ctx f = new_filter(
+	    calls & SANDBOX_LOOKUPS ? (uint32_t)SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
 	allow(f, base_calls);
 	allow_by_arguments(f, calls);
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (calls & groups[i].group)
 			allow(f, groups[i].calls);
-	/* Its arguments are out of the filter's sight; glibc falls back to clone. */
-	must(seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0));
-	must(seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2));
-	must(seccomp_load(f));
-	seccomp_release(f);
+	load(f);
+}
+
+void sandbox_filter(unsigned calls)
+{
+	if (!FILTERING)
+		return;
+	if (calls & SANDBOX_ANY)
+		filter_never();
+	else
+		filter_rest(calls);
 }

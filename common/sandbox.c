@@ -47,7 +47,8 @@ static void check_root(void)
 void sandbox_enter_as_root(const struct sandbox *s, uint64_t kept)
 {
 	check_root();
-	int ruleset = s->path_count == 0 ? -1 : sandbox_landlock_prepare(s);
+	int ruleset = s->calls & SANDBOX_ANY ? sandbox_landlock_prepare_signals()
+					     : sandbox_landlock_prepare(s);
 	sandbox_limit(s);
 	if (setgroups(0, NULL) < 0)
 		log_fatal(EX_OSERR, "the groups cannot be given up: %m");

@@ -27,7 +27,8 @@ enum sandbox_calls {
 	/* Look-ups by the C library's modules (nsswitch.conf): files, sockets. What else they try
 	 * fails, and does not kill: they are not our code. */
 	SANDBOX_LOOKUPS = 1 << 9,
-	/* No filter at all: pam-check only, whose modules may be anything. */
+	/* Everything but what reaches other processes, file systems and the kernel: pam-check only,
+	 * whose modules may be anything. What they may not fails. */
 	SANDBOX_ANY = 1 << 10,
 };
 

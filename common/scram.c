@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/scram.h"
 #include "common/base64.h"
+#include "common/saslprep.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -112,15 +113,23 @@ static bool put_name(struct buf *out, struct str name)
 	return ok;
 }
 
+/* §5.1, and Normalize() of §2.2. `prepared` keeps the text. */
+static struct str normalize(struct str s, enum saslprep_use use, struct saslprep *prepared)
+{
+	return saslprep_make(s, use, prepared) == NULL ? saslprep_str(prepared) : s;
+}
+
 bool scram_client_first(struct scram_client *c, struct str user, const char *nonce, struct buf *out)
 {
 	struct buf *bare = &c->auth_message;
+	struct saslprep prepared;
 	buf_reset(bare);
 	if (nonce != NULL)
 		memcpy(c->nonce, nonce, strnlen(nonce, SCRAM_NONCE_SIZE) + 1);
 	else if (!scram_nonce(c->nonce))
 		return false;
-	return buf_append_str(bare, STR("n=")) && put_name(bare, user) &&
+	return buf_append_str(bare, STR("n=")) &&
+	       put_name(bare, normalize(user, SASLPREP_QUERY, &prepared)) &&
 	       buf_printf(bare, ",r=%s", c->nonce) && buf_append_str(out, GS2_HEADER) &&
 	       buf_append_str(out, buf_str(bare));
 }
@@ -147,6 +156,8 @@ static bool prove(
 {
 	uint8_t salted[SCRAM_KEY_SIZE], signature[SCRAM_KEY_SIZE];
 	struct str message = buf_str(&c->auth_message);
+	struct saslprep prepared;
+	password = normalize(password, SASLPREP_STORED, &prepared);
 	bool ok = salt_password(password, keys, salted) && derive(salted, proof, keys) &&
 		  scram_hmac(keys->stored, message, signature) &&
 		  scram_hmac(keys->server, message, c->signature);
@@ -154,6 +165,7 @@ static bool prove(
 		xor_key(proof, signature);
 	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(signature, sizeof(signature));
+	OPENSSL_cleanse(&prepared, sizeof(prepared));
 	return ok;
 }
 

@@ -31,7 +31,8 @@ struct scram_keys {
 	uint8_t server[SCRAM_KEY_SIZE];
 };
 
-/* Sets `stored` and `server` from the rest. Takes as long as the iterations do. */
+/* Sets `stored` and `server` from the rest, of a password in SASLprep's form. Takes as long as the
+ * iterations do. */
 bool scram_derive(struct str password, struct scram_keys *keys);
 /* Random printable characters without a comma, NUL-terminated; false without random numbers. */
 bool scram_nonce(char out[SCRAM_NONCE_SIZE + 1]);
@@ -59,7 +60,8 @@ void scram_client_init(struct scram_client *c);
 /* Wipes. */
 void scram_client_reset(struct scram_client *c);
 /* Each appends a message; false when there is none to send: the server's message was wrong, or the
- * ceiling of `out` is too low. `nonce` NULL: a random one. No channel binding ("n"). */
+ * ceiling of `out` is too low. `nonce` NULL: a random one. No channel binding ("n"). User and
+ * password are sent in SASLprep's form; what has none, as it is. */
 bool scram_client_first(
     struct scram_client *c, struct str user, const char *nonce, struct buf *out);
 bool scram_client_final(

@@ -27,6 +27,14 @@ static struct conf *conf;
 static const char *conf_path;
 static struct channel *control;
 
+/* Our descriptors that are ends of edges. A program that takes one that it does not know closes it
+ * unseen, and the next with its number replaces the row. */
+static struct edge_end {
+	int fd;
+	struct msg_edge_broken broken; /* what control is told then */
+} *ends;
+static size_t end_count;
+
 const struct conf *service_conf(void)
 {
 	return conf;
@@ -70,11 +78,35 @@ static int take(int *fds)
 	return fd;
 }
 
+static void keep_end(int fd, const struct msg_peer *m)
+{
+	size_t i = 0;
+	while (i < end_count && ends[i].fd != fd)
+		i++;
+	if (i == end_count)
+		ends = xreallocarray(ends, ++end_count, sizeof(*ends));
+	ends[i] = (struct edge_end){fd, {m->edge, m->instance, m->life}};
+}
+
+static void on_channel_end(int fd, enum channel_end how)
+{
+	size_t i = 0;
+	while (i < end_count && ends[i].fd != fd)
+		i++;
+	if (i == end_count)
+		return;
+	struct edge_end end = ends[i];
+	ends[i] = ends[--end_count];
+	if (how == CHANNEL_BROKEN && control != NULL)
+		msg_edge_broken_send(control, &end.broken, NULL);
+}
+
 static bool on_peer(void *ctx, const struct msg_peer *m, int *fds)
 {
 	(void)ctx;
 	if (m->edge == EDGE_NONE || m->edge >= EDGE_COUNT || service->on_peer == NULL)
 		return false;
+	keep_end(fds[0], m);
 	service->on_peer((enum edge_id)m->edge, m->instance, take(fds));
 	return true;
 }
@@ -284,6 +316,7 @@ int service_main(struct service *self, int argc, char **argv)
 	if (self->before_jail != NULL)
 		self->before_jail(self, conf);
 	control = channel_new(CONTROL_FD, &supervision_server, &handlers, NULL, on_control_gone);
+	channel_watch(on_channel_end);
 	enter_jail(self);
 	if (self->in_jail != NULL)
 		self->in_jail(conf);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * Between the parts of the server's TLS: the provider's two files, tls-keys.c,
- * tls-service.c and tls-stream*.c.
+ * Between the parts of TLS: the provider's two files, tls-keys.c, tls-job.c, and of the server
+ * tls-service.c, tls-stream*.c and tls-bio.c.
  */
 #ifndef POSTERN_TLS_INTERNAL_H
 #define POSTERN_TLS_INTERNAL_H
@@ -25,21 +25,6 @@ size_t tls_provider_call(
     uint32_t identity, uint16_t scheme, struct str digest, uint8_t *out, size_t room);
 
 /* ---- keys ---- */
-struct tls_identity {
-	uint32_t id;
-	char **names;
-	size_t name_count;
-	STACK_OF(X509) * chain; /* the leaf first */
-	EVP_PKEY *key;
-};
-
-struct tls_identities {
-	struct tls_identity *list;
-	size_t count;
-};
-/* The newest whole set. */
-const struct tls_identities *tls_keys_identities(void);
-
 struct tls_ticket_key {
 	uint8_t name[TICKET_KEY_NAME_SIZE];
 	uint8_t aes[TICKET_KEY_SIZE];
@@ -48,20 +33,24 @@ struct tls_ticket_key {
 /* NULL: there is none so old. 0 is the current one. */
 const struct tls_ticket_key *tls_keys_ticket(enum tls_service_id service, size_t age);
 
-/* The stream wants no signature any more: what it waits for fails. */
-void tls_keys_forget(const struct tls_stream *stream);
+/* The job wants no signature any more: what it waits for fails. */
+void tls_keys_forget(const struct tls_job *job);
 
 /* ---- service ---- */
 
 /* A connection's SSL object of the service, in accept state; NULL: there is no certificate. */
 SSL *tls_service_open(struct tls_service *service, struct tls_stream *stream);
 
-/* ---- stream ---- */
+/* ---- socket ---- */
+struct tls_socket {
+	int fd;
+	bool more_follows; /* what is written may wait for it */
+	bool ended;	   /* nothing more comes from it */
+};
+/* Reads and writes `s`, which outlives it. NULL: out of memory. */
+BIO *tls_bio_new(struct tls_socket *s);
 
-/* Which stream OpenSSL works for now: the one whose handshake a signature belongs to. */
-struct tls_stream *tls_stream_current(void);
-/* A signature has come, or never will. */
-void tls_stream_signed(struct tls_stream *stream);
+/* ---- stream ---- */
 void tls_facts_take(SSL *ssl, struct tls_facts *facts);
 
 #endif

@@ -6,7 +6,6 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/tls-internal.h"
-#include "common/tls-service.h"
 
 #include <openssl/async.h>
 #include <openssl/err.h>
@@ -17,7 +16,7 @@
 
 struct question {
 	TAILQ_ENTRY(question) link;
-	struct tls_stream *stream;
+	struct tls_job *job;
 	struct msg_sign sign;
 	bool answered;
 	size_t n; /* of the signature; 0: there is none */
@@ -61,7 +60,6 @@ static void take_over(void)
 	coming = (struct tls_identities){.list = NULL};
 	coming_count = 0;
 	known = true;
-	tls_services_refresh();
 	on_changed();
 }
 
@@ -114,6 +112,14 @@ static bool on_identity(void *ctx, const struct msg_identity *m, int *fds)
 	return true;
 }
 
+STACK_OF(X509) * tls_identity_issuers(const struct tls_identity *id)
+{
+	STACK_OF(X509) *others = sk_X509_new_null();
+	for (int i = 1; i < sk_X509_num(id->chain); i++)
+		sk_X509_push(others, sk_X509_value(id->chain, i));
+	return others;
+}
+
 const struct tls_identities *tls_keys_identities(void)
 {
 	return &identities;
@@ -162,6 +168,7 @@ static void answer(struct question *q, struct str octets)
 {
 	q->answered = true;
 	q->n = octets.n;
+	q->job->refused = octets.n == 0;
 	if (octets.n > 0)
 		memcpy(q->octets, octets.p, octets.n);
 	TAILQ_REMOVE(&questions, q, link);
@@ -174,19 +181,19 @@ static bool on_signature(void *ctx, const struct msg_signature *m, int *fds)
 	(void)fds;
 	TAILQ_FOREACH(q, &questions, link)
 	if (q->sign.cookie == m->cookie) {
-		struct tls_stream *stream = q->stream;
+		struct tls_job *job = q->job;
 		answer(q, m->octets);
-		tls_stream_signed(stream);
+		job->on_signed(job->ctx);
 		break;
 	}
 	return true;
 }
 
-void tls_keys_forget(const struct tls_stream *stream)
+void tls_keys_forget(const struct tls_job *job)
 {
 	struct question *q;
 	TAILQ_FOREACH(q, &questions, link)
-	if (q->stream == stream) {
+	if (q->job == job) {
 		answer(q, (struct str){NULL, 0});
 		break;
 	}
@@ -196,9 +203,9 @@ void tls_keys_forget(const struct tls_stream *stream)
 static size_t sign_elsewhere(
     uint32_t identity, uint16_t scheme, struct str digest, uint8_t *out, size_t room)
 {
-	struct question q = {.stream = tls_stream_current(),
+	struct question q = {.job = tls_job_current(),
 	    .sign = {.identity = identity, .scheme = scheme, .digest = digest}};
-	if (q.stream == NULL || ASYNC_get_current_job() == NULL)
+	if (q.job == NULL || ASYNC_get_current_job() == NULL)
 		return 0;
 	q.sign.cookie = ++last_cookie;
 	TAILQ_INSERT_TAIL(&questions, &q, link);
@@ -223,7 +230,7 @@ static const struct keys_client_handlers handlers = {.identities = on_identities
 static void on_gone(void *ctx, struct channel *gone, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to keys is closed: %s", why);
+	log_message(channel_loss_level(gone), "the channel to keys is closed: %s", why);
 	channel_free(gone);
 	channel = NULL;
 }

@@ -8,6 +8,8 @@
 
 #include "common/msg-keys.h"
 
+#include <openssl/x509.h>
+
 /* Called when keys has told what certificates there are now. */
 typedef void tls_keys_changed_fn(void);
 
@@ -17,5 +19,24 @@ void tls_keys_setup(tls_keys_changed_fn *changed);
 void tls_keys_connect(int fd);
 /* keys has told what there is, be it nothing. */
 bool tls_keys_are_known(void);
+
+/* What can be shown. */
+struct tls_identity {
+	uint32_t id;
+	char **names; /* the section's first */
+	size_t name_count;
+	STACK_OF(X509) * chain; /* the leaf first */
+	EVP_PKEY *key;		/* signs by asking keys, within a tls_job */
+};
+
+/* All of the chain but the leaf: a stack of the caller's, certificates of the identity's. */
+STACK_OF(X509) * tls_identity_issuers(const struct tls_identity *id);
+
+struct tls_identities {
+	struct tls_identity *list;
+	size_t count;
+};
+/* The newest whole set, until keys tells of another. */
+const struct tls_identities *tls_keys_identities(void);
 
 #endif

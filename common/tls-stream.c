@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Invariant: a job of OpenSSL's is paused exactly while `signing` is true. It is the
- * handshake's; octets need none.
+ * The job is the handshake's; octets need none.
  */
 #include "common/tls-stream.h"
 #include "common/mem.h"
@@ -14,59 +13,35 @@
 
 struct tls_stream {
 	SSL *ssl;
-	tls_stream_fn *on_signed;
-	void *ctx;
-	bool signing;
+	struct tls_socket socket;
+	struct tls_job job;
 	bool wants_write;
-	bool broken; /* no good-bye */
+	bool owes_ticket; /* to who comes again */
+	bool broken;	  /* no good-bye */
 };
 
-static struct tls_stream *current;
-
-struct tls_stream *tls_stream_current(void)
-{
-	return current;
-}
-
 struct tls_stream *tls_stream_new(
-    struct tls_service *service, int fd, tls_stream_fn *on_signed, void *ctx)
+    struct tls_service *service, int fd, tls_job_fn *on_signed, void *ctx)
 {
 	struct tls_stream *t = xcalloc(1, sizeof(*t));
-	*t = (struct tls_stream){.on_signed = on_signed, .ctx = ctx};
+	*t = (struct tls_stream){.socket.fd = fd, .job = {.on_signed = on_signed, .ctx = ctx}};
 	t->ssl = tls_service_open(service, t);
-	if (t->ssl != NULL && SSL_set_fd(t->ssl, fd) == 1)
-		return t;
-	tls_stream_free(t);
-	return NULL;
+	BIO *bio = t->ssl == NULL ? NULL : tls_bio_new(&t->socket);
+	if (bio == NULL) {
+		tls_stream_free(t);
+		return NULL;
+	}
+	SSL_set_bio(t->ssl, bio, bio);
+	return t;
 }
 
-static int run_handshake(struct tls_stream *t)
-{
-	ERR_clear_error();
-	errno = 0;
-	current = t;
-	int rc = SSL_do_handshake(t->ssl);
-	current = NULL;
-	return rc;
-}
-
-/* A paused job holds a stack: it runs to its end first, which is a failure. */
 void tls_stream_free(struct tls_stream *t)
 {
 	if (t == NULL)
 		return;
-	if (t->signing) {
-		tls_keys_forget(t);
-		run_handshake(t);
-		ERR_clear_error();
-	}
+	tls_job_end(&t->job, t->ssl);
 	SSL_free(t->ssl);
 	free(t);
-}
-
-void tls_stream_signed(struct tls_stream *t)
-{
-	t->on_signed(t->ctx);
 }
 
 static const char *explain(int error, int system_error)
@@ -82,9 +57,8 @@ static const char *explain(int error, int system_error)
 /* What a return of OpenSSL's that is no success means. */
 static int unsuccessful(struct tls_stream *t, int error)
 {
-	t->signing = error == SSL_ERROR_WANT_ASYNC || error == SSL_ERROR_WANT_ASYNC_JOB;
 	t->wants_write = error == SSL_ERROR_WANT_WRITE;
-	if (t->signing)
+	if (t->job.signing)
 		return TLS_STREAM_SIGNING;
 	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
 		return TLS_STREAM_AGAIN;
@@ -96,15 +70,16 @@ static int unsuccessful(struct tls_stream *t, int error)
 
 int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why)
 {
-	int rc = run_handshake(t);
+	int error;
+	int rc = tls_job_shake_hands(&t->job, t->ssl, &error);
 	int system_error = errno;
 	if (rc == 1) {
-		t->signing = t->wants_write = false;
+		t->wants_write = false;
 		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+		t->owes_ticket = SSL_version(t->ssl) >= TLS1_3_VERSION;
 		tls_facts_take(t->ssl, facts);
 		return 1;
 	}
-	int error = SSL_get_error(t->ssl, rc);
 	rc = unsuccessful(t, error);
 	if (rc == TLS_STREAM_AGAIN || rc == TLS_STREAM_SIGNING)
 		return rc;
@@ -130,9 +105,22 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 	return rc;
 }
 
-int tls_stream_write(struct tls_stream *t, const void *from, size_t n)
+/* A ticket of TLS 1.3 goes with the first octets that are sent. A client shows it once (RFC 8446
+ * appendix C.4), so there is one after a resumed handshake, too. */
+static void send_ticket(struct tls_stream *t)
+{
+	t->owes_ticket = false;
+	t->socket.more_follows = true;
+	if (SSL_new_session_ticket(t->ssl) == 1)
+		SSL_do_handshake(t->ssl);
+}
+
+int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows)
 {
 	ERR_clear_error();
+	if (t->owes_ticket)
+		send_ticket(t);
+	t->socket.more_follows = more_follows;
 	int rc = SSL_write(t->ssl, from, at_most(n));
 	if (rc > 0)
 		return rc;
@@ -148,11 +136,12 @@ bool tls_stream_wants_write(const struct tls_stream *t)
 
 bool tls_stream_has_more(const struct tls_stream *t)
 {
-	return SSL_pending(t->ssl) > 0;
+	return SSL_has_pending(t->ssl) == 1;
 }
 
 void tls_stream_close(struct tls_stream *t)
 {
+	t->socket.more_follows = false;
 	if (!t->broken && SSL_is_init_finished(t->ssl))
 		SSL_shutdown(t->ssl);
 	ERR_clear_error();

@@ -8,6 +8,7 @@
 #define POSTERN_TLS_STREAM_H
 
 #include "common/tls-facts.h"
+#include "common/tls-job.h"
 #include "common/tls-service.h"
 
 enum {
@@ -18,12 +19,9 @@ enum {
 
 struct tls_stream;
 
-/* The handshake can go on. */
-typedef void tls_stream_fn(void *ctx);
-
 /* The socket stays the caller's and outlives it. NULL: there is no certificate. */
 struct tls_stream *tls_stream_new(
-    struct tls_service *service, int fd, tls_stream_fn *on_signed, void *ctx);
+    struct tls_service *service, int fd, tls_job_fn *on_signed, void *ctx);
 /* NULL does nothing. */
 void tls_stream_free(struct tls_stream *t);
 
@@ -31,11 +29,12 @@ void tls_stream_free(struct tls_stream *t);
 int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why);
 /* Octets; 0: the client has closed; _AGAIN; _FAILED. `n` is not 0. */
 int tls_stream_read(struct tls_stream *t, void *to, size_t n);
-/* Octets, which may be fewer than n; _AGAIN; _FAILED. */
-int tls_stream_write(struct tls_stream *t, const void *from, size_t n);
+/* Octets, which may be fewer than n; _AGAIN; _FAILED. `more_follows`: they may wait a moment for what
+ * is written next, tls_stream_close's good-bye included. */
+int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows);
 /* Whether the last call waits to write, not to read. */
 bool tls_stream_wants_write(const struct tls_stream *t);
-/* Octets that were received already wait to be read: the socket will not say so. */
+/* Octets that were received already may wait to be read: the socket will not say so. */
 bool tls_stream_has_more(const struct tls_stream *t);
 /* Says good-bye; does not wait. */
 void tls_stream_close(struct tls_stream *t);

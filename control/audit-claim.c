@@ -3,6 +3,7 @@
  * What the tables and the configuration say that a process may have.
  */
 #include "control/audit-judge.h"
+#include "common/limits.h"
 #include "control/privilege.h"
 #include "control/wiring.h"
 
@@ -34,18 +35,31 @@ static void add_edges(struct audit_claim *claim, const struct conf *conf, enum p
 	claim->spool_write = c.queue_server;
 }
 
+/* One for each process of a user that the root parents may make; and those have both ends of one in
+ * their hands between making it and giving it away. */
+static unsigned users_channels(const struct audit_claim *claim, enum program_id program)
+{
+	enum { BOTH_ENDS = 2 };
+	if (claim->child || !wiring_size(claim->conf).system_users)
+		return 0;
+	if (claim->sockets & SOCKETS_CHANNELS)
+		return program == PROGRAM_deliver_local ? OWNER_DELIVERIES_MAX
+							: claim->conf->pop3.sessions_max;
+	return program == PROGRAM_deliver_owner || program == PROGRAM_pop3d_owner ? BOTH_ENDS : 0;
+}
+
 /* What only those with users of the machine have. */
 static void add_users(struct audit_claim *claim, enum program_id program)
 {
-	if (!wiring_size(claim->conf).system_users)
-		claim->sockets &= ~(unsigned)SOCKETS_CHANNELS;
+	claim->channels += users_channels(claim, program);
 	claim->bounding = jail_capabilities(program);
 	claim->caps = claim->child ? 0 : claim->bounding;
 	claim->anybody = claim->child && (claim->calls & SANDBOX_ANY);
 	if (claim->anybody)
 		claim->caps = claim->bounding;
+	/* Its children keep its filter, and have none of their own. */
 	if (claim->calls & SANDBOX_ANY)
-		claim->filters = 0;
+		claim->filters = 1;
 	/* deliver-local passes it what queue has given. */
 	if (claim->child && program == PROGRAM_deliver_owner)
 		claim->spool_files = true;

@@ -103,8 +103,10 @@ static bool is_below(struct str path, const char *directory)
 
 static bool is_log(const struct audit_claim *c, const struct audit_fd *fd)
 {
+	if (c->conf->log_sink == LOG_SINK_STDERR && fd->number == STDERR_FILENO)
+		return fd->writable;
 	if (c->conf->log_sink == LOG_SINK_STDERR)
-		return fd->number == STDERR_FILENO || (fd->writable && fd->appending);
+		return fd->writable && !fd->readable && fd->appending;
 	return c->conf->log_sink == LOG_SINK_FILE && c->conf->log_path != NULL && fd->appending &&
 	       !fd->readable;
 }
@@ -237,8 +239,8 @@ void audit_judge_descriptors(
 	for (size_t i = 0; i < p->fd_count; i++)
 		if (!fits(c, p, &p->fds[i], &t))
 			say_excess(r, &p->fds[i]);
-	if (t.channels > c->channels && !(c->sockets & SOCKETS_CHANNELS))
-		audit_excess(r, "%u channels: the wiring has %u", t.channels, c->channels);
+	if (t.channels > c->channels)
+		audit_excess(r, "%u channels instead of %u", t.channels, c->channels);
 	say_tally(r, &t);
 	buf_release(&t.listens);
 }

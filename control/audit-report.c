@@ -61,6 +61,11 @@ static void reset_report(struct audit_report *r)
 	free(r->name);
 }
 
+void audit_take_back(struct audit *audit)
+{
+	reset_report(&audit->reports[--audit->count]);
+}
+
 void audit_reset(struct audit *audit)
 {
 	for (size_t i = 0; i < audit->count; i++)

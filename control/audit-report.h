@@ -31,6 +31,8 @@ struct audit {
 
 /* The report lives until the next is added. */
 struct audit_report *audit_add(struct audit *audit, const char *name, pid_t pid);
+/* The last one, as if it had not been. */
+void audit_take_back(struct audit *audit);
 void audit_fact(struct audit_report *r, const char *label, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void audit_excess(struct audit_report *r, const char *format, ...)

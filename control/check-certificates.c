@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { RENEW_DAYS = 14, DAY_SECONDS = 24 * 60 * 60 };
 
 struct report {
 	const char *conf_path;
@@ -24,8 +27,21 @@ static void say(const struct report *r, const char *path, const char *what)
 	    r->certificate->name, path, what);
 }
 
+/* A group may be one that was made for it; everybody is nobody's wish. */
+static int check_mode(const struct report *r, const char *path, mode_t mode)
+{
+	if ((mode & S_IRWXO) == 0)
+		return EX_OK;
+	say(r, path,
+	    (mode & S_IWOTH) != 0
+		? "everybody on this machine can write the private key: make a new one, chmod 600"
+		: "everybody on this machine can read the private key: chmod 600, and make a new "
+		  "one if it was so for long");
+	return EX_CONFIG;
+}
+
 /* EX_OK, EX_NOPERM when only root may, EX_CONFIG. */
-static int read_file(const struct report *r, const char *path, struct buf *text)
+static int read_file(const struct report *r, const char *path, bool secret, struct buf *text)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -36,6 +52,7 @@ static int read_file(const struct report *r, const char *path, struct buf *text)
 		return error == EACCES ? EX_NOPERM : EX_CONFIG;
 	}
 	bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= PAIR_TEXT_MAX;
+	int status = ok && secret ? check_mode(r, path, st.st_mode) : EX_OK;
 	uint8_t *to = ok ? buf_reserve(text, (size_t)st.st_size + 1) : NULL;
 	ssize_t n = to == NULL ? -1 : read(fd, to, (size_t)st.st_size);
 	close(fd);
@@ -43,30 +60,51 @@ static int read_file(const struct report *r, const char *path, struct buf *text)
 		say(r, path, "it is no file of at most 256 KiB");
 	else
 		buf_commit(text, (size_t)n);
-	return n < 0 ? EX_CONFIG : EX_OK;
+	return n < 0 ? EX_CONFIG : status;
+}
+
+/* What can be used, but hardly as it is meant. */
+static void warn_of_use(const struct report *r, const struct pair *pair, time_t now)
+{
+	X509 *leaf = sk_X509_value(pair->chain, 0);
+	const char *name = r->certificate->name;
+	time_t soon = now + RENEW_DAYS * DAY_SECONDS;
+	if (X509_check_host(leaf, name, strlen(name), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) !=
+	    1)
+		say(r, r->certificate->chain,
+		    "it is not for the name of this section: clients that ask for that name would "
+		    "refuse it");
+	if (X509_cmp_time(X509_get0_notAfter(leaf), &now) > 0 &&
+	    X509_cmp_time(X509_get0_notAfter(leaf), &soon) < 0)
+		say(r, r->certificate->chain,
+		    "the certificate expires within 14 days: see to it that it is renewed");
 }
 
 static int check_texts(const struct report *r, struct str chain, struct str key)
 {
 	struct pair pair;
 	struct pair_fault fault;
-	bool ok = pair_parse(chain, key, (int64_t)time(NULL), &pair, &fault);
+	time_t now = time(NULL);
+	bool ok = pair_parse(chain, key, (int64_t)now, &pair, &fault);
 	if (fault.why[0] != '\0')
 		say(r, fault.file == PAIR_CHAIN ? r->certificate->chain : r->certificate->key,
 		    fault.why);
-	if (ok)
-		pair_reset(&pair);
-	return ok ? EX_OK : EX_CONFIG;
+	if (!ok)
+		return EX_CONFIG;
+	warn_of_use(r, &pair, now);
+	pair_reset(&pair);
+	return EX_OK;
 }
 
 static int check_one(const struct report *r)
 {
 	struct buf chain = BUF_INIT(PAIR_TEXT_MAX + 1), key = BUF_INIT(PAIR_TEXT_MAX + 1);
-	int status = read_file(r, r->certificate->chain, &chain);
-	int other = read_file(r, r->certificate->key, &key);
-	if (status == EX_OK && other == EX_OK)
+	int status = read_file(r, r->certificate->chain, false, &chain);
+	int other = read_file(r, r->certificate->key, true, &key);
+	/* A key that others can read is still one to look at. */
+	if (status == EX_OK && other != EX_NOPERM && key.p != NULL)
 		status = check_texts(r, buf_str(&chain), buf_str(&key));
-	else if (status != EX_CONFIG)
+	if (status != EX_CONFIG && other != EX_OK)
 		status = other;
 	if (key.p != NULL)
 		OPENSSL_cleanse(key.p, key.cap);

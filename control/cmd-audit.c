@@ -15,10 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { NAP_MS = 50, PATIENCE_MS = 2000 };
 
 struct auditing {
 	const struct conf *conf;
+	unsigned naps;
 	struct audit_status control;
 	unsigned running[PROGRAM_COUNT];
 	struct audit *audit;
@@ -91,20 +95,35 @@ static bool is_a_child(enum program_id program, const struct audit_process *p)
 	return jail_capabilities(program) == 0 || p->status.uid[1] != 0;
 }
 
-/* What a program forked. It may be gone meanwhile. */
-static void audit_child(struct auditing *a, enum program_id program, pid_t pid)
+/* False when it has more than it should, and may yet give that up. It may be gone meanwhile. */
+static bool look_at_child(struct auditing *a, enum program_id program, pid_t pid)
 {
 	struct audit_process p;
 	char name[64];
+	size_t before = audit_excess_count(a->audit);
+	bool may_be = jail_child_calls(program) != 0;
 	if (!audit_process_read(pid, &p))
-		return;
+		return true;
 	snprintf(name, sizeof(name), "child of %s", jail_name(program));
-	if (jail_child_calls(program) != 0)
+	if (may_be)
 		judge(a, audit_claim_of(a->conf, program, is_a_child(program, &p)), &p, name);
 	else
 		audit_excess(
 		    audit_add(a->audit, name, pid), "%s starts no processes", jail_name(program));
 	audit_process_reset(&p);
+	return !may_be || audit_excess_count(a->audit) == before;
+}
+
+/* What was forked a moment ago still has what it will give up once it has its mailbox, for which it
+ * may wait (SESSION_LOCK_MS). So what has too much is looked at again, for so long in all. */
+static void audit_child(struct auditing *a, enum program_id program, pid_t pid)
+{
+	const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
+	while (!look_at_child(a, program, pid) && a->naps < PATIENCE_MS / NAP_MS) {
+		audit_take_back(a->audit);
+		a->naps++;
+		nanosleep(&nap, NULL);
+	}
 }
 
 static void audit_program(struct auditing *a, pid_t pid)

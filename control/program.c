@@ -19,6 +19,7 @@
 
 enum { CLOSED_GRACE_MS = 100 };
 
+static uint32_t lives;
 static struct program_table *table; /* for the callbacks that come from the loop */
 
 static void set_state(struct program *p, enum program_state state)
@@ -106,8 +107,15 @@ static bool on_connect_lmtp(void *ctx, const struct msg_connect_lmtp *m, int *fd
 	return true;
 }
 
+static bool on_edge_broken(void *ctx, const struct msg_edge_broken *m, int *fds)
+{
+	(void)fds;
+	table->on_edge_broken(table, ctx, m);
+	return true;
+}
+
 static const struct supervision_client_handlers handlers = {
-    .ready = on_ready, .connect_lmtp = on_connect_lmtp};
+    .ready = on_ready, .connect_lmtp = on_connect_lmtp, .edge_broken = on_edge_broken};
 
 /* Mostly it has ended and is reaped in a moment; otherwise it is of no use any more. */
 static void on_closed(void *ctx, struct channel *channel, const char *why)
@@ -141,6 +149,7 @@ bool program_start(struct program *p, const struct child_plan *plan)
 	p->killed_why = NULL;
 	p->was_ready = false;
 	p->started = loop_now_ms();
+	p->life = ++lives;
 	p->since = loop_wall_ms();
 	p->channel = channel_new(pair[0], &supervision_client, &handlers, p, on_closed);
 	set_state(p, PROGRAM_STARTING);

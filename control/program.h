@@ -33,9 +33,12 @@ struct program {
 	uint64_t started;	 /* loop_now_ms */
 	uint64_t since;		 /* the same moment, loop_wall_ms */
 	uint32_t restarts;
+	uint32_t life; /* of all lives of all programs; 0: none yet */
 	bool was_ready; /* in this life */
 	struct backoff backoff;
 };
+
+struct msg_edge_broken;
 
 struct program_table {
 	struct program *list; /* in the order of starting */
@@ -44,6 +47,9 @@ struct program_table {
 	void (*on_ready)(struct program *p);
 	/* The process is gone; the row is DOWN already. `status` as from waitpid. */
 	void (*on_ended)(struct program *p, int status);
+	/* What it heard over an edge broke the protocol. */
+	void (*on_edge_broken)(
+	    struct program_table *t, struct program *p, const struct msg_edge_broken *m);
 	/* It asks for a connection to an LMTP socket, which it may. */
 	void (*on_connect_lmtp)(struct program *p, uint32_t cookie, struct str name);
 	/* The time that program_start_later was given has come. */

@@ -9,6 +9,7 @@
 #include "control/exit-status.h"
 #include "control/lmtp.h"
 #include "control/anchor-check.h"
+#include "control/quarrel.h"
 #include "control/reload.h"
 
 #include "common/admission.h"
@@ -67,7 +68,7 @@ void suite_each(void (*fn)(void *ctx, const struct program *p), void *ctx)
 static void send_end(struct program *to, enum edge_id edge, const struct program *other, int fd)
 {
 	const struct msg_peer m = {
-	    .edge = (uint8_t)edge, .instance = (uint16_t)other->self.instance};
+	    .edge = (uint8_t)edge, .instance = (uint16_t)other->self.instance, .life = other->life};
 	msg_peer_send(to->channel, &m, &fd);
 }
 
@@ -301,6 +302,7 @@ void suite_start(const struct suite_options *options, const struct conf_file *fi
 	make_admission_tables();
 	suite.programs.on_ready = on_ready;
 	suite.programs.on_ended = on_ended;
+	suite.programs.on_edge_broken = quarrel_settle;
 	suite.programs.on_connect_lmtp = on_connect_lmtp;
 	suite.programs.on_start_time = start_again;
 	program_table_fill(&suite.programs, wiring_size(file->conf));

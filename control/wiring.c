@@ -45,6 +45,37 @@ const struct wiring_edge *wiring_edge(enum edge_id id)
 	return id == EDGE_NONE || id >= EDGE_COUNT ? NULL : &edges[id];
 }
 
+/* From those that strangers talk to, up to those that are root or have the keys. No edge is between
+ * two of the same rank. */
+static const unsigned char ranks[PROGRAM_COUNT] = {
+    [PROGRAM_smtpd] = 1,
+    [PROGRAM_pop3d] = 1,
+    [PROGRAM_deliver_remote] = 1,
+    [PROGRAM_resolver] = 2,
+    [PROGRAM_deliver_local] = 2,
+    [PROGRAM_pop3d_session] = 2,
+    [PROGRAM_users] = 3,
+    [PROGRAM_directory] = 4,
+    [PROGRAM_queue] = 5,
+    [PROGRAM_keys] = 6,
+    [PROGRAM_pam_check] = 6,
+    [PROGRAM_deliver_owner] = 6,
+    [PROGRAM_pop3d_owner] = 6,
+};
+
+unsigned wiring_rank(enum program_id id)
+{
+	return id >= PROGRAM_COUNT ? 0 : ranks[id];
+}
+
+enum program_id wiring_weaker(enum edge_id id)
+{
+	const struct wiring_edge *e = wiring_edge(id);
+	if (e == NULL)
+		return PROGRAM_NONE;
+	return ranks[e->client] < ranks[e->server] ? e->client : e->server;
+}
+
 struct wiring_size wiring_size(const struct conf *conf)
 {
 	return (struct wiring_size){.workers = conf->workers,

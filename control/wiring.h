@@ -44,6 +44,12 @@ struct wiring_pair {
 const struct wiring_program *wiring_program(enum program_id id);
 const struct wiring_edge *wiring_edge(enum edge_id id);
 
+/* The greater, the more it is trusted. */
+unsigned wiring_rank(enum program_id id);
+/* Of the two programs of an edge the one that is trusted less: it is ended when the other says that
+ * it broke the protocol. */
+enum program_id wiring_weaker(enum edge_id id);
+
 /* What decides how many instances there are. */
 struct wiring_size {
 	unsigned workers;

@@ -10,6 +10,7 @@
  *   may never  open anything below a directory that is not root's (its processes do, as the
  *              user); look at mail; start a program; use the network but for look-ups
  */
+#include "common/limits.h"
 #include "common/loop.h"
 #include "common/owner.h"
 #include "deliver-local/serve.h"
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
 {
 	static const struct owner_kind kind = {.program = PROGRAM_deliver_owner,
 	    .edge = EDGE_local_owner,
-	    .processes_max = 128,
+	    .processes_max = OWNER_DELIVERIES_MAX,
 	    .per_user_max = 2,
 	    .work = work};
 	return owner_main(&kind, argc, argv);

@@ -121,8 +121,8 @@ static void forget(void)
 static void on_closed(void *ctx, struct channel *closed, const char *why)
 {
 	(void)ctx;
-	(void)closed;
-	log_debug("the channel that deliveries come from is closed: %s", why);
+	log_message(
+	    channel_loss_level(closed), "the channel that deliveries come from is closed: %s", why);
 	forget();
 }
 

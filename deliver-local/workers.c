@@ -126,7 +126,8 @@ static const struct owner_client_handlers owner_handlers = {.owner_opened = on_o
 static void on_owner_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_debug("the channel to deliver-owner is closed: %s", why);
+	log_message(
+	    channel_loss_level(channel), "the channel to deliver-owner is closed: %s", why);
 	channel_free(channel);
 	all.owner = NULL;
 }
@@ -175,7 +176,7 @@ static const struct users_client_handlers users_handlers = {
 static void on_users_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_debug("the channel to users is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to users is closed: %s", why);
 	channel_free(channel);
 	all.users = NULL;
 }

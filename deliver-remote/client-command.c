@@ -68,7 +68,7 @@ void client_put_mail(struct client *c)
 		buf_append_str(c->out, STR(" BODY=8BITMIME"));
 	if (c->utf8)
 		buf_append_str(c->out, STR(" SMTPUTF8"));
-	if (c->mail->flags & ENVELOPE_REQUIRETLS && !client_is_lmtp(c))
+	if (c->mail->flags & ENVELOPE_REQUIRETLS && !client_is_lmtp(c) && client_promises_tls(c))
 		buf_append_str(c->out, STR(" REQUIRETLS"));
 	if (client_has(c, EXT_DSN))
 		put_mail_dsn(c);

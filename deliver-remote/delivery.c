@@ -119,7 +119,8 @@ static void on_over(struct session *s, void *owner)
 static void on_sent(struct session *s, void *owner)
 {
 	struct delivery *d = owner;
-	if (stopping || d->offered || d->again || d->anew || d->noted || s->policy != current)
+	if (stopping || d->offered || d->again || d->anew || d->noted || s->lax ||
+	    s->policy != current)
 		return;
 	d->offered = true;
 	delivery_setup->on_content_sent(d->to.delivery);
@@ -207,7 +208,8 @@ static void begin_route(struct delivery *d)
 {
 	route_stop(&d->route);
 	d->routed = true;
-	route_start(&d->route, &route_events, d->hop, d->policy, delivery_setup->dns, &d->tries);
+	route_start(&d->route, &route_events, d->hop, (d->to.flags & ENVELOPE_TLS_OPTIONAL) != 0,
+	    d->policy, delivery_setup->dns, &d->tries);
 }
 
 /* Some wait for a further transaction, and the last one was not in vain. */

@@ -22,6 +22,7 @@
 	FAULT(NO_SMTP, "4.5.0", false, "does not speak SMTP")                                      \
 	FAULT(TLS, "4.7.5", false, "TLS failed")                                                   \
 	FAULT(TLS_POLICY, "4.7.5", false, "TLS as demanded is not possible")                       \
+	FAULT(KEYS, "4.3.0", true, "our certificate cannot be shown")                              \
 	FAULT(LOGIN, "4.7.0", false, "does not let us log in")                                     \
 	FAULT(DNS, "4.4.3", true, "DNS")                                                           \
 	FAULT(SELF, "4.4.6", false, "is this server")                                              \

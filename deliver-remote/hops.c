@@ -100,7 +100,8 @@ static struct hop *hop_from_answer(struct str nexthop, const struct msg_hop_answ
 	bool ok = pool_copy(hop->pool, m->text, &hop->text) &&
 		  pool_copy(hop->pool, m->target, &target) &&
 		  pool_copy(hop->pool, m->login, &hop->login) &&
-		  pool_copy(hop->pool, m->password, &hop->password) && copy_lists(hop, m);
+		  pool_copy(hop->pool, m->password, &hop->password) &&
+		  pool_copy(hop->pool, m->certificate, &hop->certificate) && copy_lists(hop, m);
 	if (ok && hop->verdict == HOP_OK)
 		ok = hop->tls >= TLS_NONE && hop->tls <= TLS_FINGERPRINT &&
 		     nexthop_parse(target, &hop->target) && hop->target.kind != NEXTHOP_RELAY;
@@ -204,15 +205,29 @@ static void settle(struct hop_entry *e, struct hop *hop)
 
 /* ---- asking ------------------------------------------------------------------ */
 
+/* What queue has from a program that was taken over is no reason for directory to drop us. */
+static struct hop *hop_impossible(struct str nexthop)
+{
+	struct hop *hop = hop_new(nexthop);
+	hop->verdict = HOP_REFUSED;
+	hop->stale = true;
+	pool_copy(hop->pool, STR("its nexthop is none that could be"), &hop->text);
+	return hop;
+}
+
 struct hop *hops_ask(struct hop_query *q, struct str nexthop)
 {
+	struct nexthop parsed;
 	struct hop_entry *e = hash_find(by_nexthop, nexthop);
 	if (e != NULL && e->hop != NULL)
 		return hop_hold(e->hop);
-	if (e == NULL && hash_count(by_nexthop) >= HOPS_CACHE_MAX)
-		clear_known();
-	if (e == NULL)
+	if (e == NULL) {
+		if (!nexthop_parse(nexthop, &parsed))
+			return hop_impossible(nexthop);
+		if (hash_count(by_nexthop) >= HOPS_CACHE_MAX)
+			clear_known();
 		e = new_entry(nexthop);
+	}
 	q->entry = e;
 	TAILQ_INSERT_TAIL(&e->queries, q, link);
 	return NULL;

@@ -28,6 +28,7 @@ struct hop {
 	enum tls_policy tls;
 	bool implicit_tls;
 	struct str login, password;
+	struct str certificate; /* what is shown when it asks; empty: nothing */
 	struct hop_name *names;
 	size_t name_count;
 	struct hop_fingerprint *fingerprints;

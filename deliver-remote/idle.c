@@ -61,7 +61,7 @@ bool idle_drop(void)
 
 void idle_give(struct session *s, const struct policy *now)
 {
-	if (!session_may_send(s) || s->policy != now || now->reuse_idle_ms == 0) {
+	if (!session_may_send(s) || s->lax || s->policy != now || now->reuse_idle_ms == 0) {
 		say_goodbye(s);
 		return;
 	}

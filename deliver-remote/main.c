@@ -5,13 +5,14 @@
  * Runs as     postern-remote, one process per worker
  * Reads       sockets to servers; descriptors of large messages that queue passes
  * Writes      sockets to servers
- * Talks to    queue (whose orders it takes), directory (how is this nexthop reached), resolver
+ * Talks to    queue (whose orders it takes), directory (how is this nexthop reached), resolver, keys
  * May never   open a file, listen, start a program, or believe what a server says beyond its reply
  *
  * What is under way when queue's channel closes is given up: queue tries it again.
  */
 #include "common/mem.h"
 #include "common/service.h"
+#include "common/tls-keys.h"
 #include "deliver-remote/delivery.h"
 #include "deliver-remote/dial.h"
 #include "deliver-remote/idle.h"
@@ -112,8 +113,7 @@ static void forget_queue(void)
 static void on_queue_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	(void)channel;
-	log_message(LOG_INFO, "the channel to queue is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to queue is closed: %s", why);
 	forget_queue();
 }
 
@@ -130,6 +130,9 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 		break;
 	case EDGE_remote_resolver:
 		dns_client_connect(dns, fd);
+		break;
+	case EDGE_remote_keys:
+		tls_keys_connect(fd);
 		break;
 	default:
 		close(fd);
@@ -152,6 +155,7 @@ static void before_jail(struct service *self, const struct conf *conf)
 		files_max = (unsigned)limit.rlim_max;
 	self->sandbox.files_max = files_max;
 	authorities = xstrdup(conf->remote.authorities);
+	tls_keys_setup(tls_on_keys);
 	tls_setup(authorities);
 }
 

@@ -104,6 +104,11 @@ static void on_over(struct session *s, void *owner)
 	route_note_greeter(r, s);
 	if (s->place.family != 0)
 		dead_note(dial_dead(), &s->place, s->fault, loop_now_ms());
+	/* A server that cannot resume what it said it would is no reason for less than TLS. */
+	if (s->resuming && r->sessions < ROUTE_SESSIONS_MAX) {
+		dial_again(&r->dial, &r->place);
+		return;
+	}
 	if (may_try_in_clear(r, s)) {
 		r->in_clear = true;
 		r->sessions--;
@@ -126,6 +131,7 @@ static void begin_session(struct route *r, int fd, const struct place *place)
 	    .expect = &r->expect,
 	    .host = r->host,
 	    .place = place,
+	    .lax = r->tls != r->hop->tls,
 	};
 	r->sessions++;
 	r->expect.address = place != NULL ? &r->place : NULL;
@@ -198,6 +204,7 @@ static void expect_tls(struct route *r, const struct lookup *l, enum tls_demand 
 	    .name_count = r->hop->name_count,
 	    .fingerprints = r->hop->fingerprints,
 	    .fingerprint_count = r->hop->fingerprint_count,
+	    .certificate = r->hop->certificate,
 	    .nexthop = r->hop->target.kind == NEXTHOP_DOMAIN && r->candidates.secure &&
 			       !r->candidates.implicit
 			   ? r->nexthop
@@ -213,7 +220,7 @@ static void expect_tls(struct route *r, const struct lookup *l, enum tls_demand 
 /* False: this host cannot be used; noted. */
 static bool decide_tls(struct route *r, const struct lookup *l)
 {
-	const struct tls_facts bare = {.policy = r->hop->tls};
+	const struct tls_facts bare = {.policy = r->tls};
 	struct tls_decision decision = tls_policy_decide(l != NULL ? &l->facts : &bare);
 	if (decision.demand != TLS_DEMAND_UNMET) {
 		expect_tls(r, l, decision.demand);
@@ -272,7 +279,7 @@ static void next_host(struct route *r)
 	r->lookup.on_done = on_lookup;
 	r->lookup.dns = r->dns;
 	r->lookup.policy = r->policy;
-	r->lookup.tls = r->hop->tls;
+	r->lookup.tls = r->tls;
 	r->lookup.name_secure = r->candidates.secure;
 	r->lookup.v4_first = dead_is_family(dial_dead(), 6, loop_now_ms());
 	r->lookup.chance = chance();
@@ -335,12 +342,13 @@ static void begin_socket(struct route *r)
 }
 
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
-    struct policy *policy, struct dns_client *dns, struct tries *tries)
+    bool tls_optional, struct policy *policy, struct dns_client *dns, struct tries *tries)
 {
 	memset(r, 0, sizeof(*r));
 	r->tries = tries;
 	r->events = events;
 	r->hop = hop_hold(hop);
+	r->tls = tls_optional && hop->tls == TLS_DANE ? TLS_MAY : hop->tls;
 	r->policy = policy_hold(policy);
 	r->dns = dns;
 	r->pool = pool_new(ROUTE_SIZE_MAX);
@@ -366,9 +374,7 @@ void route_start(struct route *r, const struct route_events *events, struct hop 
 
 void route_next(struct route *r)
 {
-	if (r->sessions >= ROUTE_SESSIONS_MAX)
-		end_of_hosts(r);
-	else if (r->hop->target.kind == NEXTHOP_SOCKET)
+	if (r->sessions >= ROUTE_SESSIONS_MAX || r->hop->target.kind == NEXTHOP_SOCKET)
 		end_of_hosts(r);
 	else
 		dial_next(&r->dial);

@@ -63,6 +63,7 @@ struct route {
 	struct session *session; /* being set up */
 	const char *host;	 /* being tried; NULL: an address or a socket */
 	struct place place;	 /* of the session */
+	enum tls_policy tls;	 /* the hop's, or what the mail makes of it */
 	enum tls_demand demand;	 /* of this host */
 	struct tls_expect expect;
 	bool in_clear; /* TLS failed at this place, and need not be */
@@ -77,9 +78,11 @@ struct route {
 	struct route_end end;
 };
 
-/* `hop` has the verdict HOP_OK. Adds to the tries, which are its owner's. */
+/* `hop` has the verdict HOP_OK. Adds to the tries, which are its owner's. `tls_optional`: the
+ * sender does not mind (RFC 8689 §4.1): what the receiving side asks for in DNS is not looked at.
+ * What the operator asks for holds. */
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
-    struct policy *policy, struct dns_client *dns, struct tries *tries);
+    bool tls_optional, struct policy *policy, struct dns_client *dns, struct tries *tries);
 /* The session that it gave could not take (all of) the mail: the next host. */
 void route_next(struct route *r);
 /* Ends it; nothing is called any more. Nothing happens when it never began. */

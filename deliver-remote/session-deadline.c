@@ -14,10 +14,16 @@ static uint64_t content_due(const struct session *s)
 	return slow < stuck ? slow : stuck;
 }
 
+static uint64_t handshake_ms(const struct session *s)
+{
+	uint64_t limit = s->policy->command_ms;
+	return s->signing && limit > SESSION_SIGN_MS ? SESSION_SIGN_MS : limit;
+}
+
 uint64_t session_due_at(const struct session *s)
 {
 	if (s->handshaking)
-		return s->step_ms + s->policy->command_ms;
+		return s->step_ms + handshake_ms(s);
 	switch (s->phase) {
 	case CLIENT_PHASE_GREETING:
 		return s->step_ms + s->policy->greeting_ms;

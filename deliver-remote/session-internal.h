@@ -25,6 +25,8 @@ void session_start_client(struct session *s);
 void session_begin_handshake(struct session *s);
 /* Goes on with it as far as it can. */
 void session_shake_hands(struct session *s);
+/* keys has answered: a tls_job_fn. */
+void session_on_signed(void *session);
 void session_fail_tls(struct session *s, struct str why);
 /* As much as the socket takes; as much as it has. */
 void session_flush(struct session *s);

@@ -19,22 +19,25 @@ static uint8_t scratch[READ_MAX];
 
 void session_fail_tls(struct session *s, struct str why)
 {
+	bool ours = s->signing || (s->tls != NULL && tls_is_own_fault(s->tls));
+	enum link_fault fault = ours ? LINK_KEYS : LINK_TLS;
 	struct text reason;
 	text_clear(&reason);
 	text_add(&reason, STR("TLS handshake failed: "));
 	text_add(&reason, why);
-	session_set_fault(s, LINK_TLS, text_str(&reason));
+	session_set_fault(s, fault, text_str(&reason));
+	s->resuming = !ours && s->tls != NULL && tls_has_offered_session(s->tls);
 	s->handshaking = false;
 	if (!s->started)
 		session_start_client(s);
-	client_on_own_fault(&s->client, STR("4.7.5"), text_str(&reason));
+	client_on_own_fault(&s->client, fault_status(fault), text_str(&reason));
 }
 
 void session_begin_handshake(struct session *s)
 {
 	s->step_ms = loop_now_ms();
 	s->handshaking = true;
-	s->tls = s->expect != NULL ? tls_new(s->fd, s->expect) : NULL;
+	s->tls = s->expect != NULL ? tls_new(s->fd, s->expect, session_on_signed, s) : NULL;
 	if (s->tls == NULL)
 		session_fail_tls(s, STR("what is demanded cannot be checked"));
 }
@@ -45,7 +48,8 @@ static void log_tls(const struct session *s)
 	struct text line;
 	struct log_event ev;
 	text_clear(&line);
-	text_printf(&line, "%s TLS connection established to %s: ", levels[s->tls_level], s->relay);
+	text_printf(&line, "%s TLS connection %s to %s: ", levels[s->tls_level],
+	    tls_is_resumed(s->tls) ? "reused" : "established", s->relay);
 	tls_describe(s->tls, &line);
 	log_begin(&ev, LOG_INFO, STR(""));
 	log_note(&ev, text_str(&line));
@@ -67,11 +71,28 @@ static void end_handshake(struct session *s)
 		client_on_verified(&s->client);
 }
 
+/* What the server does meanwhile can wait: a socket that is not emptied would be told of again and
+ * again. */
+static void await_signature(struct session *s, bool signing)
+{
+	if (signing == s->signing)
+		return;
+	s->signing = signing;
+	s->step_ms = loop_now_ms();
+	if (signing)
+		event_del(&s->readable);
+	else
+		event_add(&s->readable, NULL);
+}
+
 void session_shake_hands(struct session *s)
 {
 	struct text why;
 	text_clear(&why);
 	int rc = tls_handshake(s->tls, &why);
+	await_signature(s, rc == TLS_SIGNING);
+	if (rc == TLS_SIGNING)
+		return;
 	if (rc == 1)
 		end_handshake(s);
 	else if (rc == TLS_FAILED)

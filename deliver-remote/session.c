@@ -150,6 +150,11 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	settle(s);
 }
 
+void session_on_signed(void *session)
+{
+	settle(session);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
@@ -161,7 +166,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (s->handshaking)
-		session_fail_tls(s, STR("it took too long"));
+		session_fail_tls(s,
+		    s->signing ? STR("the program keys does not answer") : STR("it took too long"));
 	else if (s->phase == CLIENT_PHASE_IDLE)
 		client_quit(&s->client);
 	else
@@ -193,8 +199,8 @@ static bool read_content(void *ctx, uint64_t offset, uint8_t *to, size_t n)
 	return true;
 }
 
-static void on_result(void *ctx, const struct client_mail *mail, size_t recipient,
-    const struct client_result *result)
+static void on_result(
+    void *ctx, const struct client_mail *mail, size_t recipient, const struct client_result *result)
 {
 	struct session *s = ctx;
 	bool next = s->next_mail != NULL && mail == s->next_mail;
@@ -237,8 +243,8 @@ bool session_may_send_ahead(const struct session *s)
 }
 
 /* The content of the mail before is not needed any more: all of it is sent. */
-bool session_send_ahead(struct session *s, const struct client_mail *mail,
-    const struct content *content, void *owner)
+bool session_send_ahead(
+    struct session *s, const struct client_mail *mail, const struct content *content, void *owner)
 {
 	s->content = *content;
 	s->next_owner = owner;
@@ -349,6 +355,7 @@ struct session *session_new(
 	s->fd = setup->fd;
 	s->hop = hop_hold(setup->hop);
 	s->policy = policy_hold(setup->policy);
+	s->lax = setup->lax;
 	s->expect = setup->expect;
 	session_set_owner(s, events, owner);
 	set_names(s, setup);

@@ -19,7 +19,8 @@
 #include <event2/event_struct.h>
 
 enum {
-	SESSION_QUIT_MS = 5 * 1000, /* for the reply to QUIT */
+	SESSION_QUIT_MS = 5 * 1000,  /* for the reply to QUIT */
+	SESSION_SIGN_MS = 20 * 1000, /* at most, for a signature of keys */
 	/* Octets a second over a whole content, beyond conf's data-timeout: a server that takes
 	 * less holds us up on purpose. */
 	SESSION_RATE_MIN = 100,
@@ -61,7 +62,7 @@ struct session {
 	TAILQ_ENTRY(session) by_age, by_hop; /* idle.c */
 	const struct session_events *events;
 	void *owner;
-	void *next_owner;		    /* of the mail that went ahead; NULL: none did */
+	void *next_owner;		     /* of the mail that went ahead; NULL: none did */
 	const struct client_mail *next_mail; /* its mail */
 	struct hop *hop;
 	struct policy *policy;
@@ -69,14 +70,17 @@ struct session {
 	int fd;
 	struct tls *tls;
 	bool handshaking;
-	bool started; /* the client runs */
-	bool ready;   /* told so */
-	bool running; /* settle() is at work */
-	bool blocked; /* by a full socket */
-	bool deaf;    /* the server takes nothing any more */
-	bool waiting; /* idle: the deadline is for more mail */
-	bool reused;  /* it has been idle, or carried a mail ahead */
-	bool told;    /* on_sent was considered for the mail under way */
+	bool signing;  /* it waits for keys */
+	bool resuming; /* TLS failed with the session of an earlier connection */
+	bool lax;      /* TLS need not be what the hop wants: for the mail of its owner alone */
+	bool started;  /* the client runs */
+	bool ready;    /* told so */
+	bool running;  /* settle() is at work */
+	bool blocked;  /* by a full socket */
+	bool deaf;     /* the server takes nothing any more */
+	bool waiting;  /* idle: the deadline is for more mail */
+	bool reused;   /* it has been idle, or carried a mail ahead */
+	bool told;     /* on_sent was considered for the mail under way */
 	struct client client;
 	struct client_policy client_policy;
 	struct buf out;
@@ -108,6 +112,7 @@ struct session_setup {
 	const struct tls_expect *expect;
 	const char *host;	   /* what was connected to, for people; NULL: the address alone */
 	const struct place *place; /* NULL: a Unix socket */
+	bool lax;		   /* see struct session */
 };
 
 /* Begins; nothing is called before the event loop runs. */
@@ -120,8 +125,8 @@ void session_send(struct session *s, const struct client_mail *mail, const struc
 bool session_may_send_ahead(const struct session *s);
 /* Only then. `owner` is of the same kind as the one that it has, and becomes the owner when that
  * verdict has come. False: nothing was sent, and the session has nothing to do with it. */
-bool session_send_ahead(struct session *s, const struct client_mail *mail,
-    const struct content *content, void *owner);
+bool session_send_ahead(
+    struct session *s, const struct client_mail *mail, const struct content *content, void *owner);
 /* The mail that went ahead is not sent: its owner hears no more of it, and the session ends with
  * the verdict on the one before. */
 void session_withdraw(struct session *s);

@@ -1,38 +1,21 @@
 /* SPDX-License-Identifier: ISC
  *
  * Invariant: tls_handshake returns 1 only when what was demanded holds. Where the certificate
- * decides, OpenSSL ends the handshake itself (SSL_VERIFY_PEER); otherwise its verdict only gives
- * the level.
+ * decides, OpenSSL ends the handshake itself (SSL_VERIFY_PEER), or was asked before the session was
+ * offered that is resumed; otherwise its verdict only gives the level.
  */
-#include "deliver-remote/tls.h"
+#include "deliver-remote/tls-internal.h"
 #include "common/log.h"
 #include "common/mem.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
 enum {
-	/* Who would talk in clear, too, need not be refused because of a short key. */
-	SECURITY_LEVEL_ANY = 1,
-	SECURITY_LEVEL = 2,
 	CHAIN_LENGTH_MAX = 10,
-};
-
-struct tls {
-	SSL *ssl;
-	enum tls_demand demand;
-	enum remote_tls level;
-	bool wants_write;
-	bool broken; /* no good-bye */
-	const struct hop_fingerprint *fingerprints;
-	size_t fingerprint_count;
 };
 
 static SSL_CTX *context;
@@ -56,114 +39,47 @@ void tls_setup(const char *authorities)
 	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_dane_enable(context) <= 0 || RAND_bytes(some, sizeof(some)) != 1)
 		log_fatal(EX_SOFTWARE, "OpenSSL cannot be set up");
-	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					 SSL_OP_NO_TICKET | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(context,
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify_depth(context, CHAIN_LENGTH_MAX);
 	load_authorities(authorities);
+	tls_certificate_setup(context);
+	tls_resume_configure(context);
 }
 
 void tls_teardown(void)
 {
+	tls_sessions_clear();
 	SSL_CTX_free(context);
 	context = NULL;
 }
 
-/* ---- what is demanded ---------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------- */
 
-static bool add_name(SSL *ssl, struct str name)
-{
-	char text[DOMAIN_MAX + 1];
-	if (name.n == 0 || name.n > DOMAIN_MAX)
-		return false;
-	memcpy(text, name.p, name.n);
-	text[name.n] = '\0';
-	return SSL_add1_host(ssl, text) == 1;
-}
-
-static bool add_address(SSL *ssl, const struct place *address)
-{
-	size_t n = address->family == 4 ? 4 : 16;
-	return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address->octets, n) == 1;
-}
-
-/* ".example.org" stands for every name below it: OpenSSL reads it so. */
-static bool expect_names(SSL *ssl, const struct tls_expect *e)
-{
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	for (size_t i = 0; i < e->name_count; i++)
-		if (!add_name(ssl, e->names[i].name))
-			return false;
-	if (e->name_count > 0)
-		return true;
-	if (e->host != NULL)
-		return add_name(ssl, str_from_cstr(e->host));
-	return add_address(ssl, e->address);
-}
-
-/* RFC 7672 §3.1.1: of DANE-EE only the key counts, not the names; §3.2.3: of DANE-TA the base
- * domain or the next-hop domain. Returns how many records can be used. */
-static int expect_dane(SSL *ssl, const struct tls_expect *e)
-{
-	int usable = 0;
-	if (SSL_dane_enable(ssl, e->tlsa_base) <= 0)
-		return -1;
-	SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if (e->nexthop != NULL && !add_name(ssl, str_from_cstr(e->nexthop)))
-		return -1;
-	for (size_t i = 0; i < e->record_count; i++) {
-		const struct tlsa *r = &e->records[i];
-		if (tlsa_is_usable(r) && SSL_dane_tlsa_add(ssl, r->usage, r->selector, r->matching,
-					     (const uint8_t *)r->data.p, r->data.n) > 0)
-			usable++;
-	}
-	ERR_clear_error();
-	return usable;
-}
-
-static bool expect_all(struct tls *t, const struct tls_expect *e)
-{
-	if (t->demand == TLS_DEMAND_DANE) {
-		int usable = expect_dane(t->ssl, e);
-		if (usable < 0 || (usable == 0 && e->dane_only))
-			return false;
-		/* Records that nobody can match demand encryption, no more (RFC 7672 §2.2). */
-		if (usable == 0)
-			t->demand = TLS_DEMAND_ENCRYPT;
-	} else if (!expect_names(t->ssl, e)) {
-		return false;
-	}
-	bool decides = t->demand == TLS_DEMAND_DANE || t->demand == TLS_DEMAND_VERIFY;
-	SSL_set_verify(t->ssl, decides ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-	bool any = t->demand == TLS_DEMAND_MAY || t->demand == TLS_DEMAND_ENCRYPT;
-	SSL_set_security_level(t->ssl, any ? SECURITY_LEVEL_ANY : SECURITY_LEVEL);
-	return true;
-}
-
-/* RFC 7672 §8.1, RFC 6066 §3: a name, never an address. */
-static bool set_sni(SSL *ssl, const struct tls_expect *e)
-{
-	const char *name = e->demand == TLS_DEMAND_DANE ? e->tlsa_base : e->host;
-	return name == NULL || SSL_set_tlsext_host_name(ssl, name) == 1;
-}
-
-struct tls *tls_new(int fd, const struct tls_expect *e)
+struct tls *tls_new(int fd, const struct tls_expect *e, tls_job_fn *on_signed, void *ctx)
 {
 	struct tls *t = xcalloc(1, sizeof(*t));
+	t->job = (struct tls_job){.on_signed = on_signed, .ctx = ctx};
 	t->demand = e->demand;
+	if (e->certificate.n > 0 && e->certificate.n < sizeof(t->certificate))
+		memcpy(t->certificate, e->certificate.p, e->certificate.n);
 	t->fingerprints = e->fingerprints;
 	t->fingerprint_count = e->fingerprint_count;
 	t->ssl = SSL_new(context);
-	if (t->ssl == NULL || SSL_set_fd(t->ssl, fd) != 1 || !expect_all(t, e) ||
-	    !set_sni(t->ssl, e)) {
+	if (t->ssl == NULL || SSL_set_fd(t->ssl, fd) != 1 || !tls_expect_all(t, e)) {
 		ERR_clear_error();
 		tls_free(t);
 		return NULL;
 	}
+	SSL_set_app_data(t->ssl, t);
+	tls_resume_setup(t, e);
+	tls_resume_offer(t);
 	SSL_set_connect_state(t->ssl);
+	/* A job costs a stack: only where there may be something to sign. */
+	if (t->certificate[0] != '\0')
+		SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
 	return t;
 }
 
@@ -171,38 +87,20 @@ void tls_free(struct tls *t)
 {
 	if (t == NULL)
 		return;
+	tls_certificate_forget(t);
+	tls_job_end(&t->job, t->ssl);
 	SSL_free(t->ssl);
 	free(t);
 }
 
 /* ---- handshake --------------------------------------------------------------------- */
 
-static bool matches(const struct tls *t, const uint8_t *digest, size_t n)
+/* That a record of DANE matches OpenSSL forgets with the connection; of a session that is resumed
+ * it was found out before (tls-resume.c). */
+static bool is_matched(const struct tls *t)
 {
-	for (size_t i = 0; i < t->fingerprint_count; i++) {
-		struct str f = t->fingerprints[i].sha256;
-		if (f.n == n && CRYPTO_memcmp(f.p, digest, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Of the certificate, or of its public key. */
-static bool has_fingerprint(const struct tls *t)
-{
-	uint8_t digest[EVP_MAX_MD_SIZE], *key = NULL;
-	unsigned n = 0;
-	X509 *cert = SSL_get0_peer_certificate(t->ssl);
-	if (cert == NULL)
-		return false;
-	if (X509_digest(cert, EVP_sha256(), digest, &n) == 1 && matches(t, digest, n))
-		return true;
-	int key_n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &key);
-	bool same = key_n > 0 &&
-		    EVP_Digest(key, (size_t)key_n, digest, &n, EVP_sha256(), NULL) == 1 &&
-		    matches(t, digest, n);
-	OPENSSL_free(key);
-	return same;
+	return t->demand != TLS_DEMAND_DANE || tls_is_resumed(t) ||
+	       SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0;
 }
 
 static int accept_peer(struct tls *t, struct text *why)
@@ -210,13 +108,13 @@ static int accept_peer(struct tls *t, struct text *why)
 	bool known =
 	    SSL_get_verify_result(t->ssl) == X509_V_OK && SSL_get0_peer_certificate(t->ssl) != NULL;
 	t->level = known ? REMOTE_TLS_TRUSTED : REMOTE_TLS_UNTRUSTED;
-	bool decides = t->demand == TLS_DEMAND_DANE || t->demand == TLS_DEMAND_VERIFY;
-	if ((decides && !known) ||
-	    (t->demand == TLS_DEMAND_DANE && SSL_get0_dane_authority(t->ssl, NULL, NULL) < 0)) {
+	bool decides = tls_decides(t->demand);
+	if (decides && !(known && is_matched(t))) {
 		text_add(why, STR("its certificate is not what is demanded"));
 		return TLS_FAILED;
 	}
-	if (t->demand == TLS_DEMAND_FINGERPRINT && !has_fingerprint(t)) {
+	if (t->demand == TLS_DEMAND_FINGERPRINT &&
+	    !tls_has_fingerprint(t, SSL_get0_peer_certificate(t->ssl))) {
 		text_add(why, STR("its certificate has another fingerprint"));
 		return TLS_FAILED;
 	}
@@ -229,8 +127,13 @@ static void explain(const struct tls *t, int error, int system_error, struct tex
 {
 	long verdict = SSL_get_verify_result(t->ssl);
 	const char *reason = ERR_reason_error_string(ERR_peek_error());
-	bool decides = t->demand == TLS_DEMAND_DANE || t->demand == TLS_DEMAND_VERIFY;
-	if (decides && verdict != X509_V_OK)
+	if (t->missing)
+		text_printf(why, "it asks for our certificate %s, which cannot be shown now",
+		    t->certificate);
+	else if (t->job.refused)
+		text_printf(
+		    why, "the program keys does not sign for our certificate %s", t->certificate);
+	else if (tls_decides(t->demand) && verdict != X509_V_OK)
 		text_printf(why, "certificate verification failed: %s",
 		    X509_verify_cert_error_string(verdict));
 	else if (error == SSL_ERROR_SSL && reason != NULL)
@@ -242,13 +145,16 @@ static void explain(const struct tls *t, int error, int system_error, struct tex
 }
 
 /* What a return of OpenSSL's that is no success means. */
-static int unsuccessful(struct tls *t, int rc, int *error)
+static int unsuccessful(struct tls *t, int error)
 {
-	*error = SSL_get_error(t->ssl, rc);
-	t->wants_write = *error == SSL_ERROR_WANT_WRITE;
-	if (*error == SSL_ERROR_WANT_WRITE || *error == SSL_ERROR_WANT_READ)
+	t->wants_write = error == SSL_ERROR_WANT_WRITE;
+	if (error == SSL_ERROR_WANT_X509_LOOKUP)
+		tls_certificate_await(t);
+	if (error == SSL_ERROR_WANT_X509_LOOKUP || t->job.signing)
+		return TLS_SIGNING;
+	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
 		return TLS_AGAIN;
-	if (*error == SSL_ERROR_ZERO_RETURN)
+	if (error == SSL_ERROR_ZERO_RETURN)
 		return 0;
 	t->broken = true;
 	return TLS_FAILED;
@@ -257,15 +163,21 @@ static int unsuccessful(struct tls *t, int rc, int *error)
 int tls_handshake(struct tls *t, struct text *why)
 {
 	int error;
-	ERR_clear_error();
-	errno = 0;
-	int rc = SSL_do_handshake(t->ssl);
-	if (rc == 1)
-		return accept_peer(t, why);
+	int rc = tls_job_shake_hands(&t->job, t->ssl, &error);
 	int system_error = errno;
-	rc = unsuccessful(t, rc, &error);
-	if (rc == TLS_AGAIN)
+	if (rc == 1) {
+		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+		rc = accept_peer(t, why);
+		if (rc == 1)
+			tls_resume_accepted(t);
+		else
+			tls_resume_failed(t);
 		return rc;
+	}
+	rc = unsuccessful(t, error);
+	if (rc == TLS_AGAIN || rc == TLS_SIGNING)
+		return rc;
+	tls_resume_failed(t);
 	explain(t, error, system_error, why);
 	ERR_clear_error();
 	t->broken = true;
@@ -281,26 +193,39 @@ static int at_most(size_t n)
 
 int tls_read(struct tls *t, void *to, size_t n)
 {
-	int error;
 	ERR_clear_error();
 	int rc = SSL_read(t->ssl, to, at_most(n));
 	if (rc > 0)
 		return rc;
-	rc = unsuccessful(t, rc, &error);
+	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
 	ERR_clear_error();
 	return rc;
 }
 
 int tls_write(struct tls *t, const void *from, size_t n)
 {
-	int error;
 	ERR_clear_error();
 	int rc = SSL_write(t->ssl, from, at_most(n));
 	if (rc > 0)
 		return rc;
-	rc = unsuccessful(t, rc, &error);
+	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
 	ERR_clear_error();
 	return rc == 0 ? TLS_FAILED : rc;
+}
+
+bool tls_is_own_fault(const struct tls *t)
+{
+	return t->missing || t->job.refused;
+}
+
+bool tls_has_offered_session(const struct tls *t)
+{
+	return t->offered;
+}
+
+bool tls_is_resumed(const struct tls *t)
+{
+	return SSL_session_reused(t->ssl) == 1;
 }
 
 bool tls_wants_write(const struct tls *t)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * How to reach a nexthop: for a relay, what the configuration says of it, and its
- * user and password; for all else, what the table tls says. A password leaves only
- * here, and only for a relay that the configuration names.
+ * user and password; for all else, what the table tls says; and which certificate of ours
+ * it may ask for. A password leaves only here, and only for a relay that the configuration names.
  */
 #include "common/msg-remote-directory.h"
 #include "directory/live.h"
@@ -17,6 +17,12 @@ static void refuse(struct msg_hop_answer *a, enum hop_verdict verdict, const cha
 {
 	*a = (struct msg_hop_answer){
 	    .cookie = a->cookie, .verdict = (uint8_t)verdict, .text = str_from_cstr(why)};
+}
+
+static void take_certificate(const char *name, struct msg_hop_answer *a)
+{
+	if (name != NULL)
+		a->certificate = str_from_cstr(name);
 }
 
 static void take_login(const struct lookup *lookup, struct str name, struct msg_hop_answer *a)
@@ -54,6 +60,7 @@ static void answer_relay(const struct lookup *lookup, struct str name, struct ms
 		a->target = str_from_cstr(r->host);
 		a->tls = (uint8_t)r->tls;
 		a->implicit_tls = r->implicit_tls;
+		take_certificate(r->certificate, a);
 		if (r->login != NULL)
 			take_login(lookup, str_from_cstr(r->login), a);
 		return;
@@ -69,6 +76,7 @@ static void answer_direct(
 	a->tls = TLS_NONE;
 	if (n->kind == NEXTHOP_SOCKET)
 		return;
+	take_certificate(server_rules()->conf->remote.certificate, a);
 	switch (tls == NULL ? LOOKUP_FAILED : route_tls(lookup, n, pool, tls)) {
 	case LOOKUP_FOUND:
 		a->tls = (uint8_t)tls->policy;

@@ -8,12 +8,11 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "directory/exchange.h"
-#include "directory/key.h"
 #include "directory/live.h"
+#include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/state-store.h"
 #include "directory/system-lookup.h"
-#include "directory/table.h"
 #include "directory/turns.h"
 #include "directory/user-record.h"
 
@@ -109,7 +108,7 @@ bool auth_verify_admit(struct exchange *x)
 static void run_hash(struct work_job *job)
 {
 	struct exchange *x = (struct exchange *)job;
-	bool right = password_check(str_from(x->sasl.password, x->sasl.password_size), x->hash);
+	bool right = password_verify(str_from(x->sasl.password, x->sasl.password_size), x->hash);
 	x->right = x->known & right;
 	password_wipe(x->sasl.password, sizeof(x->sasl.password));
 }
@@ -165,30 +164,38 @@ static void start_next(void)
 	}
 }
 
-/* No worker's logins may crowd out the others'. */
-static bool has_share(const struct peer *p)
+/* No worker's logins may crowd out the others', and guesses not those of who is known there. */
+static bool has_share(const struct peer *p, enum turns_class class)
 {
 	size_t workers =
 	    server_count_edge(EDGE_pop3d_directory) + server_count_edge(EDGE_smtpd_directory);
-	return p->logins < queue_max / (workers == 0 ? 1 : workers) + 1;
+	size_t share = queue_max / (workers == 0 ? 1 : workers) + 1;
+	return p->logins < (class == TURNS_FIRST ? 2 * share : share);
 }
 
-static void set_line(struct exchange *x)
+/* Who logs in from where they did lately does not wait behind those who guess from everywhere. */
+static enum turns_class set_line(struct exchange *x)
 {
+	enum turns_class class = guess_is_good(guesses, &x->from, login_of(x), loop_wall_ms())
+				     ? TURNS_FIRST
+				     : TURNS_OTHER;
 	/* IPv4: the /24, IPv6: the /64; programs of this machine: one for all. */
-	x->line_size = x->from.size == 4 ? 3 : x->from.size / 2;
-	memcpy(x->line, x->from.address, x->line_size);
+	size_t prefix = x->from.size == 4 ? 3 : x->from.size / 2;
+	x->line[0] = (uint8_t) class;
+	memcpy(x->line + 1, x->from.address, prefix);
+	x->line_size = 1 + prefix;
 	if (x->from.shared)
 		x->line[x->line_size++] =
 		    (uint8_t)(hash_bytes(x->address, x->address_size) % FRONT_END_LINES);
+	return class;
 }
 
 static void queue_hash(struct exchange *x)
 {
 	struct peer *p = server_find_serial(x->peer);
 	x->job = (struct work_job){.run = run_hash, .done = done_hash};
-	set_line(x);
-	if (!has_share(p) || !turns_add(turns, str_from(x->line, x->line_size), x)) {
+	enum turns_class class = set_line(x);
+	if (!has_share(p, class) || !turns_add(turns, class, str_from(x->line, x->line_size), x)) {
 		auth_verify_put_off(x, "too many at once");
 		return;
 	}
@@ -199,22 +206,13 @@ static void queue_hash(struct exchange *x)
 
 /* ---- users ------------------------------------------------------------------------- */
 
-static struct str key_of_name(struct str name, struct pool *pool)
-{
-	struct str canonical, key;
-	const char *why;
-	if (!table_read_address(name, pool, &canonical, &why) ||
-	    !key_address(canonical, pool, &key))
-		key = str_head(name, ADDRESS_MAX);
-	return key;
-}
-
 /* The login's key, and whether the client wants to be nobody else. */
 static bool set_address(struct exchange *x)
 {
 	struct pool *pool = pool_new(64 * 1024);
-	struct str key = key_of_name(sasl_user(&x->sasl), pool);
-	struct str as = key_of_name(str_from(x->sasl.as, x->sasl.as_size), pool);
+	const struct lookup tables = live_lookup(server_live());
+	struct str key = login_name_key(sasl_user(&x->sasl), &tables, pool);
+	struct str as = login_name_key(str_from(x->sasl.as, x->sasl.as_size), &tables, pool);
 	memcpy(x->address, key.p == NULL ? "" : key.p, key.n);
 	x->address_size = key.n;
 	bool same = as.n == 0 || str_eq(as, key);
@@ -260,7 +258,7 @@ static void verify_system(struct exchange *x)
 {
 	login_cache_digest(cache, login_of(x), str_from(x->sasl.password, x->sasl.password_size),
 	    STR("PAM"), x->digest);
-	if (has_share(server_find_serial(x->peer)))
+	if (has_share(server_find_serial(x->peer), TURNS_OTHER))
 		auth_system_verify(x);
 	else
 		auth_verify_put_off(x, "too many at once");

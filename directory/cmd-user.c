@@ -5,7 +5,7 @@
  * Passwords never stand in arguments, where every local user could read them; a
  * ready hash may.
  */
-#include "common/utf8.h"
+#include "common/saslprep.h"
 #include "directory/cmd-edit.h"
 #include "directory/key.h"
 #include "directory/password-read.h"
@@ -23,34 +23,39 @@
 	"remove ADDRESS | "                                                                        \
 	"list [ADDRESS] [--json]"
 
-enum { CMD_POOL_MAX = 16 * 1024 };
+enum { CMD_POOL_MAX = 16 * 1024, LACKING_SHOWN = 10 };
 
-/* The value of a line of the table. A password that is not ASCII gets no SCRAM keys: a client would
- * have to send it in exactly this form (RFC 4013), which cannot be relied on. */
-static int make_value(bool scram, struct buf *out)
+/* The value of a line of the table, of a password in SASLprep's form. */
+static int make_value(struct str password, bool scram, struct buf *out)
 {
-	char password[PASSWORD_MAX + 1], hash[HASH_MAX + 1];
+	char hash[HASH_MAX + 1];
 	struct scram_keys keys;
+	bool ok = password_hash(password, hash) && buf_append_str(out, str_from_cstr(hash));
+	if (ok && scram)
+		ok = password_keys(password, &keys) && buf_append_u8(out, ':') &&
+		     user_record_put_keys(out, &keys);
+	if (!ok)
+		fprintf(stderr, "the password cannot be hashed: %s\n",
+		    errno == ERANGE ? "libcrypt takes at most 511 octets" : strerror(errno));
+	password_wipe(hash, sizeof(hash));
+	password_wipe(&keys, sizeof(keys));
+	return ok ? EX_OK : EX_OSERR;
+}
+
+static int ask_value(bool scram, struct buf *out)
+{
+	char password[PASSWORD_MAX + 1];
+	struct saslprep prepared;
 	size_t n;
 	int status = EX_NOINPUT;
 	if (password_read(password, &n)) {
-		struct str p = str_from(password, n);
-		bool ok = password_hash(p, hash) && buf_append_str(out, str_from_cstr(hash));
-		if (ok && scram && utf8_is_ascii(p))
-			ok = password_keys(p, &keys) && buf_append_u8(out, ':') &&
-			     user_record_put_keys(out, &keys);
-		else if (ok && scram)
-			fprintf(stderr, "warning: no SCRAM keys are made for a password that is "
-					"not ASCII\n");
-		status = ok ? EX_OK : EX_OSERR;
-		if (status != EX_OK)
-			fprintf(stderr, "the password cannot be hashed: %s\n",
-			    errno == ERANGE ? "libcrypt takes at most 511 octets"
-					    : strerror(errno));
+		const char *why = saslprep_make(str_from(password, n), SASLPREP_STORED, &prepared);
+		if (why != NULL)
+			fprintf(stderr, "the password %s; nothing was changed\n", why);
+		status = why == NULL ? make_value(saslprep_str(&prepared), scram, out) : EX_DATAERR;
 	}
 	password_wipe(password, sizeof(password));
-	password_wipe(hash, sizeof(hash));
-	password_wipe(&keys, sizeof(keys));
+	password_wipe(&prepared, sizeof(prepared));
 	return status;
 }
 
@@ -108,7 +113,7 @@ static int set(const struct command_context *ctx, enum edit_kind kind, int argc,
 	struct pool *pool = pool_new(CMD_POOL_MAX);
 	int status = read_address(argv[1], pool, &e.key);
 	if (status == EX_OK)
-		status = given != NULL ? take_hash(given, &value) : make_value(scram, &value);
+		status = given != NULL ? take_hash(given, &value) : ask_value(scram, &value);
 	if (status == EX_OK)
 		status = put_line(ctx, &e, buf_str(&value));
 	if (value.p != NULL)
@@ -145,6 +150,8 @@ struct listing {
 	struct str only; /* this address; empty: all */
 	bool json;
 	size_t count;
+	size_t lacking;	  /* users with a password and without keys of SCRAM */
+	struct buf names; /* of the first of them, a line each */
 };
 
 /* "yescrypt", or the name that crypt(5) gives the method. */
@@ -167,12 +174,14 @@ static void print_user(void *arg, const struct table_entry *e)
 	if (l->only.n > 0 && !str_eq(l->only, e->key))
 		return;
 	l->count++;
+	struct user_record record;
+	user_record_parse(e->value, &record);
+	if (!record.has_keys && !hash_is_locked(record.hash) && l->lacking++ < LACKING_SHOWN)
+		buf_printf(&l->names, "  %.*s\n", STR_ARG(e->key));
 	if (!l->json) {
 		printf("%.*s\n", STR_ARG(e->key));
 		return;
 	}
-	struct user_record record;
-	user_record_parse(e->value, &record);
 	json_t *user = json_pack("{s:s%,s:b,s:s,s:b}", "address", e->key.p, e->key.n, "login",
 	    !hash_is_locked(record.hash), "method", method_name(record.hash), "scram",
 	    record.has_keys);
@@ -181,9 +190,23 @@ static void print_user(void *arg, const struct table_entry *e)
 	json_decref(user);
 }
 
+/* Beside the list, which scripts read. */
+static void explain_scram(const struct listing *l)
+{
+	if (l->lacking == 0)
+		return;
+	fflush(stdout);
+	fprintf(stderr,
+	    "SCRAM is not offered by default: %zu %s a password and no keys for it:\n%.*s%s"
+	    "`postern user passwd ADDRESS` makes them\n",
+	    l->lacking, l->lacking == 1 ? "user has" : "users have", STR_ARG(buf_str(&l->names)),
+	    l->lacking > LACKING_SHOWN ? "  and others\n" : "");
+}
+
 static int list(const struct command_context *ctx, int argc, char **argv)
 {
-	struct listing l = {.json = take_flag(&argc, argv, "--json") || ctx->json};
+	struct listing l = {.json = take_flag(&argc, argv, "--json") || ctx->json,
+	    .names = BUF_INIT(LACKING_SHOWN * (ADDRESS_MAX + 4))};
 	if (argc > 2)
 		return EX_USAGE;
 	struct pool *pool = pool_new(CMD_POOL_MAX);
@@ -192,7 +215,10 @@ static int list(const struct command_context *ctx, int argc, char **argv)
 		fputs(l.json ? "[" : "", stdout);
 		status = edit_each(ctx, TABLE_USERS, print_user, &l);
 		fputs(l.json ? "\n]\n" : "", stdout);
+		if (status == EX_OK && !l.json)
+			explain_scram(&l);
 	}
+	buf_release(&l.names);
 	pool_free(pool);
 	if (status == EX_OK && argc == 2 && l.count == 0) {
 		fprintf(stderr, "%s: no such mailbox\n", argv[1]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/guess-key.h"
+#include "common/network-name.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -62,20 +63,13 @@ bool guess_key_is_sound(struct str key)
 
 void guess_key_format(struct str key, char out[GUESS_NAME_SIZE])
 {
-	uint8_t address[16] = {0};
-	char text[INET6_ADDRSTRLEN] = "";
 	struct str what = str_skip(key, 1);
-	if (key.p[0] == GUESS_LOGIN) {
-		memcpy(out, what.p, what.n);
-		out[what.n] = '\0';
+	if (key.p[0] != GUESS_LOGIN) {
+		network_name(what, out);
 		return;
 	}
-	memcpy(address, what.p, what.n);
-	inet_ntop(what.n <= 4 ? AF_INET : AF_INET6, address, text, sizeof(text));
-	if (key.p[0] == GUESS_ADDRESS)
-		snprintf(out, GUESS_NAME_SIZE, "%s", text);
-	else
-		snprintf(out, GUESS_NAME_SIZE, "%s/%zu", text, what.n * 8);
+	memcpy(out, what.p, what.n);
+	out[what.n] = '\0';
 }
 
 static struct guess_source source_of_name(struct str name)

@@ -63,8 +63,6 @@ struct counter *guess_find(struct guesses *g, struct str key, uint64_t now_ms);
 void guess_mend_times(const struct guesses *g, struct counter *c, uint64_t now_ms);
 
 /* guesses-good.c */
-bool guess_is_good(
-    const struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms);
 void guess_remember(
     struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms);
 struct good *guess_add_good(struct guesses *g, struct str key);

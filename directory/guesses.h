@@ -54,6 +54,10 @@ unsigned guesses_delay(
 void guesses_succeeded(
     struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms);
 
+/* Whether the login was used lately from that network. */
+bool guess_is_good(
+    const struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms);
+
 struct guess_report {
 	enum guess_kind kind;
 	unsigned failures;

@@ -188,7 +188,7 @@ static const struct directory_pam_server_handlers handlers = {.pam_query = on_pa
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_debug("the channel to directory is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to directory is closed: %s", why);
 	channel_free(channel);
 	directory = NULL;
 }

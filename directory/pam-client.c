@@ -64,7 +64,7 @@ static const struct directory_pam_client_handlers handlers = {.pam_answer = on_p
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_debug("the channel to pam-check is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to pam-check is closed: %s", why);
 	channel_free(channel);
 	pam.channel = NULL;
 	settle_until(UINT64_MAX);

@@ -3,8 +3,9 @@
  * pam-check: has PAM say whether a password is right. Runs only where the configuration
  * says authentication = pam.
  *
- * Runs as:    root, outside any empty root, without a filter of system calls: what PAM's
- *             modules need is not ours to know. No new privileges, and few capabilities.
+ * Runs as:    root, outside any empty root, with a filter that refuses only what reaches other
+ *             processes, file systems and the kernel: what else PAM's modules need is not
+ *             ours to know. No new privileges, and few capabilities; its signals stay in.
  * Reads:      what the modules of the service "postern" read.
  * Writes:     what they write.
  * Talks to:   directory.

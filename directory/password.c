@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/password.h"
 #include "common/mem.h"
+#include "common/saslprep.h"
 #include "common/scram.h"
 
 #include <crypt.h>
@@ -51,6 +52,17 @@ bool password_check(struct str password, const char *hash)
 	ok = ok && sane && strlen(made) == n && CRYPTO_memcmp(made, hash, n) == 0;
 	password_wipe(made, sizeof(made));
 	return ok;
+}
+
+bool password_verify(struct str sent, const char *hash)
+{
+	struct saslprep prepared;
+	bool other = saslprep_make(sent, SASLPREP_QUERY, &prepared) == NULL &&
+		     !str_eq(saslprep_str(&prepared), sent);
+	bool right =
+	    (other && password_check(saslprep_str(&prepared), hash)) || password_check(sent, hash);
+	password_wipe(&prepared, sizeof(prepared));
+	return right;
 }
 
 bool password_hash(struct str password, char out[HASH_MAX + 1])

@@ -12,7 +12,12 @@
 /* Whether the password's hash is `hash`; compared in constant time. A password with a NUL in it,
  * or longer than PASSWORD_MAX, is never right. */
 bool password_check(struct str password, const char *hash);
-/* A hash by the default method (yescrypt) and cost, with a fresh salt; false with errno. */
+/* The same for one as a client sent it: SASLprep's form of it is tried, and where that is another
+ * one, the octets as they came, which older hashes were made of. How many hashes a wrong one costs
+ * depends on nothing else: one if it is ASCII, two at most. */
+bool password_verify(struct str sent, const char *hash);
+/* The rest is for passwords in SASLprep's form (common/saslprep.h).
+ * A hash by the default method (yescrypt) and cost, with a fresh salt; false with errno. */
 bool password_hash(struct str password, char out[HASH_MAX + 1]);
 /* SCRAM keys of a password, with a fresh salt; false without random numbers. */
 struct scram_keys;

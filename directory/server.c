@@ -142,12 +142,25 @@ static void remove_peer(struct peer *gone)
 	free(gone);
 }
 
+static const char *who_is_at(enum edge_id edge)
+{
+	static const char *const names[EDGE_COUNT] = {
+#define PROGRAM(id, file, user, instances)
+#define EDGE(id, client, server)                                                                   \
+	[EDGE_##id] = PROGRAM_##client == PROGRAM_directory ? #server : #client,
+#include "common/wiring.def"
+#undef PROGRAM
+#undef EDGE
+	};
+	return names[edge];
+}
+
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	struct peer *p = ctx;
 	enum edge_id edge = p->edge;
-	(void)channel;
-	log_debug("edge %d of instance %u closed: %s", (int)p->edge, p->instance, why);
+	log_message(channel_loss_level(channel), "the channel to %s %u is closed: %s",
+	    who_is_at(p->edge), p->instance, why);
 	remove_peer(p);
 	if (edge == EDGE_queue_directory)
 		limit_notices_lost();

@@ -142,7 +142,7 @@ static const struct users_client_handlers handlers = {
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_debug("the channel to users is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to users is closed: %s", why);
 	channel_free(channel);
 	all.users = NULL;
 	hash_each(all.entries, fail_asked, NULL);

@@ -92,7 +92,8 @@ static const struct users_server_handlers handlers = {.user_query = on_user_quer
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	struct peer *p = ctx;
-	log_debug("the channel of asker %d is closed: %s", (int)(p - peers), why);
+	log_message(channel_loss_level(channel), "the channel to %s is closed: %s",
+	    p == &peers[ASKER_DIRECTORY] ? "directory" : "deliver-local", why);
 	channel_free(channel);
 	p->channel = NULL;
 }

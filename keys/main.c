@@ -5,7 +5,7 @@
  * Runs as:    postern-keys, in an empty root.
  * Reads:      the files of certificates and keys that control opened for it.
  * Writes:     nothing.
- * Talks to:   smtpd and pop3d, which it does not trust.
+ * Talks to:   smtpd, pop3d and deliver-remote, which it does not trust.
  * May never:  open a file, make a socket, give a key away, or sign what is no digest.
  */
 #include "common/log.h"

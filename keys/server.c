@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * A peer can have digests signed, by schemes of TLS, with the certificates' keys. What is
- * no digest, or of no such scheme, costs it the channel.
+ * A peer can have digests signed, by schemes of TLS, with the keys of the certificates that are
+ * its own to show, and hears of no others. What is no digest, or of no such scheme, costs it the
+ * channel.
  */
 #include "keys/server.h"
 #include "common/admission.h"
@@ -17,7 +18,7 @@
 
 struct peer {
 	struct channel *channel;
-	enum edge_id edge;
+	size_t edge; /* in `edges` */
 	unsigned instance;
 	uint64_t second; /* that `signed_count` is of */
 	unsigned signed_count;
@@ -28,9 +29,11 @@ static const struct {
 	enum edge_id edge;
 	const char *program;
 	enum tls_service_id services[2];
+	bool is_client; /* it shows certificates to servers, not to clients */
 } edges[] = {
-    {EDGE_smtpd_keys, "smtpd", {TLS_SERVICE_SMTP, TLS_SERVICE_SUBMISSION}},
-    {EDGE_pop3d_keys, "pop3d", {TLS_SERVICE_POP3}},
+    {EDGE_smtpd_keys, "smtpd", {TLS_SERVICE_SMTP, TLS_SERVICE_SUBMISSION}, false},
+    {EDGE_pop3d_keys, "pop3d", {TLS_SERVICE_POP3}, false},
+    {EDGE_remote_keys, "deliver-remote", {0}, true},
 };
 enum { EDGES = sizeof(edges) / sizeof(edges[0]) };
 
@@ -39,6 +42,11 @@ static bool published;
 static const struct conf *conf;
 
 /* ---- what it is told -------------------------------------------------------------- */
+
+static bool may_show(size_t edge, const struct vault_entry *entry)
+{
+	return edges[edge].is_client ? entry->for_clients : entry->for_servers;
+}
 
 struct names {
 	struct pool *pool; /* what they are in: OpenSSL takes them away again */
@@ -54,7 +62,7 @@ static void add_name(void *ctx, struct str name)
 		names->count++;
 }
 
-static void send_identity(void *ctx, const struct vault_entry *entry)
+static void send_identity(struct channel *channel, const struct vault_entry *entry)
 {
 	struct names names = {.pool = pool_new((IDENTITY_NAMES_MAX + 1) * (DOMAIN_MAX + 1) * 2)};
 	struct key_certificate chain[IDENTITY_CHAIN_MAX] = {0};
@@ -71,24 +79,37 @@ static void send_identity(void *ctx, const struct vault_entry *entry)
 	    .names_count = names.count,
 	    .chain = chain,
 	    .chain_count = (size_t)n};
-	msg_identity_send(ctx, &m, NULL);
+	msg_identity_send(channel, &m, NULL);
 	for (int i = 0; i < n; i++)
 		OPENSSL_free(ders[i]);
 	pool_free(names.pool);
 }
 
+struct telling {
+	struct channel *channel;
+	size_t edge;
+	uint16_t count;
+};
+
 static void count_identity(void *ctx, const struct vault_entry *entry)
 {
-	(void)entry;
-	++*(uint16_t *)ctx;
+	struct telling *t = ctx;
+	t->count += may_show(t->edge, entry);
 }
 
-static void send_identities(struct channel *channel)
+static void tell_identity(void *ctx, const struct vault_entry *entry)
 {
-	struct msg_identities m = {.count = 0};
-	vault_each(conf, count_identity, &m.count);
-	msg_identities_send(channel, &m, NULL);
-	vault_each(conf, send_identity, channel);
+	struct telling *t = ctx;
+	if (may_show(t->edge, entry))
+		send_identity(t->channel, entry);
+}
+
+static void send_identities(struct channel *channel, size_t edge)
+{
+	struct telling t = {.channel = channel, .edge = edge};
+	vault_each(conf, count_identity, &t);
+	msg_identities_send(channel, &(struct msg_identities){.count = t.count}, NULL);
+	vault_each(conf, tell_identity, &t);
 }
 
 static void send_tickets(struct channel *channel, size_t edge)
@@ -106,12 +127,6 @@ static void each_peer(void (*fn)(struct channel *channel, size_t edge))
 				fn(peers[e][i].channel, e);
 }
 
-static void tell_identities(struct channel *channel, size_t edge)
-{
-	(void)edge;
-	send_identities(channel);
-}
-
 void server_set_conf(const struct conf *fresh)
 {
 	conf = fresh;
@@ -120,7 +135,7 @@ void server_set_conf(const struct conf *fresh)
 void server_publish(void)
 {
 	published = true;
-	each_peer(tell_identities);
+	each_peer(send_identities);
 }
 
 void server_rotate_tickets(void)
@@ -151,10 +166,7 @@ static void log_refusal(struct peer *p, const char *program, const char *why)
 
 static const char *program_of(const struct peer *p)
 {
-	for (size_t e = 0; e < EDGES; e++)
-		if (edges[e].edge == p->edge)
-			return edges[e].program;
-	return "";
+	return edges[p->edge].program;
 }
 
 static bool on_sign(void *ctx, const struct msg_sign *m, int *fds)
@@ -162,17 +174,19 @@ static bool on_sign(void *ctx, const struct msg_sign *m, int *fds)
 	struct peer *p = ctx;
 	uint8_t signature[SIGNATURE_MAX];
 	const struct tls_scheme *scheme = tls_scheme_find(m->scheme);
-	const struct pair *pair = vault_find(m->identity);
+	struct vault_entry entry;
 	size_t n = 0;
 	(void)fds;
 	if (scheme == NULL || m->digest.n != scheme->digest)
 		return false;
 	if (is_too_fast(p))
 		log_refusal(p, program_of(p), "it wants too many in a second");
-	else if (pair == NULL)
+	else if (!vault_find(m->identity, &entry))
 		log_refusal(p, program_of(p), "there is no such certificate any more");
+	else if (!may_show(p->edge, &entry))
+		log_refusal(p, program_of(p), "the certificate is not for it to show");
 	else
-		n = pair_sign(pair, scheme, m->digest, signature);
+		n = pair_sign(entry.pair, scheme, m->digest, signature);
 	const struct msg_signature answer = {
 	    .cookie = m->cookie, .octets = str_from((const char *)signature, n)};
 	msg_signature_send(p->channel, &answer, NULL);
@@ -184,8 +198,8 @@ static const struct keys_server_handlers handlers = {.sign = on_sign};
 static void on_gone(void *ctx, struct channel *channel, const char *why)
 {
 	struct peer *p = ctx;
-	log_message(
-	    LOG_INFO, "the channel to %s %u is closed: %s", program_of(p), p->instance, why);
+	log_message(channel_loss_level(channel), "the channel to %s %u is closed: %s",
+	    program_of(p), p->instance, why);
 	channel_free(channel);
 	p->channel = NULL;
 }
@@ -201,9 +215,9 @@ void server_peer(enum edge_id edge, unsigned instance, int fd)
 	}
 	struct peer *p = &peers[e][instance];
 	channel_free(p->channel);
-	*p = (struct peer){.edge = edge, .instance = instance};
+	*p = (struct peer){.edge = e, .instance = instance};
 	p->channel = channel_new(fd, &keys_server, &handlers, p, on_gone);
 	send_tickets(p->channel, e);
 	if (published)
-		send_identities(p->channel);
+		send_identities(p->channel, e);
 }

@@ -19,6 +19,7 @@ struct slot {
 	uint32_t id;
 	char *name, *chain, *key; /* of the configuration */
 	struct pair pair;
+	bool for_servers, for_clients;
 	uint64_t gone_ms; /* since when it is not in force; 0: it is */
 };
 
@@ -128,7 +129,9 @@ static void add(const struct conf_certificate *c, const struct pair *pair)
 	    .name = xstrdup(c->name),
 	    .chain = xstrdup(c->chain),
 	    .key = xstrdup(c->key),
-	    .pair = *pair};
+	    .pair = *pair,
+	    .for_servers = !c->client_only,
+	    .for_clients = c->is_client};
 	SLIST_INSERT_HEAD(&slots, s, link);
 }
 
@@ -154,12 +157,21 @@ bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t n
 
 /* ---- those that go ---------------------------------------------------------------- */
 
-static bool is_wanted(const struct conf *conf, const struct slot *s)
+/* NULL: it is not in the configuration any more. */
+static const struct conf_certificate *find_row(const struct conf *conf, const struct slot *s)
 {
 	for (size_t i = 0; i < conf->certificate_count; i++)
 		if (is_of(s, &conf->certificates[i]))
-			return true;
-	return false;
+			return &conf->certificates[i];
+	return NULL;
+}
+
+static bool dedicate(struct slot *s, const struct conf_certificate *c)
+{
+	bool same = s->for_servers == !c->client_only && s->for_clients == c->is_client;
+	s->for_servers = !c->client_only;
+	s->for_clients = c->is_client;
+	return !same;
 }
 
 bool vault_keep_only(const struct conf *conf, uint64_t now_ms)
@@ -168,10 +180,12 @@ bool vault_keep_only(const struct conf *conf, uint64_t now_ms)
 	bool any = false;
 	SLIST_FOREACH(s, &slots, link)
 	{
-		if (s->gone_ms != 0 || is_wanted(conf, s))
+		const struct conf_certificate *row = find_row(conf, s);
+		if (s->gone_ms != 0)
 			continue;
-		retire(s, now_ms);
-		any = true;
+		if (row == NULL)
+			retire(s, now_ms);
+		any = row == NULL || dedicate(s, row) || any;
 	}
 	return any;
 }
@@ -190,13 +204,24 @@ void vault_tick(uint64_t now_ms)
 
 /* ---- looking ---------------------------------------------------------------------- */
 
-const struct pair *vault_find(uint32_t id)
+static struct vault_entry entry_of(const struct slot *s)
+{
+	return (struct vault_entry){.id = s->id,
+	    .name = s->name,
+	    .pair = &s->pair,
+	    .for_servers = s->for_servers,
+	    .for_clients = s->for_clients};
+}
+
+bool vault_find(uint32_t id, struct vault_entry *entry)
 {
 	const struct slot *s;
 	SLIST_FOREACH(s, &slots, link)
-	if (s->id == id)
-		return &s->pair;
-	return NULL;
+	if (s->id == id) {
+		*entry = entry_of(s);
+		return true;
+	}
+	return false;
 }
 
 void vault_each(
@@ -204,8 +229,9 @@ void vault_each(
 {
 	for (size_t i = 0; i < conf->certificate_count; i++) {
 		const struct slot *s = in_force(&conf->certificates[i]);
-		if (s != NULL)
-			fn(ctx,
-			    &(struct vault_entry){.id = s->id, .name = s->name, .pair = &s->pair});
+		if (s == NULL)
+			continue;
+		const struct vault_entry entry = entry_of(s);
+		fn(ctx, &entry);
 	}
 }

@@ -14,19 +14,21 @@ enum { VAULT_GRACE_MS = 5 * 60 * 1000 };
 /* Reads the two files, which it closes, and puts the pair in force; when it is bad, the log says
  * why and the one before it stays. True when there is something new. */
 bool vault_take(const struct conf_certificate *certificate, int chain, int key, uint64_t now_ms);
-/* Another configuration: what is not in it goes. True when something did. */
+/* Another configuration: what is not in it goes, the rest is for whom it says. True when something
+ * changed. */
 bool vault_keep_only(const struct conf *conf, uint64_t now_ms);
 /* Forgets what went VAULT_GRACE_MS ago. */
 void vault_tick(uint64_t now_ms);
-
-/* In force, or in its grace; NULL: unknown. */
-const struct pair *vault_find(uint32_t id);
 
 struct vault_entry {
 	uint32_t id;
 	const char *name;
 	const struct pair *pair;
+	bool for_servers; /* listeners show it */
+	bool for_clients; /* deliver-remote does */
 };
+/* In force, or in its grace; false: unknown. */
+bool vault_find(uint32_t id, struct vault_entry *entry);
 /* Those in force, in the order of conf's certificates. */
 void vault_each(
     const struct conf *conf, void (*fn)(void *ctx, const struct vault_entry *entry), void *ctx);

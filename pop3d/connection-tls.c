@@ -51,7 +51,7 @@ ssize_t connection_get(struct connection *c, void *to, size_t n)
 ssize_t connection_put(struct connection *c, struct str octets)
 {
 	if (c->tls != NULL)
-		return result(tls_stream_write(c->tls, octets.p, octets.n));
+		return result(tls_stream_write(c->tls, octets.p, octets.n, false));
 	return send(c->fd, octets.p, octets.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -15,6 +15,7 @@
 #include "common/msg-pop3d-session.h"
 #include "common/service.h"
 #include "common/tls-keys.h"
+#include "common/tls-service.h"
 #include "pop3d/connections.h"
 
 #include <errno.h>
@@ -93,6 +94,7 @@ static void on_listener(const struct conf_listener *listener, enum listener_kind
 
 static void on_keys(void)
 {
+	tls_services_refresh();
 	if (accept_again != NULL)
 		on_accept_again(NULL);
 }
@@ -163,7 +165,7 @@ static const struct pop3d_session_client_handlers session_handlers = {
 static void on_directory_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to directory is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to directory is closed: %s", why);
 	channel_free(channel);
 	worker.directory = NULL;
 	connections_each(connection_on_directory_lost);
@@ -173,7 +175,7 @@ static void on_directory_gone(void *ctx, struct channel *channel, const char *wh
 static void on_session_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to pop3d-session is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to pop3d-session is closed: %s", why);
 	channel_free(channel);
 	worker.session = NULL;
 	connections_each(connection_on_ended);

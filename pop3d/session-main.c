@@ -118,7 +118,7 @@ static void on_decided(void *ctx, void *request, struct grant grant)
 static void on_directory_gone(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_message(LOG_INFO, "the channel to directory is closed: %s", why);
+	log_message(channel_loss_level(channel), "the channel to directory is closed: %s", why);
 	channel_free(channel);
 	directory = NULL;
 }
@@ -126,7 +126,7 @@ static void on_directory_gone(void *ctx, struct channel *channel, const char *wh
 static void on_worker_gone(void *ctx, struct channel *channel, const char *why)
 {
 	unsigned worker = (unsigned)(uintptr_t)ctx;
-	log_message(LOG_INFO, "the channel to pop3d %u is closed: %s", worker, why);
+	log_message(channel_loss_level(channel), "the channel to pop3d %u is closed: %s", worker, why);
 	channel_free(channel);
 	workers[worker] = NULL;
 	sessions_forget_worker(worker);

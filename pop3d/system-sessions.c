@@ -135,7 +135,8 @@ static const struct owner_client_handlers owner_handlers = {.owner_opened = on_o
 static void on_owner_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)ctx;
-	log_debug("the channel to pop3d-owner is closed: %s", why);
+	log_message(
+	    channel_loss_level(channel), "the channel to pop3d-owner is closed: %s", why);
 	channel_free(channel);
 	owner = NULL;
 }

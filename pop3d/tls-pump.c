@@ -23,8 +23,8 @@ struct tls_pump {
 	bool client_ended; /* it sends no more */
 	bool pipe_ended;   /* the session says no more */
 	bool broken;	   /* nobody is there to pass anything on to */
-	bool told;	   /* of the last words */
-	struct event client_in, client_out, pipe_in, pipe_out;
+	bool last_words;   /* the session says no more than what is under way */
+	struct event client_in, client_out, pipe_in, pipe_out, pipe_end;
 	tls_pump_over_fn *over;
 	void *ctx;
 };
@@ -80,7 +80,7 @@ static bool give_to_client(struct tls_pump *p)
 {
 	if (buf_len(&p->down) == 0)
 		return false;
-	int n = tls_stream_write(p->tls, buf_data(&p->down), buf_len(&p->down));
+	int n = tls_stream_write(p->tls, buf_data(&p->down), buf_len(&p->down), false);
 	if (n > 0)
 		buf_consume(&p->down, (size_t)n);
 	p->broken = p->broken || n == TLS_STREAM_FAILED;
@@ -114,12 +114,15 @@ static void release_idle(struct tls_pump *p)
 
 static void run(struct tls_pump *p)
 {
-	bool moved = true;
+	bool moved = true, given = false;
 	for (int i = 0; i < STEPS && moved && !p->broken; i++) {
+		bool now = false;
 		moved = take_from_client(p);
 		moved = give_to_session(p) || moved;
 		moved = take_from_session(p) || moved;
-		moved = give_to_client(p) || moved;
+		now = give_to_client(p);
+		moved = now || moved;
+		given = now || given;
 	}
 	bool over = p->broken || (p->pipe_ended && buf_len(&p->down) == 0);
 	if (over) {
@@ -130,10 +133,8 @@ static void run(struct tls_pump *p)
 	watch_all(p);
 	if (moved)
 		event_active(&p->pipe_in, EV_READ, 1);
-	if (p->pipe_ended && !p->told) {
-		p->told = true;
+	if (p->last_words && given)
 		p->over(p->ctx, true);
-	}
 }
 
 static void on_event(evutil_socket_t fd, short what, void *ctx)
@@ -141,6 +142,18 @@ static void on_event(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	run(ctx);
+}
+
+/* Its last words may be behind others that the client does not take: so this is not read, but told.
+ */
+static void on_pipe_end(evutil_socket_t fd, short what, void *ctx)
+{
+	struct tls_pump *p = ctx;
+	(void)fd;
+	(void)what;
+	event_del(&p->pipe_end);
+	p->last_words = true;
+	p->over(p->ctx, true);
 }
 
 struct tls_pump *tls_pump_new(
@@ -157,6 +170,8 @@ struct tls_pump *tls_pump_new(
 	event_assign(&p->client_out, loop_base(), fd, EV_WRITE | EV_PERSIST, on_event, p);
 	event_assign(&p->pipe_in, loop_base(), pipe, EV_READ | EV_PERSIST, on_event, p);
 	event_assign(&p->pipe_out, loop_base(), pipe, EV_WRITE | EV_PERSIST, on_event, p);
+	event_assign(&p->pipe_end, loop_base(), pipe, EV_CLOSED | EV_PERSIST, on_pipe_end, p);
+	event_add(&p->pipe_end, NULL);
 	watch_all(p);
 	/* What TLS has ready already, the socket does not tell. */
 	event_active(&p->pipe_in, EV_READ, 1);
@@ -171,6 +186,7 @@ void tls_pump_free(struct tls_pump *p)
 	event_del(&p->client_out);
 	event_del(&p->pipe_in);
 	event_del(&p->pipe_out);
+	event_del(&p->pipe_end);
 	close(p->pipe);
 	buf_release(&p->up);
 	buf_release(&p->down);

@@ -12,8 +12,9 @@ enum { TLS_PUMP_ROOM = 16 * 1024 };
 
 struct tls_pump;
 
-/* `last_words`: the session is over, what it said last is on its way; it is called again at the
- * end, and the pump may be freed in that call. */
+/* `last_words`: the session is over, and what it said last is on its way; called then, and whenever
+ * the client has taken some of it. It is called without at the end, and the pump may be freed in
+ * that call. */
 typedef void tls_pump_over_fn(void *ctx, bool last_words);
 
 /* Takes `pipe`; the stream and its socket `fd` outlive the pump. */

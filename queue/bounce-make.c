@@ -45,11 +45,13 @@ static bool read_large(struct source *s, struct reader *reader, size_t n)
 	return true;
 }
 
-/* RET=HDRS asks for less, RET=FULL for no more than the operator allows (RFC 3461 §4.3). */
+/* RET=HDRS asks for less, RET=FULL for no more than the operator allows (RFC 3461 §4.3). Of what
+ * had to be in TLS all the way only the header comes back, in TLS again (RFC 8689 §5). */
 static bool may_return_whole(const struct bounces *b, const struct source *s, enum dsn_kind kind)
 {
 	bool large = s->m->size > b->size_max || s->m->size > RETURN_MAX;
 	return !large && s->read.envelope.ret != RET_HDRS &&
+	       (s->read.envelope.flags & ENVELOPE_REQUIRETLS) == 0 &&
 	       (kind == DSN_FAILURE || kind == DSN_DOUBLE);
 }
 
@@ -251,6 +253,7 @@ static enum make_result make(
 	    .whole = s->whole,
 	    .smtputf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0};
 	bool ok = dsn_put(&d, &out, &n->flags) && keep_content(b, n, buf_str(&out));
+	n->flags |= e->flags & ENVELOPE_REQUIRETLS;
 	buf_release(&out);
 	if (!ok)
 		n->id = 0;

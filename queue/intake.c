@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/nexthop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -100,11 +101,21 @@ static bool are_clean_recipients(const struct recipient *list, size_t count)
 	return true;
 }
 
+/* A nexthop that is none would be in the spool, and be told deliver-remote, which is not at fault,
+ * at every try. */
+static bool is_sound_recipient(const struct recipient *r)
+{
+	struct nexthop nexthop;
+	if (r->transport < TRANSPORT_LOCAL || r->transport > TRANSPORT_HOLD || r->address.n == 0)
+		return false;
+	bool wanted = r->transport == TRANSPORT_REMOTE || r->nexthop.n > 0;
+	return !wanted || nexthop_parse(r->nexthop, &nexthop);
+}
+
 static bool are_sound_recipients(const struct recipient *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (list[i].transport < TRANSPORT_LOCAL || list[i].transport > TRANSPORT_HOLD ||
-		    list[i].address.n == 0)
+		if (!is_sound_recipient(&list[i]))
 			return false;
 	return true;
 }

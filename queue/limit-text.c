@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue/limit-text.h"
 #include "common/header.h"
+#include "common/network-name.h"
 #include "common/utf8.h"
 #include "queue/dsn-text.h"
 #include "queue/notice-header.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 enum { NAME_SIZE = LOGIN_MAX + 1, TEXT_MAX = 16 * 1024, BODY_MAX = 1024 * 1024, V6 = 16 };
@@ -49,25 +49,14 @@ bool limit_text_is_sound(const struct msg_limit_passed *m)
 
 /* ---- words ------------------------------------------------------------------------ */
 
-static void format_address(struct str octets, char out[NAME_SIZE])
-{
-	uint8_t address[V6] = {0};
-	memcpy(address, octets.p, octets.n);
-	inet_ntop(octets.n <= 4 ? AF_INET : AF_INET6, address, out, NAME_SIZE);
-}
-
 /* As the commands take it. */
 static void format_name(const struct msg_limit_passed *m, char out[NAME_SIZE])
 {
 	out[0] = '\0';
-	if (m->kind == LIMIT_LOGIN) {
+	if (m->kind == LIMIT_LOGIN)
 		snprintf(out, NAME_SIZE, "%.*s", STR_ARG(m->login));
-	} else if (m->kind != LIMIT_OTHERS) {
-		format_address(m->network, out);
-		size_t n = strlen(out);
-		if (m->kind == LIMIT_NETWORK)
-			snprintf(out + n, NAME_SIZE - n, "/%zu", m->network.n * 8);
-	}
+	else if (m->kind != LIMIT_OTHERS)
+		network_name(m->network, out);
 }
 
 /* For a shell: what is not plain is quoted. */
@@ -105,10 +94,10 @@ static bool put_who(struct buf *b, const struct msg_limit_passed *m, const char 
 
 static bool put_clients(struct buf *b, const struct msg_limit_passed *m)
 {
-	char text[NAME_SIZE];
+	char text[NETWORK_NAME_SIZE];
 	bool ok = m->clients_count > 0 || buf_append_str(b, STR("not noted"));
 	for (size_t i = 0; i < m->clients_count && ok; i++) {
-		format_address(m->clients[i].address, text);
+		network_name(m->clients[i].address, text);
 		ok = buf_printf(b, "%s%s", i == 0 ? "" : ", ", text);
 	}
 	return ok;

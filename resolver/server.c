@@ -149,8 +149,8 @@ static void remove_peer(struct peer *peer)
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	struct peer *peer = ctx;
-	(void)channel;
-	log_debug("deliver-remote %u closed: %s", peer->instance, why);
+	log_message(channel_loss_level(channel), "the channel to deliver-remote %u is closed: %s",
+	    peer->instance, why);
 	remove_peer(peer);
 }
 

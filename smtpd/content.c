@@ -19,6 +19,8 @@ static const struct str blank = {" ", 1};
 static const struct str dot = {".", 1};
 static const struct str dot_crlf = {".\r\n", 3};
 static const struct str received = {"received", 8};
+static const struct str tls_required = {"tls-required", 12};
+static const struct str no = {"no", 2};
 
 void content_init(struct content *c, const struct content_limits *limits, bool dots, bool repair)
 {
@@ -35,9 +37,39 @@ static void set_fault(struct content *c, enum content_fault fault)
 		c->fault = fault;
 }
 
+/* ---- the header -------------------------------------------------------------- */
+
+bool content_is_tls_optional(const struct content *c)
+{
+	return c->wished || (c->in_wish && c->wish == no.n);
+}
+
+static void end_field(struct content *c)
+{
+	c->wished = content_is_tls_optional(c);
+	c->in_wish = false;
+}
+
 static void end_header(struct content *c)
 {
+	end_field(c);
 	c->in_header = false;
+}
+
+static uint8_t matched(struct str name, uint8_t so_far, char octet)
+{
+	bool fits = so_far < name.n && ascii_lower(octet) == name.p[so_far];
+	return fits ? (uint8_t)(so_far + 1) : UINT8_MAX;
+}
+
+/* Of the value of TLS-Required. */
+static void wish_octet(struct content *c, char octet)
+{
+	bool is_blank = octet == ' ' || octet == '\t';
+	if (!is_blank)
+		c->wish = matched(no, c->wish, octet);
+	else if (c->wish != 0 && c->wish != no.n)
+		c->wish = UINT8_MAX;
 }
 
 /* One octet before the colon of a header line. */
@@ -46,6 +78,8 @@ static void name_octet(struct content *c, char octet)
 	if (octet == ':') {
 		if (c->match == received.n && ++c->hops > c->limits.hops_max)
 			set_fault(c, CONTENT_LOOPS);
+		c->in_wish = c->tls_match == tls_required.n;
+		c->wish = 0;
 		c->field = FIELD_REST;
 	} else if (octet == ' ' || octet == '\t') {
 		/* Blanks before the colon are obsolete syntax (RFC 5322 §4.5.1), "From " of mbox is
@@ -53,21 +87,25 @@ static void name_octet(struct content *c, char octet)
 		c->field = FIELD_BLANK;
 	} else if (c->field == FIELD_BLANK || !ascii_is_print(octet)) {
 		end_header(c);
-	} else if (c->match < received.n && ascii_lower(octet) == received.p[c->match]) {
-		c->match++;
 	} else {
-		c->match = UINT8_MAX;
+		c->match = matched(received, c->match, octet);
+		c->tls_match = matched(tls_required, c->tls_match, octet);
 	}
 }
 
 static void header_octets(struct content *c, struct str s)
 {
+	size_t i = 0;
 	if (s.n > 0 && c->field == FIELD_START) {
-		c->match = 0;
+		c->match = c->tls_match = 0;
 		c->field = s.p[0] == ' ' || s.p[0] == '\t' ? FIELD_REST : FIELD_NAME;
+		if (c->field == FIELD_NAME)
+			end_field(c);
 	}
-	for (size_t i = 0; i < s.n && c->field != FIELD_REST && c->in_header; i++)
+	for (; i < s.n && c->field != FIELD_REST && c->in_header; i++)
 		name_octet(c, s.p[i]);
+	for (; i < s.n && c->in_wish; i++)
+		wish_octet(c, s.p[i]);
 	c->header += s.n;
 }
 

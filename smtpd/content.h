@@ -68,9 +68,13 @@ struct content {
 	bool in_line;	 /* something of this line has been seen */
 	uint8_t held;	 /* what was seen but cannot be judged yet */
 	bool in_header;
-	uint8_t field; /* where in a header line */
-	uint8_t match; /* octets of "received" matched */
-	size_t line;   /* octets of this line so far */
+	uint8_t field;	   /* where in a header line */
+	uint8_t match;	   /* octets of "received" matched */
+	uint8_t tls_match; /* and of "tls-required" */
+	bool in_wish;	   /* in the value of such a field */
+	uint8_t wish;	   /* octets of its "no" matched */
+	bool wished;	   /* one says no, and nothing else */
+	size_t line;	   /* octets of this line so far */
 	uint64_t header;
 };
 
@@ -78,6 +82,8 @@ void content_init(struct content *c, const struct content_limits *limits, bool d
 /* Consumes some of `in` (at least one octet, or a held one was resolved) and says what of it, or of
  * what was held before, to keep; sets c->event. */
 size_t content_scan(struct content *c, struct str in, struct str *keep);
+/* The header says "TLS-Required: No" (RFC 8689 §3). */
+bool content_is_tls_optional(const struct content *c);
 /* At the end of the last chunk: what is still held, and the CRLF of a last line without one. To be
  * called until *keep is empty. */
 void content_finish(struct content *c, struct str *keep);

@@ -12,6 +12,7 @@
 #include "common/loop.h"
 #include "common/service.h"
 #include "common/tls-keys.h"
+#include "common/tls-service.h"
 #include "smtpd/auth-client.h"
 #include "smtpd/crowd.h"
 #include "smtpd/listener.h"
@@ -29,12 +30,18 @@ static struct event *ticker;
 static struct event *stop_timer;
 static unsigned connections_limit;
 
+static void on_keys(void)
+{
+	tls_services_refresh();
+	listener_go_on();
+}
+
 /* Each connection may have a large message open as well. */
 static void before_jail(struct service *self, const struct conf *conf)
 {
 	struct rlimit limit;
 	struct policy *policy = policy_new(conf);
-	tls_keys_setup(listener_go_on);
+	tls_keys_setup(on_keys);
 	self->sandbox.files_max = policy->connections_max * 2 + OTHER_FILES;
 	connections_limit = policy->connections_max;
 	policy_release(policy);

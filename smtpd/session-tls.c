@@ -84,7 +84,7 @@ ssize_t session_tls_recv(struct session *s, void *to, size_t n)
 ssize_t session_tls_send(struct session *s, const void *from, size_t n, int flags)
 {
 	return s->tls == NULL ? send(s->fd, from, n, flags)
-			      : result(tls_stream_write(s->tls, from, n));
+			      : result(tls_stream_write(s->tls, from, n, flags & MSG_MORE));
 }
 
 void session_tls_end(struct session *s)

@@ -152,7 +152,9 @@ void session_start(int fd, const union client_address *address, const struct ses
 	s->smtp.tls_required = way->tls == CONF_TLS_REQUIRED;
 	s->smtp.auth.offered = way->auth != CONF_AUTH_NO;
 	s->smtp.auth.required = way->auth == CONF_AUTH_REQUIRED;
-	s->smtp.auth.in_clear = policy->plaintext_login || (address != NULL && loopback_is_address(&address->any));
+	s->smtp.auth.in_clear =
+	    !s->smtp.tls_required &&
+	    (policy->plaintext_login || (address != NULL && loopback_is_address(&address->any)));
 	crowd_enter(s);
 	session_log_connect(s);
 	begin(s);

@@ -152,6 +152,8 @@ static void content_end(struct smtp_server *s)
 		smtp_transaction_over(s);
 		return;
 	}
+	if (content_is_tls_optional(&t->content) && !(t->envelope.flags & ENVELOPE_REQUIRETLS))
+		t->envelope.flags |= ENVELOPE_TLS_OPTIONAL;
 	t->submitted = true;
 	smtp_wait(s, WAIT_STORED, PHASE_COMMAND);
 	s->ops->submit(s->ctx);

@@ -151,6 +151,13 @@ class Postern(Server):
         self.as_root = os.geteuid() == 0
         self.user = pwd.getpwnam("nobody") if self.as_root else None
 
+    def more_conf(self):
+        return ""
+
+    def users(self):
+        """What the table has."""
+        return {f"user{n}@bench.example.test": "*" for n in range(USERS)}
+
     def command(self, *args, **kw):
         argv = [str(self.prefix / "sbin/postern"), "-c", str(self.conf), "--libexec",
                 str(self.prefix / "libexec/postern"), *args]
@@ -166,6 +173,7 @@ class Postern(Server):
         shutil.copytree(self.source, self.prefix)
         self.conf = self.directory / "postern.conf"
         self.conf.write_text(f"""hostname = "bench.example.test"
+postmaster = "{next(iter(self.users()))}"
 listen smtp {{ address = "127.0.0.1:{self.port}" }}
 mailboxes = "{self.directory}/mail/%d/%n"
 spool = "{self.directory}/spool"
@@ -174,15 +182,17 @@ tables = "{self.directory}/tables"
 log = "{self.directory}/log"
 queue {{ hold-local = {"true" if self.hold else "false"} }}
 """ + (f"remote {{ destination-concurrency = {self.concurrency} }}\n" if self.concurrency else "")
+            + self.more_conf()
             + ('certificate bench.example.test {{ chain = "{}"  key = "{}" }}\n'.format(*self.certificate)
                if self.certificate else ""))
         (self.directory / "tables").mkdir()
         (self.directory / "tables" / "domains").write_text("bench.example.test\n")
         (self.directory / "tables" / "users").write_text(
-            "".join(f"user{n}@bench.example.test:*\n" for n in range(USERS)))
+            "".join(f"{address}:{value}\n" for address, value in self.users().items()))
         (self.directory / "tables" / "aliases").write_text("")
         (self.directory / "tables" / "routes").write_text(
             "".join(f"{domain} smtp:{to}\n" for domain, to in self.routes.items()))
+        (self.directory / "tables" / "users").chmod(0o640)
         if self.as_root:
             for path in [self.directory, *self.directory.glob("[!i]*"), *self.directory.glob("tables/*")]:
                 os.chown(path, self.user.pw_uid, self.user.pw_gid)

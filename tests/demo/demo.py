@@ -1,28 +1,35 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""A private Postern: one message in by SMTP, out by POP3, and then it serves until Ctrl-C."""
+"""A private Postern: one message in by submission, out by POP3, both in TLS and with a login, and then it
+serves until Ctrl-C."""
 import argparse
+import base64
+import functools
 import os
 import pathlib
 import secrets
 import signal
+import ssl
 import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "suite"))
 
+import authority  # noqa: E402
 import instance  # noqa: E402
 import wire  # noqa: E402
 
-DOMAIN, ADDRESS = "example.test", "demo@example.test"
+DOMAIN, ADDRESS, HOST = "example.test", "demo@example.test", "localhost"
 TRIES = 3
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-LETTER = b"""From: A stranger <stranger@client.example>\r
+LETTER = b"""From: You <demo@example.test>\r
 To: You <demo@example.test>\r
 Subject: A letter goes all the way\r
+Date: Mon, 2 Nov 2026 10:00:00 +0000\r
+Message-ID: <letter@example.test>\r
 \r
-By SMTP into the spool, from there into a mailbox, and out by POP3.\r
+By submission into the spool, from there into a mailbox, and out by POP3.\r
 .\r
 That dot did not end it.\r
 """
@@ -52,6 +59,11 @@ class Shown:
         show("S", taken)
         return taken
 
+    def begin_tls(self, tls):
+        super().begin_tls(tls)
+        print(paint("33", f"   {self.socket.version()}, {self.socket.cipher()[0]}; the certificate is {HOST}'s, "
+                    "verified"))
+
 
 class ShownSmtp(Shown, wire.Smtp):
     pass
@@ -65,6 +77,30 @@ class Demo(instance.Instance):
     """An instance whose supervisor is our child and cannot outlive us."""
 
     child = None
+
+    def __init__(self):
+        super().__init__(conf={"postmaster": ADDRESS})
+        self.ports = {"smtp": self.smtp_port, "submission": instance.free_port(),
+                      "pop3s": instance.free_port()}
+        self.make_certificate()
+        self.configure(listen_pop3=None, auth=None, **{
+            f"certificate {HOST}": {"chain": "tls/server.chain", "key": "tls/server.key"},
+            **{f"listen {name}": {"address": f"127.0.0.1:{port}"} for name, port in self.ports.items()}})
+
+    def make_certificate(self):
+        """What a server gets from Let's Encrypt, say; here an authority is made that nobody else believes."""
+        tls = self.directory / "tls"
+        self.make_directory(tls)
+        one = authority.Authority(tls, "The demo's authority")
+        one.certify("server", HOST)
+        self.authority = one.certificate
+        for path in tls.iterdir():
+            self.user.own(path)
+
+    def verified(self):
+        """The demo's authority is believed, and no other; the name must be right."""
+        context = ssl.create_default_context(cafile=self.authority)
+        return functools.partial(context.wrap_socket, server_hostname=HOST)
 
     def write_tables(self, users):
         """Nothing by hand: what an operator would type."""
@@ -111,7 +147,7 @@ class Demo(instance.Instance):
 def started():
     """Another program may take a free port before we do: then with other ports."""
     for n in range(TRIES):
-        demo = Demo(conf={"postmaster": ADDRESS})
+        demo = Demo()
         try:
             return demo.start()
         except BaseException as e:
@@ -124,22 +160,36 @@ def heading(text):
     print("\n" + paint("1", text))
 
 
-def converse(demo):
-    heading(f"SMTP, to port {demo.smtp_port}")
-    with ShownSmtp(demo.smtp_address) as smtp:
+def submit(demo):
+    heading(f"Submission, to port {demo.ports['submission']}")
+    login = base64.b64encode(f"\0{ADDRESS}\0{demo.password}".encode())
+    with ShownSmtp(("127.0.0.1", demo.ports["submission"])) as smtp:
+        smtp.hidden = login
         smtp.ehlo()
-        smtp.envelope("stranger@client.example", [ADDRESS])
+        assert smtp.cmd("STARTTLS").code == 220
+        smtp.begin_tls(demo.verified())
+        smtp.ehlo()
+        assert smtp.cmd(b"AUTH PLAIN " + login).code == 235
+        smtp.envelope(ADDRESS, [ADDRESS])
         assert smtp.data(LETTER).code == 250
         smtp.quit()
-    demo.wait_files(ADDRESS, 1)
-    heading(f"POP3, to port {demo.pop3_port}")
+
+
+def fetch(demo):
+    heading(f"POP3 in TLS, to port {demo.ports['pop3s']}")
     ShownPop3.hidden = demo.password.encode()
-    with ShownPop3(demo.pop3_address) as pop:
+    with ShownPop3(("127.0.0.1", demo.ports["pop3s"]), tls=demo.verified()) as pop:
         pop.login(ADDRESS, demo.password)
         assert pop.stat()[0] == 1
         got = pop.retr(1)
         pop.quit()
-    difference = wire.same_content(LETTER, got)
+    return got
+
+
+def converse(demo):
+    submit(demo)
+    demo.wait_files(ADDRESS, 1)
+    difference = wire.same_content(LETTER, fetch(demo))
     if difference:
         raise RuntimeError(f"the message is not what was sent: {difference}")
     print("\n" + paint("1;32", "The message arrived as it was sent."))
@@ -147,16 +197,21 @@ def converse(demo):
 
 def explain(demo):
     heading("Use it with your own client")
-    print(f"""  SMTP      127.0.0.1 port {demo.smtp_port}, no TLS, no login
-  POP3      127.0.0.1 port {demo.pop3_port}, no TLS
-  user      {ADDRESS}
-  password  {demo.password}
+    smtp, submission, pop3s = demo.ports.values()
+    print(f"""  SMTP        {HOST} port {smtp}: from anybody, to {ADDRESS}
+  submission  {HOST} port {submission}: STARTTLS, and the login
+  POP3        {HOST} port {pop3s}: TLS from the first octet, and the login
+  user        {ADDRESS}
+  password    {demo.password}
+  authority   {demo.authority}
 
-  swaks --server 127.0.0.1 --port {demo.smtp_port} --from you@client.example --to {ADDRESS}
-  mpop --host=127.0.0.1 --port={demo.pop3_port} --auth=user --tls=off --user={ADDRESS} \\
-       --passwordeval='echo {demo.password}' --delivery=mbox,demo.mbox --keep=on
+  echo 'Subject: mine' | curl --ssl-reqd --cacert {demo.authority} --user {ADDRESS}:{demo.password} \\
+       --mail-from {ADDRESS} --mail-rcpt {ADDRESS} --crlf --upload-file - smtp://{HOST}:{submission}
+  curl --cacert {demo.authority} --user {ADDRESS}:{demo.password} pop3s://{HOST}:{pop3s}/1
+  mpop --host={HOST} --port={pop3s} --tls --tls-starttls=off --tls-trust-file={demo.authority} \\
+       --auth=plain --user={ADDRESS} --passwordeval='echo {demo.password}' --delivery=mbox,demo.mbox --keep=on
 
-Everything is in {demo.directory}: postern.conf, tables/, spool/, mail/, log.
+Everything is in {demo.directory}: postern.conf, tables/, tls/, spool/, mail/, log.
 Look inside with: {demo.prefix}/sbin/postern -c {demo.conf} status""")
 
 
@@ -179,6 +234,7 @@ def main():
         demo = started()
         print(f"Running in {demo.directory} as {demo.user.name}, configured by {demo.conf}:\n")
         print(demo.conf.read_text(), end="")
+        print("\nThe certificate and its authority were made with openssl, for this demo alone.")
         converse(demo)
         explain(demo)
         if not args.once:

@@ -178,7 +178,10 @@ long try_link(struct victim *v, const struct attempt_world *w)
 long try_symlink(struct victim *v, const struct attempt_world *w)
 {
 	(void)w;
-	return INJECT(v, SYS_symlink, inject_text(v, passwd), inject_text(v, "escaped"));
+	long rc = INJECT(v, SYS_symlink, inject_text(v, passwd), inject_text(v, "/tmp/escaped"));
+	if (rc == 0)
+		unlink("/tmp/escaped");
+	return rc;
 }
 
 long try_chmod(struct victim *v, const struct attempt_world *w)
@@ -250,4 +253,96 @@ long try_setxattr(struct victim *v, const struct attempt_world *w)
 {
 	return INJECT(v, SYS_setxattr, inject_text(v, w->stage->table),
 	    inject_text(v, "user.escaped"), inject_text(v, "x"), 1, 0);
+}
+
+long try_name_to_handle(struct victim *v, const struct attempt_world *w)
+{
+	char handle[128] = {16};
+	(void)w;
+	return INJECT(v, SYS_name_to_handle_at, AT_FDCWD, inject_text(v, "."),
+	    inject_put(v, handle, sizeof(handle)), inject_put(v, handle, sizeof(int)), 0);
+}
+
+long try_unmount(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_umount2, inject_text(v, "/run"), MNT_DETACH);
+}
+
+/* A copy of a mount, without a name and without what hides it. */
+long try_open_tree(struct victim *v, const struct attempt_world *w)
+{
+	enum { TREE_CLONE = 1 };
+	(void)w;
+	return INJECT(v, SYS_open_tree, AT_FDCWD, inject_text(v, "/"), TREE_CLONE);
+}
+
+long try_move_mount(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_move_mount, -1, inject_text(v, "/"), -1, inject_text(v, "/"), 0);
+}
+
+long try_read_password_hashes(struct victim *v, const struct attempt_world *w)
+{
+	return reach(v, w, "/etc/shadow", O_RDONLY);
+}
+
+/* What in a home is no mail, and whatever is of another user. */
+long try_read_diary(struct victim *v, const struct attempt_world *w)
+{
+	long fd = reach(v, w, STAGE_HOMES "/una/diary", O_RDONLY);
+	return fd >= 0 ? fd : reach(v, w, "/diary", O_RDONLY); /* where that is its root */
+}
+
+long try_write_in_home(struct victim *v, const struct attempt_world *w)
+{
+	long fd = reach(v, w, STAGE_HOMES "/una/.profile", O_WRONLY | O_CREAT);
+	if (fd < 0 && w->victim >= STAGE_DELIVERY) /* whose root it is */
+		fd = reach(v, w, "/.profile", O_WRONLY | O_CREAT);
+	if (fd >= 0)
+		unlink(STAGE_HOMES "/una/.profile");
+	return fd;
+}
+
+long try_read_own_maildir(struct victim *v, const struct attempt_world *w)
+{
+	long fd = reach(v, w, STAGE_HOMES "/una/Maildir/new/1.bait", O_RDONLY);
+	return fd >= 0 ? fd : open_and_close(v, AT_FDCWD, "Maildir/new/1.bait", O_RDONLY);
+}
+
+long try_read_maildir_of_another(struct victim *v, const struct attempt_world *w)
+{
+	long fd = reach(v, w, STAGE_HOMES "/ugo/Maildir/new/1.bait", O_RDONLY);
+	return fd >= 0 ? fd : open_and_close(v, AT_FDCWD, "../ugo/Maildir/new/1.bait", O_RDONLY);
+}
+
+long try_read_home_of_another(struct victim *v, const struct attempt_world *w)
+{
+	return reach(v, w, STAGE_HOMES "/ugo/diary", O_RDONLY);
+}
+
+/* keys: the descriptors of the one that has the private keys, and its memory. */
+static long reach_keys(struct victim *v, const struct attempt_world *w, const char *what, int flags)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s",
+	    (int)w->stage->programs[w->victim == PROGRAM_keys ? PROGRAM_smtpd : PROGRAM_keys].pid,
+	    what);
+	return reach(v, w, path, flags);
+}
+
+long try_list_descriptors_of_keys(struct victim *v, const struct attempt_world *w)
+{
+	return reach_keys(v, w, "fd", O_RDONLY | O_DIRECTORY);
+}
+
+long try_open_descriptor_of_keys(struct victim *v, const struct attempt_world *w)
+{
+	return reach_keys(v, w, "fd/0", O_RDONLY);
+}
+
+long try_open_memory_of_keys(struct victim *v, const struct attempt_world *w)
+{
+	return reach_keys(v, w, "mem", O_RDONLY);
 }

@@ -3,27 +3,19 @@
  * Attempts at other programs, at code of one's own, at privilege and at the kernel.
  */
 #include "tests/escape/attempt.h"
-#include "common/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
-#include <linux/capability.h>
-#include <linux/io_uring.h>
-#include <linux/perf_event.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 long each_sibling(struct victim *v, const struct attempt_world *w, sibling_fn *fn)
 {
@@ -57,6 +49,25 @@ long try_fork(struct victim *v, const struct attempt_world *w)
 {
 	(void)w;
 	return INJECT(v, SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+long try_fork_by_its_old_call(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_fork, 0);
+}
+
+long try_vfork(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_vfork, 0);
+}
+
+/* Without a file of its own, which not all can make. */
+long try_execveat(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_execveat, AT_FDCWD, inject_text(v, "/bin/true"), 0, 0, 0);
 }
 
 long try_new_user_namespace(struct victim *v, const struct attempt_world *w)
@@ -152,6 +163,42 @@ long try_pidfd(struct victim *v, const struct attempt_world *w)
 	return each_sibling(v, w, open_process);
 }
 
+static long queue_signal(struct victim *v, pid_t pid)
+{
+	return INJECT(v, SYS_rt_sigqueueinfo, pid, 0,
+	    inject_put(v, &(siginfo_t){.si_code = SI_QUEUE}, sizeof(siginfo_t)));
+}
+
+long try_queue_signal(struct victim *v, const struct attempt_world *w)
+{
+	return each_sibling(v, w, queue_signal);
+}
+
+long try_signal_by_pidfd(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_pidfd_send_signal, 0, 0, 0, 0);
+}
+
+/* Whoever can open a process still may not take what it has open. */
+static long take_descriptor(struct victim *v, pid_t pid)
+{
+	long fd = INJECT(v, SYS_pidfd_open, pid, 0);
+	return fd < 0 ? fd : INJECT(v, SYS_pidfd_getfd, fd, 3, 0);
+}
+
+long try_take_descriptor(struct victim *v, const struct attempt_world *w)
+{
+	return each_sibling(v, w, take_descriptor);
+}
+
+/* The call itself, for those who may not open a process. */
+long try_take_descriptor_blindly(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_pidfd_getfd, 0, 3, 0);
+}
+
 /* The kernel sends a signal of one's choice to whom a descriptor is said to belong. */
 static long own_descriptor(struct victim *v, pid_t pid)
 {
@@ -186,6 +233,51 @@ long try_read_memory(struct victim *v, const struct attempt_world *w)
 	return each_sibling(v, w, read_memory);
 }
 
+static long write_memory(struct victim *v, pid_t pid)
+{
+	const struct iovec here = {(void *)v->scratch, 16}, there = {(void *)0x400000, 16};
+	return INJECT(v, SYS_process_vm_writev, pid, inject_put(v, &here, sizeof(here)), 1,
+	    inject_put(v, &there, sizeof(there)), 1, 0);
+}
+
+long try_write_memory(struct victim *v, const struct attempt_world *w)
+{
+	return each_sibling(v, w, write_memory);
+}
+
+static long compare_it(struct victim *v, pid_t pid)
+{
+	return INJECT(v, SYS_kcmp, pid, getpid(), 0, 0, 0);
+}
+
+long try_compare_others(struct victim *v, const struct attempt_world *w)
+{
+	return each_sibling(v, w, compare_it);
+}
+
+static long move_pages_of(struct victim *v, pid_t pid)
+{
+	const long page = 0x400000;
+	return INJECT(v, SYS_move_pages, pid, 1, inject_put(v, &page, sizeof(page)), 0,
+	    inject_put(v, &(int){0}, sizeof(int)), 0);
+}
+
+long try_pages_of_others(struct victim *v, const struct attempt_world *w)
+{
+	return each_sibling(v, w, move_pages_of);
+}
+
+static long schedule_it(struct victim *v, pid_t pid)
+{
+	return INJECT(v, SYS_sched_setscheduler, pid, SCHED_IDLE,
+	    inject_put(v, &(struct sched_param){.sched_priority = 0}, sizeof(struct sched_param)));
+}
+
+long try_schedule_others(struct victim *v, const struct attempt_world *w)
+{
+	return each_sibling(v, w, schedule_it);
+}
+
 static long limit_it(struct victim *v, pid_t pid)
 {
 	return INJECT(v, SYS_prlimit64, pid, RLIMIT_NOFILE, 0,
@@ -216,137 +308,4 @@ static long pin(struct victim *v, pid_t pid)
 long try_affinity_of_others(struct victim *v, const struct attempt_world *w)
 {
 	return each_sibling(v, w, pin);
-}
-
-/* ---- privilege ------------------------------------------------------------------------ */
-
-long try_setuid(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_setuid, 0);
-}
-
-long try_setresgid(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_setresgid, 0, 0, 0);
-}
-
-long try_setgroups(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_setgroups, 0, 0);
-}
-
-long try_capset(struct victim *v, const struct attempt_world *w)
-{
-	const struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	const struct __user_cap_data_struct data[2] = {{.effective = ~0U, .permitted = ~0U}};
-	(void)w;
-	return INJECT(
-	    v, SYS_capset, inject_put(v, &head, sizeof(head)), inject_put(v, data, sizeof(data)));
-}
-
-long try_dumpable(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-
-long try_raise_limit(struct victim *v, const struct attempt_world *w)
-{
-	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
-	(void)w;
-	return INJECT(v, SYS_prlimit64, 0, RLIMIT_NOFILE, inject_put(v, &all, sizeof(all)), 0);
-}
-
-/* ---- the kernel ------------------------------------------------------------------------- */
-
-long try_io_uring(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_io_uring_setup, 4,
-	    inject_put(v, &(struct io_uring_params){}, sizeof(struct io_uring_params)));
-}
-
-long try_bpf(struct victim *v, const struct attempt_world *w)
-{
-	const union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY};
-	(void)w;
-	return INJECT(v, SYS_bpf, BPF_MAP_CREATE, inject_put(v, &attr, sizeof(attr)), sizeof(attr));
-}
-
-long try_userfaultfd(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_userfaultfd, O_CLOEXEC);
-}
-
-long try_keyctl(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_keyctl, 0, -3, 1);
-}
-
-long try_perf_event(struct victim *v, const struct attempt_world *w)
-{
-	const struct perf_event_attr attr = {.size = sizeof(attr), .exclude_kernel = 1};
-	(void)w;
-	return INJECT(v, SYS_perf_event_open, inject_put(v, &attr, sizeof(attr)), 0, -1, -1, 0);
-}
-
-long try_shared_memory(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_shmget, IPC_PRIVATE, 4096, 0600);
-}
-
-long try_message_queue(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_mq_open, inject_text(v, "escaped"), O_RDWR | O_CREAT, 0600, 0);
-}
-
-long try_semaphores(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_semget, IPC_PRIVATE, 1, 0600);
-}
-
-long try_load_module(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_finit_module, 0, inject_text(v, ""), 0);
-}
-
-/* With the wrong magic: nobody reboots by accident. */
-long try_reboot(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_reboot, 0, 0, RB_DISABLE_CAD, 0);
-}
-
-long try_sethostname(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_sethostname, inject_text(v, ""), -1);
-}
-
-long try_set_clock(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_clock_settime, 0, 0);
-}
-
-long try_kernel_log(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, SYS_syslog, 10, 0, 0);
-}
-
-/* System calls of another architecture have other numbers than the filter knows. */
-long try_x32_call(struct victim *v, const struct attempt_world *w)
-{
-	(void)w;
-	return INJECT(v, 0x40000000L | SYS_getpid, 0);
 }

@@ -34,6 +34,7 @@ SOCKET_ATTEMPT(udp, AF_INET, SOCK_DGRAM, 0)
 SOCKET_ATTEMPT(multipath_tcp, AF_INET, SOCK_STREAM, IPPROTO_MPTCP)
 SOCKET_ATTEMPT(unix_stream, AF_UNIX, SOCK_STREAM, 0)
 SOCKET_ATTEMPT(unix_datagram, AF_UNIX, SOCK_DGRAM, 0)
+SOCKET_ATTEMPT(unix_packets, AF_UNIX, SOCK_SEQPACKET, 0)
 SOCKET_ATTEMPT(netlink, AF_NETLINK, SOCK_RAW, 0)
 SOCKET_ATTEMPT(packet, AF_PACKET, SOCK_RAW, 0)
 SOCKET_ATTEMPT(raw_ip, AF_INET, SOCK_RAW, IPPROTO_ICMP)
@@ -119,4 +120,11 @@ long try_terminal_input_high(struct victim *v, const struct attempt_world *w)
 {
 	(void)w;
 	return INJECT(v, SYS_ioctl, 0, TIOCSTI | 1L << 32, inject_text(v, "x"));
+}
+
+/* Into the terminal by its other request. */
+long try_terminal_paste(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return INJECT(v, SYS_ioctl, 0, TIOCLINUX, inject_text(v, "\3"));
 }

@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -132,6 +133,30 @@ static long raw_call(struct victim *v, long number, long a, long b, long c, long
 long inject_call(struct victim *v, long number, long a, long b, long c, long d, long e, long f)
 {
 	long rc = raw_call(v, number, a, b, c, d, e, f);
+	if (rc == number)
+		raw_call(v, SYS_getpid, 0, 0, 0, 0, 0, 0);
+	return v->killed ? -ESRCH : rc;
+}
+
+/* Over the instruction that raw_call goes back to; false: the code cannot be written. */
+static bool put_instruction(struct victim *v, uint16_t octets)
+{
+	struct user_regs_struct r;
+	if (v->killed || !get_registers(v->pid, &r))
+		return false;
+	void *at = (void *)(r.rip - SYSCALL_OCTETS); // NOLINT: an address over there
+	errno = 0;
+	long word = ptrace(PTRACE_PEEKTEXT, v->pid, at, NULL);
+	return errno == 0 && ptrace(PTRACE_POKETEXT, v->pid, at, (word & ~0xffffL) | octets) == 0;
+}
+
+long inject_call_32(struct victim *v, long number)
+{
+	enum { SYSCALL = 0x050f, INT_80 = 0x80cd };
+	if (!put_instruction(v, INT_80))
+		return -ESRCH;
+	long rc = raw_call(v, number, 0, 0, 0, 0, 0, 0);
+	put_instruction(v, SYSCALL);
 	if (rc == number)
 		raw_call(v, SYS_getpid, 0, 0, 0, 0, 0, 0);
 	return v->killed ? -ESRCH : rc;

@@ -25,6 +25,9 @@ long inject_call(struct victim *v, long number, long a, long b, long c, long d, 
 #define INJECT(v, number, ...) INJECT_6(v, number, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define INJECT_6(v, number, a, b, c, d, e, f, ...)                                                 \
 	inject_call(v, number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+/* The same by the instruction of 32-bit programs, with the numbers of their calls and every
+ * argument 0. */
+long inject_call_32(struct victim *v, long number);
 /* Copies into the victim; the place is good until inject_reset. */
 long inject_put(struct victim *v, const void *p, size_t n);
 long inject_text(struct victim *v, const char *s);

@@ -152,11 +152,13 @@ static size_t speak_count(struct wire_writer *w, size_t max)
 #undef EDGE
 #undef TABLE
 
-/* Two edges of one table. */
+/* Several edges of one table. */
 #define speak_smtpd_keys       speak_keys
 #define speak_pop3d_keys       speak_keys
+#define speak_remote_keys      speak_keys
 #define smtpd_keys_server      keys_server
 #define pop3d_keys_server      keys_server
+#define remote_keys_server     keys_server
 #define speak_directory_users  speak_users
 #define speak_local_users      speak_users
 #define directory_users_server users_server

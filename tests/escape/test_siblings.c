@@ -8,6 +8,7 @@
 #include "tests/escape/stage.h"
 #include "common/loop.h"
 #include "common/msg-supervision.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <errno.h>
@@ -336,7 +337,7 @@ START_TEST(enemy)
 		return;
 	long before = memory_kb(&f);
 	speak_seed((uint64_t)_i + 1);
-	for (unsigned n = 0; n < ROUNDS * HOSTILITIES; n++) {
+	for (unsigned n = 0; n < unit_times(ROUNDS) * HOSTILITIES; n++) {
 		bool deaf = hostilities[n % HOSTILITIES].deaf;
 		if (deaf && n >= HOSTILITIES)
 			continue;
@@ -359,14 +360,8 @@ END_TEST
 int main(void)
 {
 	isolated = stage_isolate();
-	Suite *suite = suite_create("siblings");
 	TCase *tc = tcase_create("edges");
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, enemy, 0, 2 * (EDGE_COUNT - 1));
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("siblings", tc);
 }

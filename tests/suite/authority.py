@@ -4,6 +4,8 @@ import hashlib
 import pathlib
 import subprocess
 
+EC, RSA = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), ("rsa:2048",)
+
 
 class Authority:
     """`certificate` is its own, to be believed; everything lies in `directory`, which must exist."""
@@ -12,17 +14,18 @@ class Authority:
         self.directory = pathlib.Path(directory)
         self.certificate = self.directory / "authority.pem"
         self.key = self.directory / "authority.key"
-        self.request(self.certificate, self.key, name, "-addext", "keyUsage=keyCertSign,digitalSignature")
+        self.request(self.certificate, self.key, name, "-addext", "keyUsage=keyCertSign,digitalSignature",
+                     "-days", "365")
 
-    def request(self, certificate, key, name, *options):
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc",
-                     "-keyout", key, "-out", certificate, "-days", "30", "-subj", f"/CN={name}", *options)
+    def request(self, certificate, key, name, *options, kind=EC):
+        self.openssl("req", "-x509", "-newkey", *kind, "-noenc", "-keyout", key, "-out", certificate, "-days", "30",
+                     "-subj", f"/CN={name}", *options)
 
-    def certify(self, stem, *names):
-        """A certificate for these DNS names; see Certificate."""
+    def certify(self, stem, *names, kind=EC, options=()):
+        """A certificate for these DNS names; see Certificate. Later options of openssl go before ours."""
         one = Certificate(self.directory, stem)
         self.request(one.certificate, one.key, names[0], "-CA", self.certificate, "-CAkey", self.key,
-                     *certificate_options(names))
+                     *certificate_options(names), *options, kind=kind)
         return one.finish(self.certificate)
 
     def self_signed(self, stem, *names):

@@ -419,7 +419,7 @@ class Reader:
 
 
 def greeting(edge, is_server=False):
-    return struct.pack("!H", 0) + put_string(edge) + struct.pack("!HB", 1, is_server)
+    return struct.pack("!H", 0) + put_string(edge) + struct.pack("!HB", 2 if edge == "supervision" else 1, is_server)
 
 
 Answer = collections.namedtuple("Answer", "cookie state secure ttl why canonical records")
@@ -496,7 +496,7 @@ class Resolver:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         theirs.setblocking(False)
         with theirs:
-            message = struct.pack("!HBH", 1, edge_number("remote_resolver"), instance)
+            message = struct.pack("!HBHI", 1, edge_number("remote_resolver"), instance, 1)
             socket.send_fds(self.control, [message], [theirs.fileno()])
         ours.settimeout(ANSWER_SECONDS)
         ours.send(greeting("remote-resolver"))

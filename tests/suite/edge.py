@@ -28,7 +28,7 @@ class Channel:
     def __init__(self, sock, edge, server=False):
         self.sock = sock
         sock.settimeout(10)
-        self.send(GREETING, string(edge.encode()) + struct.pack(">HB", 1, server))
+        self.send(GREETING, string(edge.encode()) + struct.pack(">HB", 2 if edge == "supervision" else 1, server))
         number, _, _ = self.receive()
         assert number == GREETING
 
@@ -66,7 +66,7 @@ class Program:
         os.close(conf)
         self.control = Channel(ours, "supervision")
         mine, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.send(PEER, struct.pack(">BH", edge_number(wired), 0), [other.fileno()])
+        self.control.send(PEER, struct.pack(">BHI", edge_number(wired), 0, 1), [other.fileno()])
         other.close()
         self.control.send(GO)
         assert self.control.receive()[0] == READY

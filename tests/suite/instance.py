@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -38,10 +39,21 @@ def wait_for(what, seconds, condition, interval=0.05):
         time.sleep(interval)
 
 
+given_ports = set()
+
+
 def free_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    """Never the same twice, nor one that a process of tests beside this one could be given."""
+    of_all, number = (int(re.sub(r"\D", "", os.environ.get(name, default))) for name, default in (
+        ("PYTEST_XDIST_WORKER_COUNT", "1"), ("PYTEST_XDIST_WORKER", "gw0")))
+    while True:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+            s.bind((host, 0))
+            port = s.getsockname()[1]
+        # The kernel gives odd ones first.
+        if (port // 2) % of_all == number and port not in given_ports:
+            given_ports.add(port)
+            return port
 
 
 def crypt_hash(password):

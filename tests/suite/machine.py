@@ -10,7 +10,8 @@ import tempfile
 
 from instance import User
 
-SYSTEM = ("smtpd", "pop3d", "queue", "mail", "dir", "dns", "remote", "users", "keys")
+SYSTEM = tuple(f"postern-{name}" for name in
+               ("smtpd", "pop3d", "queue", "mail", "dir", "dns", "remote", "users", "keys"))
 PAM = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n"
 
 
@@ -35,8 +36,6 @@ class Machine:
         shutil.copytree("/etc/pam.d", self.etc / "pam.d")
         self.uids, self.passwords, self.hashes = {}, {}, {}
         self.order = []
-        for n, name in enumerate(SYSTEM):
-            self.add(f"postern-{name}", 910 + n, home=None)
         self.holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c",
                                         "echo ready; exec sleep infinity"], stdout=subprocess.PIPE)
         self.holder.stdout.readline()

@@ -72,10 +72,14 @@ class Sink(Receiver):
         return f"smtp:[127.0.0.1]:{self.port}"
 
     def texts(self):
-        """What it has taken so far, without the files that are being written."""
+        """What it has taken so far, without the files that are being written. It removes the file of a
+        transaction that broke off."""
         found = []
         for path in sorted(self.mails.iterdir()):
-            text = path.read_bytes()
+            try:
+                text = path.read_bytes()
+            except FileNotFoundError:
+                continue
             if text.endswith(b"\n"):
                 found.append(text)
         return found

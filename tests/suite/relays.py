@@ -26,6 +26,7 @@ import threading
 import time
 
 import dns
+import keeper
 import ledger
 import receivers
 
@@ -57,28 +58,14 @@ class Sender(ledger.Sender):
         return super().make_content(name).translate(NUL)
 
 
-class World:
+class World(keeper.Keeper):
     """Three sinks, and a name server: domains f0 to f3 are routed to the first; f4 and f5 to the second,
     which is slow, so that much is open at every kill; the rest and all senders are found at the third by
     DNS."""
 
-    def __init__(self):
-        self.closers = []
-        try:
-            self.sinks = [self.kept(receivers.Sink(*options, base=MEMORY))
-                          for options in ((), ("-w", "1"), ())]
-            self.names = self.kept(dns.Responder(self.answer))
-        except BaseException:
-            self.close()
-            raise
-
-    def kept(self, what):
-        self.closers.insert(0, what.close)
-        return what
-
-    def close(self):
-        for closer in self.closers:
-            closer()
+    def start(self):
+        self.sinks = [self.kept(receivers.Sink(*options, base=MEMORY)) for options in ((), ("-w", "1"), ())]
+        self.names = self.kept(dns.Responder(self.answer))
 
     @staticmethod
     def answer(question):

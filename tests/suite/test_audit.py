@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import wire
 from instance import PROGRAMS, User, wait_for
 from test_sandbox import needs_root, rooted  # noqa: F401  (a fixture)
 
@@ -32,7 +33,7 @@ for child in smtpd, stranger:
 """
 UNCONFINED = """
 import os, socket, subprocess, sys, threading, time
-secret = open("/etc/passwd")
+secret = open("/etc/nsswitch.conf")
 directory = os.open("/etc", os.O_RDONLY)
 listener = socket.create_server(("127.0.0.1", 0))
 datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -108,6 +109,21 @@ def test_large_messages_on_their_way_are_no_excess(make):
         assert smtp.reply().code == 250
 
 
+@needs_root
+def test_a_session_that_waits_for_its_mailbox_is_no_excess(make):
+    """It has not given up what its parent has: it is looked at again."""
+    one = make()
+    address = one.address("ann")
+    with one.pop3("ann") as first, wire.Pop3(one.pop3_address) as second:
+        second.ok(f"USER {address}")
+        second.send(f"PASS {one.passwords[address]}\r\n".encode())
+        done, report = audit(one, user=User("root"))
+        assert done.returncode == 0, done.out
+        assert b"IN-USE" in second.line()
+        first.quit()
+    assert report["excess"] == 0
+
+
 def test_who_may_not_see_everything_is_told(instance):
     done, report = audit(instance)
     assert done.returncode == NOT_ALL_SEEN
@@ -146,7 +162,7 @@ def impostor(instance, user):
 
 
 COMMON = ("it could gain privileges", "any system call", "it may leave a core", "2 threads")
-SEEN = ("/etc/passwd, to read", "descriptor", "a UDP socket", "a TCP socket, listening",
+SEEN = ("/etc/nsswitch.conf, to read", "descriptor", "a UDP socket", "a TCP socket, listening",
         "postern-impostor", "16 channels")
 
 

@@ -327,6 +327,30 @@ def test_somebody_else_logs_in_meanwhile():
         assert sorted(times)[-1] < 1, times
 
 
+def test_who_is_known_does_not_wait_behind_guesses_from_everywhere():
+    """From 120 networks, which are below every limit: more than the threads can hash in seconds."""
+    with make(auth={"failures": 100000, "login-failures": 100000, "cache-size": 0, "threads": 1}) as one:
+        set_password(one, ANN, SECRET)
+        set_password(one, "bob@example.test", "secret-bob")
+        one.start()
+
+        def bob():
+            began = time.monotonic()
+            with smtp(one, source_address=("127.0.7.1", 0)) as client:
+                client.login("bob@example.test", "secret-bob")
+            return time.monotonic() - began
+
+        bob()
+        guessers = [smtp(one, source_address=(f"127.1.{n}.1", 0)) for n in range(120)]
+        for client in guessers:
+            client.putcmd("AUTH PLAIN " + plain(ANN, "guess"))
+        took = bob()
+        answered = sum(bool(select.select([client.sock], [], [], 0)[0]) for client in guessers)
+        for client in guessers:
+            client.close()
+        assert answered < 80 and took < 1, (answered, took)
+
+
 def test_our_own_client_proves_its_password():
     """A relay of ours that offers SCRAM gets no password; one that does not know it, no mail."""
     with make() as far:

@@ -4,8 +4,8 @@ import re
 
 from instance import TOP
 
-HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "smtp": "SMTP", "submission": "SUBMISSION", "pop3": "POP3",
-            "auth": "LOGINS", "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER", "system": "SYSTEM USERS",
+HEADINGS = {"top": "THE SUITE", "listen": "LISTENERS", "certificate": "CERTIFICATES", "smtp": "SMTP", "submission": "SUBMISSION",
+            "pop3": "POP3", "auth": "LOGINS", "queue": "THE QUEUE", "remote": "OTHER SERVERS", "resolver": "THE RESOLVER", "system": "SYSTEM USERS",
             "relay": "RELAYS", "lmtp": "LMTP SOCKETS", "destination": "DESTINATIONS"}
 
 

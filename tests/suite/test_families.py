@@ -8,6 +8,7 @@ import time
 import pytest
 
 import dns
+import keeper
 import receivers
 from conftest import tool
 from instance import Instance, wait_for
@@ -86,30 +87,17 @@ def answer(question):
         for a in addresses if (":" in a) == (question.type == dns.AAAA)])
 
 
-class Network:
+class Network(keeper.Keeper):
     """Sinks at an address of each family, addresses that lead nowhere, and ours."""
 
-    def __init__(self):
-        self.closers = []
-        try:
-            filters = (f"table ip6 t {{\nchain out {{\ntype filter hook output priority 0;\n"
-                       f"ip6 daddr {SIX_SILENT} drop\n}}\n}}\n")
-            subprocess.run([tool("nft", "nftables"), "-f", "-"], input=filters, text=True, check=True)
-            self.four = self.kept(receivers.Sink(host=FOUR, port=25))
-            self.six = self.kept(receivers.Sink(host=SIX, port=25))
-            self.hangs_up = self.kept(HangsUp(SIX_HANGS_UP))
-            self.names = self.kept(dns.Responder(answer))
-        except BaseException:
-            self.close()
-            raise
-
-    def kept(self, what):
-        self.closers.insert(0, what.close)
-        return what
-
-    def close(self):
-        for closer in self.closers:
-            closer()
+    def start(self):
+        filters = (f"table ip6 t {{\nchain out {{\ntype filter hook output priority 0;\n"
+                   f"ip6 daddr {SIX_SILENT} drop\n}}\n}}\n")
+        subprocess.run([tool("nft", "nftables"), "-f", "-"], input=filters, text=True, check=True)
+        self.four = self.kept(receivers.Sink(host=FOUR, port=25))
+        self.six = self.kept(receivers.Sink(host=SIX, port=25))
+        self.hangs_up = self.kept(HangsUp(SIX_HANGS_UP))
+        self.names = self.kept(dns.Responder(answer))
 
 
 @pytest.fixture(scope="module")

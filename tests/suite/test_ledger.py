@@ -5,6 +5,7 @@ POSTERN_LEDGER_MESSAGES and POSTERN_LEDGER_SEED change the size and the order of
 """
 import os
 import random
+import sys
 
 import ledger
 
@@ -17,9 +18,9 @@ def test_nothing_is_lost_or_doubled_while_programs_are_killed(make, capsys):
     one = make(users=[f"user{n}" for n in range(MAILBOXES)])
     book = ledger.run(one, messages, CONNECTIONS, seed)
     with capsys.disabled():
-        print(f"\nledger: {book.report()}")
+        print(f"\nledger: {book.report()}", file=sys.stderr)
         for text, times in book.refusals.most_common(5):
-            print(f"ledger: refused {times} times: {text}")
+            print(f"ledger: refused {times} times: {text}", file=sys.stderr)
     assert not book.faults, "\n".join(book.faults[:40])
     assert sum(book.fates[f] for f in ("accepted", "refused", "unknown")) == messages
     assert book.fates["accepted"] > messages * 0.9

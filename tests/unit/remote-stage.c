@@ -355,7 +355,16 @@ static bool on_ready(void *ctx, const struct msg_ready *m, int *fds)
 	return true;
 }
 
-static const struct supervision_client_handlers control_handlers = {.ready = on_ready};
+static bool on_edge_broken(void *ctx, const struct msg_edge_broken *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true;
+}
+
+static const struct supervision_client_handlers control_handlers = {
+    .ready = on_ready, .edge_broken = on_edge_broken};
 
 static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 {

@@ -43,11 +43,13 @@ static size_t listener_count;
 
 #define PROGRAM(id, file, user, instances)
 #define EDGE(id, from, to) [EDGE_##id] = {&id##_client, &id##_server, PROGRAM_##from},
-/* One protocol for two edges. */
+/* One protocol for several edges. */
 #define smtpd_keys_client keys_client
 #define smtpd_keys_server keys_server
 #define pop3d_keys_client keys_client
 #define pop3d_keys_server keys_server
+#define remote_keys_client keys_client
+#define remote_keys_server keys_server
 static const struct {
 	const struct edge_side *client, *server;
 	enum program_id from;

@@ -5,13 +5,14 @@
  */
 #include "common/loop.h"
 #include "directory/guesses.h"
-#include "directory/usage.h"
 #include "directory/login-cache.h"
+#include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/turns.h"
+#include "directory/usage.h"
 #include "directory/user-record.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,8 +97,8 @@ START_TEST(lines_take_turns)
 	static int jobs[200];
 	struct turns *t = turns_new(2, 1, 50, 100);
 	for (int i = 0; i < 60; i++)
-		ck_assert(turns_add(t, STR("greedy"), &jobs[i]) == (i < 50));
-	ck_assert(turns_add(t, STR("modest"), &jobs[100]));
+		ck_assert(turns_add(t, TURNS_OTHER, STR("greedy"), &jobs[i]) == (i < 50));
+	ck_assert(turns_add(t, TURNS_OTHER, STR("modest"), &jobs[100]));
 	ck_assert_ptr_eq(turns_next(t), &jobs[0]);
 	/* Though there is a second place, it is not for the same line. */
 	ck_assert_ptr_eq(turns_next(t), &jobs[100]);
@@ -107,13 +108,13 @@ START_TEST(lines_take_turns)
 	turns_done(t, STR("greedy"));
 	ck_assert_ptr_eq(turns_next(t), &jobs[1]);
 	for (int i = 0; i < 51; i++)
-		ck_assert(turns_add(t, STR("third"), &jobs[101 + i]) == (i < 50));
+		ck_assert(turns_add(t, TURNS_OTHER, STR("third"), &jobs[101 + i]) == (i < 50));
 	ck_assert_uint_eq(turns_waiting(t), 98);
 	ck_assert_ptr_eq(turns_next(t), &jobs[101]);
-	ck_assert(turns_add(t, STR("a"), &jobs[0]) && turns_add(t, STR("b"), &jobs[0]));
+	ck_assert(turns_add(t, TURNS_OTHER, STR("a"), &jobs[0]) && turns_add(t, TURNS_OTHER, STR("b"), &jobs[0]));
 	for (int i = 0; turns_waiting(t) < 100; i++)
-		ck_assert(turns_add(t, STR("third"), &jobs[0]));
-	ck_assert(!turns_add(t, STR("c"), &jobs[0]));
+		ck_assert(turns_add(t, TURNS_OTHER, STR("third"), &jobs[0]));
+	ck_assert(!turns_add(t, TURNS_OTHER, STR("c"), &jobs[0]));
 	turns_done(t, STR("third"));
 	turns_done(t, STR("greedy"));
 	turns_done(t, STR("greedy")); /* nothing of it runs: no place is gained */
@@ -127,6 +128,38 @@ START_TEST(lines_take_turns)
 	turns_done(t, STR("greedy"));
 	turns_free(t, count_dropped);
 	ck_assert_uint_gt(dropped, 90);
+}
+END_TEST
+
+/* However many others wait, the first of the first class is next, and finds room. */
+START_TEST(first_class_goes_first)
+{
+	static int jobs[100];
+	struct turns *t = turns_new(2, 1, 3, 10);
+	unsigned n = 0;
+	for (; n < 20; n++) {
+		char name[] = {'o', (char)n};
+		ck_assert(turns_add(t, TURNS_OTHER, str_from(name, 2), &jobs[n]) == (n < 10));
+	}
+	ck_assert_ptr_eq(turns_next(t), &jobs[0]);
+	for (n = 20; n < 24; n++)
+		ck_assert(turns_add(t, TURNS_FIRST, STR("fa"), &jobs[n]) == (n < 23));
+	ck_assert(turns_add(t, TURNS_FIRST, STR("fb"), &jobs[30]));
+	ck_assert_ptr_eq(turns_next(t), &jobs[20]);
+	ck_assert_ptr_null(turns_next(t));
+	turns_done(t, STR("o\0"));
+	ck_assert_ptr_eq(turns_next(t), &jobs[30]);
+	turns_done(t, STR("fb"));
+	/* A line of the first class has no more places at once than another. */
+	ck_assert_ptr_eq(turns_next(t), &jobs[1]);
+	turns_done(t, STR("fa"));
+	ck_assert_ptr_eq(turns_next(t), &jobs[21]);
+	ck_assert_uint_eq(turns_waiting(t), 9);
+	dropped = 0;
+	turns_done(t, STR("fa"));
+	turns_done(t, STR("o\1"));
+	turns_free(t, count_dropped);
+	ck_assert_uint_eq(dropped, 9);
 }
 END_TEST
 
@@ -151,6 +184,49 @@ START_TEST(keys_of_a_user)
 	ck_assert_ptr_nonnull(user_record_parse(buf_str(&value), &user));
 	buf_release(&value);
 	ck_assert(!password_keys(STR("a\0b"), &keys));
+}
+END_TEST
+
+/* The table holds what came first in one form, and what came second in another. */
+static enum lookup_result get_user(
+    void *ctx, enum table_id table, struct str key, struct pool *pool, struct str *value)
+{
+	const char *const *user = ctx;
+	(void)pool;
+	(void)value;
+	ck_assert_int_eq(table, TABLE_USERS);
+	for (; *user != NULL; user++)
+		if (str_eq(key, str_from_cstr(*user)))
+			return LOOKUP_FOUND;
+	return LOOKUP_NONE;
+}
+
+/* "bär", composed and not; "ﬁn" with a ligature; a local part that nobody has. */
+#define NFC "b\xc3\xa4r@example.org"
+#define NFD "ba\xcc\x88r@example.org"
+
+START_TEST(forms_of_a_name)
+{
+	static const char *const nfc[] = {NFC, "fin@example.org", NULL}, *const nfd[] = {NFD, NULL},
+			  *const both[] = {NFC, NFD, NULL}, *const none[] = {NULL};
+	static const struct {
+		const char *const *users;
+		const char *name, *key;
+	} rows[] = {{nfc, NFC, NFC}, {nfc, NFD, NFC}, {nfd, NFD, NFD}, {nfd, NFC, NFC},
+	    {both, NFC, NFC}, {both, NFD, NFD}, {none, NFC, NFC}, {none, NFD, NFC},
+	    {nfc, "B\xc3\xa4r@EXAMPLE.org", NFC},
+	    {nfc, "\xef\xac\x81n@example.org", "fin@example.org"},
+	    {nfc, "fin@example\xe3\x80\x82org", "fin@example.org"},
+	    {nfc, "nobody", "nobody"}, {nfc, "\xff", "\xff"}, {nfc, "\xc2\xad", "\xc2\xad"},
+	    {nfc, "no\xc2\xad" "body", "nobody"}, {nfc, "", ""}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct lookup tables = {get_user, (void *)(uintptr_t)rows[i].users};
+		struct pool *pool = pool_new(64 * 1024);
+		struct str key = login_name_key(str_from_cstr(rows[i].name), &tables, pool);
+		ck_assert_msg(str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i,
+		    STR_ARG(key));
+		pool_free(pool);
+	}
 }
 END_TEST
 
@@ -310,22 +386,18 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("auth-parts");
 	TCase *c = tcase_create("auth-parts");
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, nobody_gets_in_as_another);
 	tcase_add_test(c, what_is_remembered_ends);
 	tcase_add_test(c, lines_take_turns);
+	tcase_add_test(c, first_class_goes_first);
 	tcase_add_test(c, keys_of_a_user);
+	tcase_add_test(c, forms_of_a_name);
 	tcase_add_test(c, failures_outlive_a_restart);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
 	tcase_add_test(c, counts_outlive_a_restart);
 	tcase_add_test(c, a_file_of_other_records_is_set_aside);
 	tcase_add_test(c, a_secret_stays);
-	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failures = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failures == 0 ? 0 : 1;
+	return unit_run_case("auth-parts", c);
 }

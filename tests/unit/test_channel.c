@@ -3,6 +3,7 @@
  * Channels over a real socket pair: messages and descriptors arrive, back-pressure
  * holds, and every way in which a peer can misbehave costs it the channel only.
  */
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/msg-smtpd-queue.h"
 
@@ -18,6 +19,9 @@ static int closed_server, closed_client;
 static unsigned submits, files;
 static size_t content_octets;
 static int kept_fd;
+static int level;
+static enum channel_end ended;
+static unsigned ends;
 
 static bool on_submit(void *ctx, const struct msg_submit *m, int *fds)
 {
@@ -69,11 +73,19 @@ static void on_closed(void *ctx, struct channel *ch, const char *why)
 {
 	(void)why;
 	++*(int *)ctx;
+	level = channel_loss_level(ch);
 	if (ch == server)
 		server = NULL;
 	else
 		client = NULL;
 	channel_free(ch);
+}
+
+static void on_end(int fd, enum channel_end how)
+{
+	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+	ended = how;
+	ends++;
 }
 
 static void on_deadline(void *ctx)
@@ -101,6 +113,8 @@ static void setup(void)
 	submits = files = 0;
 	content_octets = 0;
 	kept_fd = -1;
+	ends = 0;
+	channel_watch(on_end);
 	client = NULL;
 	server = channel_new(pair[0], &smtpd_queue_server, &server_handlers, &closed_server, on_closed);
 }
@@ -230,6 +244,52 @@ START_TEST(the_right_greeting_is_taken)
 	close(pair[1]);
 	settle();
 	ck_assert_int_eq(closed_server, 1);
+	ck_assert_int_eq(ended, CHANNEL_LEFT);
+	ck_assert_int_eq(level, LOG_INFO);
+}
+END_TEST
+
+static void expect_end(enum channel_end how)
+{
+	settle();
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_uint_eq(ends, 1);
+	ck_assert_int_eq(ended, how);
+	ck_assert_int_eq(level, LOG_WARNING);
+	close(pair[1]);
+}
+
+/* Another edge, another version, the same side. */
+START_TEST(a_stranger_is_told_from_an_enemy)
+{
+	static const size_t places[] = {6, 18, 19};
+	char bytes[sizeof(greeting) - 1];
+	memcpy(bytes, greeting, sizeof(bytes));
+	bytes[places[_i]] ^= 1;
+	send_raw(bytes, sizeof(bytes), -1);
+	expect_end(CHANNEL_STRANGER);
+}
+END_TEST
+
+START_TEST(an_enemy_breaks_the_channel)
+{
+	static char huge[PACKET_MAX + 1];
+	static const struct {
+		bool greets;
+		const char *said;
+		size_t n;
+	} rows[] = {
+	    {false, "x", 1},
+	    {false, "\0\x06\0\0\0\x01", 6},
+	    {true, "\x7f\x7f", 2},
+	    {true, "\0\x06\0", 3},
+	    {true, "\0\x06\0\0\0\x01x", 7},
+	    {true, huge, sizeof(huge)},
+	};
+	if (rows[_i].greets)
+		send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw(rows[_i].said, rows[_i].n, -1);
+	expect_end(CHANNEL_BROKEN);
 }
 END_TEST
 
@@ -281,6 +341,8 @@ int main(void)
 	tcase_add_checked_fixture(raw, setup, teardown);
 	tcase_add_loop_test(raw, a_wrong_greeting_closes_the_channel, 0, (int)sizeof(greeting) - 1);
 	tcase_add_test(raw, the_right_greeting_is_taken);
+	tcase_add_loop_test(raw, a_stranger_is_told_from_an_enemy, 0, 3);
+	tcase_add_loop_test(raw, an_enemy_breaks_the_channel, 0, 6);
 	tcase_add_test(raw, an_unknown_message_closes_the_channel);
 	tcase_add_test(raw, an_unasked_descriptor_closes_the_channel_and_is_closed);
 	suite_add_tcase(suite, raw);

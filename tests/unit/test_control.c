@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 enum { WORKERS = 2, ROWS = 6 + 3 * WORKERS, PATIENCE_MS = 20 * 1000, TIMEOUT_S = 60 };
-/* 9 edges with the workers at one end, 3 without; each pair is seen at both ends. */
-enum { PAIRS = 9 * WORKERS + 3 };
+/* 10 edges with the workers at one end, 3 without; each pair is seen at both ends. */
+enum { PAIRS = 10 * WORKERS + 3 };
 
 static const char *const programs[] = {"keys", "directory", "resolver", "deliver-local", "deliver-remote",
     "queue", "pop3d-session", "pop3d", "smtpd"};
@@ -314,7 +314,7 @@ static bool is_another(void)
 START_TEST(whatever_is_killed_comes_back_and_is_wired_again)
 {
 	static const size_t edges_of[] = {
-	    2 * WORKERS, 3 * WORKERS + 2, WORKERS, 1, 3, 2 * WORKERS + 2, WORKERS + 1, 3, 3};
+	    3 * WORKERS, 3 * WORKERS + 2, WORKERS, 1, 4, 2 * WORKERS + 2, WORKERS + 1, 3, 3};
 	start();
 	size_t peers = 2 * PAIRS;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {

@@ -995,6 +995,17 @@ START_TEST(directory_that_is_away)
 }
 END_TEST
 
+/* It comes from an envelope; directory would drop whoever asks that. */
+START_TEST(impossible_nexthop)
+{
+	begin();
+	expect(remote_deliver(&st, "smtp:[127.0.0.1]:0"), DELIVERY_FAILED, "5.4.4", "its nexthop");
+	expect(remote_deliver(&st, "../../etc/passwd"), DELIVERY_FAILED, "5.4.4", "its nexthop");
+	ck_assert_uint_eq(st.hop_queries, 0);
+	end();
+}
+END_TEST
+
 START_TEST(directory_says_no)
 {
 	begin();
@@ -1575,6 +1586,7 @@ static void add_ways(TCase *tcase)
 	tcase_add_test(tcase, resolver_that_is_away);
 	tcase_add_test(tcase, resolver_that_is_silent);
 	tcase_add_test(tcase, directory_that_is_away);
+	tcase_add_test(tcase, impossible_nexthop);
 	tcase_add_test(tcase, directory_says_no);
 	tcase_add_test(tcase, directory_that_lies);
 }

@@ -189,6 +189,9 @@ static bool on_hop_answer(void *ctx, const struct msg_hop_answer *m, int *fds)
 	if (m->login.n > 0)
 		n += (size_t)snprintf(hop.all + n, sizeof(hop.all) - n, " %.*s/%.*s",
 		    STR_ARG(m->login), STR_ARG(m->password));
+	if (m->certificate.n > 0)
+		n += (size_t)snprintf(
+		    hop.all + n, sizeof(hop.all) - n, " shows %.*s", STR_ARG(m->certificate));
 	for (size_t i = 0; i < m->names_count; i++)
 		n += (size_t)snprintf(
 		    hop.all + n, sizeof(hop.all) - n, " %.*s", STR_ARG(m->names[i].name));
@@ -211,8 +214,9 @@ static const struct queue_directory_client_handlers queue_handlers = {
     .address_answer = on_address_answer, .routes_changed = on_routes_changed};
 static const struct remote_directory_client_handlers remote_handlers = {
     .hop_answer = on_hop_answer, .hops_changed = on_hops_changed};
-static const struct smtpd_directory_client_handlers smtpd_handlers = {
-    .rcpt_answer = on_rcpt_answer, .directory_generation = on_generation, .auth_offer = on_auth_offer};
+static const struct smtpd_directory_client_handlers smtpd_handlers = {.rcpt_answer = on_rcpt_answer,
+    .directory_generation = on_generation,
+    .auth_offer = on_auth_offer};
 static const struct pop3d_directory_client_handlers pop3d_handlers = {
     .login_outcome = on_login_outcome, .login_offer = on_login_offer};
 static const struct directory_session_server_handlers session_handlers = {
@@ -533,6 +537,44 @@ START_TEST(hops_are_explained)
 	ck_assert_str_eq(hop.all, "[192.0.2.2] 2");
 	channel_free(remote);
 	channel_free(other);
+}
+END_TEST
+
+static const char *const shown[][2] = {
+    {"relay:all", "relay.example"},
+    {"relay:plain", ""},
+    {"else.example", "mx.example"},
+    {"far.example", "mx.example"},
+    {"lmtp:[mx.near.example]", "mx.example"},
+    {"lmtp:dovecot", ""},
+};
+
+static const char *what_is_shown(void)
+{
+	const char *shows = strstr(hop.all, " shows ");
+	return shows == NULL ? "" : shows + strlen(" shows ");
+}
+
+START_TEST(hops_say_what_is_shown)
+{
+	write_ways();
+	conf.remote.certificate = (char *)(uintptr_t) "mx.example";
+	conf_relays[0].certificate = (char *)(uintptr_t) "relay.example";
+	start();
+	struct channel *remote = as_remote(0);
+	UNTIL(hops_generation == server_generation());
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		ask_hop(remote, shown[i][0]);
+		ck_assert_str_eq(what_is_shown(), shown[i][1]);
+	}
+	/* Another configuration may name another one. */
+	uint32_t before = hops_generation;
+	conf.remote.certificate = NULL;
+	server_reload(&conf);
+	UNTIL(hops_generation != before);
+	ask_hop(remote, "else.example");
+	ck_assert_str_eq(what_is_shown(), "");
+	channel_free(remote);
 }
 END_TEST
 
@@ -923,6 +965,7 @@ int main(void)
 	tcase_add_test(c, rcpt_answers);
 	tcase_add_test(c, routes_are_told_to_the_queue);
 	tcase_add_test(c, hops_are_explained);
+	tcase_add_test(c, hops_say_what_is_shown);
 	tcase_add_test(c, hops_that_are_none);
 	tcase_add_test(c, logins);
 	tcase_add_test(c, logins_without_a_session_program);

@@ -714,6 +714,29 @@ static void unknown_transport(void)
 	msg_submit_send(w.channel, &m, NULL);
 }
 
+static void impossible_nexthop(void)
+{
+	struct msg_submit m = submission(1, 1);
+	m.recipients[0].transport = TRANSPORT_REMOTE;
+	m.recipients[0].nexthop = STR("smtp:[127.0.0.1]:0");
+	msg_submit_send(w.channel, &m, NULL);
+}
+
+static void no_nexthop(void)
+{
+	struct msg_submit m = submission(1, 1);
+	m.recipients[0].transport = TRANSPORT_REMOTE;
+	msg_submit_send(w.channel, &m, NULL);
+}
+
+static void impossible_nexthop_on_hold(void)
+{
+	struct msg_submit m = submission(1, 1);
+	m.recipients[0].transport = TRANSPORT_HOLD;
+	m.recipients[0].nexthop = STR("../../etc/passwd");
+	msg_submit_send(w.channel, &m, NULL);
+}
+
 static void unknown_transport_ahead(void)
 {
 	some(1);
@@ -752,6 +775,9 @@ static void (*const attacks[])(void) = {
     large_without_recipients,
     empty_address,
     unknown_transport,
+    impossible_nexthop,
+    no_nexthop,
+    impossible_nexthop_on_hold,
     unknown_transport_ahead,
     endless_transactions,
     a_message_of_the_other_side,

@@ -3,17 +3,16 @@
  * Mail to the postmaster of limits that were passed, over a spool in memory, with the test as
  * directory.
  */
-#include "common/loop.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "queue/limit-notices.h"
 #include "queue/limit-text.h"
 #include "tests/unit/directory-peer.h"
 #include "tests/unit/fake-spool.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 
 static struct active active;
 static struct contents *contents;
@@ -21,6 +20,7 @@ static struct router *router;
 static struct tokens *tokens;
 static struct templates templates;
 static struct limit_notices limits;
+static struct buf out = {.max = 1 << 20};
 static struct spool *spool;
 static unsigned progress;
 static bool disk_held;
@@ -78,6 +78,7 @@ static void teardown(void)
 	active_reset(&active);
 	fake_spool_free(spool);
 	templates_reset(&templates);
+	buf_release(&out);
 }
 
 static void turn(void)
@@ -212,8 +213,6 @@ END_TEST
 
 /* ---- the text --------------------------------------------------------------------- */
 
-static struct buf out = {.max = 1 << 20};
-
 static const char *text_of(const struct msg_limit_passed *m, uint16_t *flags)
 {
 	const struct limit_text t = {.templates = &templates,
@@ -291,7 +290,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("limit-notices");
 	TCase *c = tcase_create("limit-notices");
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, one_mail_and_no_second);
@@ -303,11 +301,5 @@ int main(void)
 	tcase_add_test(c, of_a_login);
 	tcase_add_test(c, of_others);
 	tcase_add_test(c, what_is_not_ascii);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	buf_release(&out);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("limit-notices", c);
 }

@@ -9,6 +9,7 @@
 #include "tests/unit/directory-fixture.h"
 
 #include <check.h>
+#include <crypt.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,71 @@ START_TEST(broken_hashes_are_never_right)
 		ck_assert(!password_check(STR(""), hashes[i]));
 		ck_assert(!password_check(str_from_cstr(hashes[i]), hashes[i]));
 	}
+}
+END_TEST
+
+/* "pässwörd ©": as keyboards compose it, as some file systems and programs take it apart, and with
+ * a no-break space. */
+#define COMPOSED   "p\xc3\xa4ssw\xc3\xb6rd \xc2\xa9"
+#define DECOMPOSED "pa\xcc\x88sswo\xcc\x88rd \xc2\xa9"
+#define NO_BREAK   "p\xc3\xa4ssw\xc3\xb6rd\xc2\xa0\xc2\xa9"
+
+START_TEST(forms_of_a_password)
+{
+	static const struct str forms[] = {STR(COMPOSED), STR(DECOMPOSED), STR(NO_BREAK)};
+	char hash[HASH_MAX + 1];
+	ck_assert(password_hash(STR(COMPOSED), hash));
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(password_verify(forms[i], hash));
+	ck_assert(!password_check(STR(DECOMPOSED), hash));
+	ck_assert(!password_verify(STR("passw\xc3\xb6rd \xc2\xa9"), hash));
+	ck_assert(!password_verify(STR("\xff"), hash));
+	ck_assert(!password_verify(STR(""), hash));
+}
+END_TEST
+
+/* Made of octets as they came, before there was one form, or by other programs. */
+START_TEST(older_hashes_are_still_right)
+{
+	static const struct str sent[] = {STR(DECOMPOSED), STR(NO_BREAK), STR("p\xe4ss"),
+	    STR("\xc2\xad"), STR("tab\t"), STR("\xf0\x9f\x94\x91")};
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+		char hash[HASH_MAX + 1];
+		ck_assert(password_hash(sent[i], hash));
+		ck_assert(password_verify(sent[i], hash));
+		ck_assert(!password_verify(STR(COMPOSED), hash));
+	}
+}
+END_TEST
+
+/* The linker puts this in the way of crypt_r(). */
+static unsigned hashes;
+char *__real_crypt_r(const char *phrase, const char *setting, struct crypt_data *data);
+char *__wrap_crypt_r(const char *phrase, const char *setting, struct crypt_data *data);
+char *__wrap_crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
+{
+	hashes++;
+	return __real_crypt_r(phrase, setting, data);
+}
+
+/* Who is unknown is checked against a stand-in: how many hashes that is, only the password says. */
+START_TEST(a_wrong_password_costs_two_hashes_at_most)
+{
+	static const struct {
+		struct str sent;
+		unsigned hashes;
+	} rows[] = {{STR("wrong"), 1}, {STR("wr\xc3\xb6ng"), 1}, {STR("wro\xcc\x88ng"), 2},
+	    {STR("\xff"), 1}, {STR("\xc2\xad"), 1}, {STR("\t"), 1}, {STR(""), 1}};
+	static const char *const stored[] = {"*", "$5$rounds=1000$postern$", NULL};
+	char real[HASH_MAX + 1];
+	ck_assert(password_hash(STR("right"), real));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t k = 0; k < sizeof(stored) / sizeof(stored[0]); k++) {
+			hashes = 0;
+			ck_assert(
+			    !password_verify(rows[i].sent, stored[k] == NULL ? real : stored[k]));
+			ck_assert_uint_eq(hashes, rows[i].hashes);
+		}
 }
 END_TEST
 
@@ -187,6 +253,9 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, right_and_wrong);
 	tcase_add_test(c, salts_differ);
+	tcase_add_test(c, forms_of_a_password);
+	tcase_add_test(c, older_hashes_are_still_right);
+	tcase_add_test(c, a_wrong_password_costs_two_hashes_at_most);
 	tcase_add_test(c, lengths);
 	tcase_add_test(c, broken_hashes_are_never_right);
 	tcase_add_loop_test(c, formats, 0, (int)(sizeof(foreign) / sizeof(foreign[0])));

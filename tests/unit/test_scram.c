@@ -45,6 +45,32 @@ START_TEST(client_speaks_as_the_rfc_does)
 }
 END_TEST
 
+/* The client's side and the keys of one password, each in another form of it. */
+START_TEST(client_sends_the_prepared_form)
+{
+	const struct sasl_binding none = {.plus_offered = false};
+	const struct scram_keys keys = keys_of("p\xc3\xa4ssw\xc3\xb6rd \xc2\xa9");
+	struct scram_client c;
+	struct sasl s;
+	struct buf out = BUF_INIT(SCRAM_MESSAGE_MAX);
+	scram_client_init(&c);
+	sasl_init(&s, AUTH_SCRAM_SHA_256, &none, "012345678901234567890123");
+	ck_assert(scram_client_first(&c, STR("ba\xcc\x88r,"), CLIENT_NONCE, &out));
+	ck_assert(str_eq(buf_str(&out), STR("n,,n=b\xc3\xa4r=2C,r=" CLIENT_NONCE)));
+	const struct str first = buf_str(&out);
+	ck_assert_int_eq(sasl_begin(&s, &first), SASL_KEYS);
+	ck_assert_int_eq(sasl_keys(&s, &keys, true), SASL_CHALLENGE);
+	buf_reset(&out);
+	ck_assert(scram_client_final(&c, buf_str(&s.out),
+	    STR("pa\xcc\x88sswo\xcc\x88rd\xc2\xa0\xc2\xa9"), &out));
+	ck_assert_int_eq(sasl_response(&s, buf_str(&out)), SASL_PROVED);
+	ck_assert(scram_client_verify(&c, buf_str(&s.out)));
+	sasl_reset(&s);
+	scram_client_reset(&c);
+	buf_release(&out);
+}
+END_TEST
+
 /* Whatever a server says first that is wrong, no proof leaves. */
 START_TEST(client_trusts_no_server_first)
 {
@@ -353,6 +379,7 @@ int main(void)
 	Suite *suite = suite_create("scram");
 	TCase *c = tcase_create("scram");
 	tcase_add_test(c, client_speaks_as_the_rfc_does);
+	tcase_add_test(c, client_sends_the_prepared_form);
 	tcase_add_test(c, client_trusts_no_server_first);
 	tcase_add_test(c, server_lets_the_rfcs_client_in);
 	tcase_add_test(c, who_is_let_in);

@@ -4,6 +4,7 @@
  * by octet; with answers at once and later: always the same comes of it.
  */
 #include "tests/unit/dialog.h"
+#include "tests/unit/unit.h"
 #include "common/buf.h"
 
 #include <check.h>
@@ -47,7 +48,7 @@ START_TEST(dialog)
 	struct str text = load(path, &memory);
 	for (int deferred = 0; deferred < 2; deferred++) {
 		size_t longest = run(path, text, (struct dialog_mode){.deferred = deferred});
-		size_t step = longest * longest / WORK_MAX + 1;
+		size_t step = longest * longest / WORK_MAX + (unit_wants_few_rounds() ? 10 : 1);
 		for (size_t cut = 1; cut < longest; cut += step)
 			run(path, text, (struct dialog_mode){.cut = cut, .deferred = deferred});
 		run(path, text, (struct dialog_mode){.octets = true, .deferred = deferred});

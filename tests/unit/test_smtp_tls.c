@@ -146,6 +146,26 @@ START_TEST(requiretls_is_for_tls_only)
 }
 END_TEST
 
+/* RFC 8689 §3: the field counts where the parameter of MAIL does not. */
+START_TEST(a_sender_may_not_mind)
+{
+	for (int required = 0; required < 2; required++) {
+		begin(SMTP_TLS_OFFERED);
+		say("EHLO a.example\r\nSTARTTLS\r\n");
+		smtp_server_on_tls(&h.server, &facts);
+		say("EHLO a.example\r\n");
+		say(required ? "MAIL FROM:<a@b.example> REQUIRETLS\r\n"
+			     : "MAIL FROM:<a@b.example>\r\n");
+		say("RCPT TO:<ann@example.org>\r\nDATA\r\n");
+		say("TLS-Required: No\r\n\r\n.\r\n");
+		ck_assert_uint_eq(h.messages, 1);
+		ck_assert_uint_eq(
+		    h.envelope.flags, required ? ENVELOPE_REQUIRETLS : ENVELOPE_TLS_OPTIONAL);
+		harness_free(&h);
+	}
+}
+END_TEST
+
 START_TEST(protocols_have_their_names)
 {
 	begin(SMTP_TLS_NO);
@@ -166,4 +186,5 @@ END_TEST
 
 UNIT_MAIN("smtp tls", it_is_offered_while_it_can_be_had, everything_before_is_forgotten,
     nothing_may_follow, no_octet_is_taken_before_tls, mail_waits_for_tls_where_it_must,
-    the_trace_tells_of_tls, requiretls_is_for_tls_only, protocols_have_their_names)
+    the_trace_tells_of_tls, requiretls_is_for_tls_only, a_sender_may_not_mind,
+    protocols_have_their_names)

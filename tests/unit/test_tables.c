@@ -261,6 +261,10 @@ START_TEST(refused_commands_change_nothing)
 }
 END_TEST
 
+#define NO_KEYS                                                                                    \
+	"SCRAM is not offered by default: 1 user has a password and no keys for it:\n"             \
+	"  bob@example.org\n`postern user passwd ADDRESS` makes them\n"
+
 START_TEST(lists)
 {
 	char *hash = xasprintf("user passwd bob@example.org --hash %s", fixture_quick_hash());
@@ -271,9 +275,11 @@ START_TEST(lists)
 	ck_assert_str_eq(said, "2 domains, 2 users, 2 aliases, 0 routes\n");
 	MUST("", hash);
 	MUST("", "user list");
-	ck_assert_str_eq(said, "ann@example.org\nbob@example.org\n");
+	ck_assert_str_eq(said, "ann@example.org\nbob@example.org\n" NO_KEYS);
 	MUST("", "user list BOB@example.org");
-	ck_assert_str_eq(said, "bob@example.org\n");
+	ck_assert_str_eq(said, "bob@example.org\n" NO_KEYS);
+	MUST("", "user list ann@example.org");
+	ck_assert_str_eq(said, "ann@example.org\n");
 	MUST("", "user list --json");
 	ck_assert_str_eq(said,
 	    "[\n  {\"address\": \"ann@example.org\", \"login\": false, \"method\": \"none\", \"scram\": false},\n"

@@ -21,22 +21,34 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The clock of the whole test program; 0: the real one. */
+static uint64_t clock_ms;
+uint64_t __real_loop_now_ms(void);
+uint64_t __wrap_loop_now_ms(void);
+
+uint64_t __wrap_loop_now_ms(void)
+{
+	return clock_ms != 0 ? clock_ms : __real_loop_now_ms();
+}
+
 enum { ROUNDS = 200 };
 
 /* ---- keys ------------------------------------------------------------------------ */
 
 static char site_name[] = "mx.example", other_name[] = "other.example", path[] = "/x",
-	    rsa_path[] = "/y";
+	    rsa_path[] = "/y", client_name[] = "client.example";
 static struct conf_certificate rows[] = {
     {.name = site_name, .chain = path, .key = path},
     {.name = site_name, .chain = rsa_path, .key = rsa_path},
     {.name = other_name, .chain = path, .key = path},
+    {.name = client_name, .chain = path, .key = path, .client_only = true, .is_client = true},
 };
 static struct conf conf = {.certificates = rows, .certificate_count = 3};
 static unsigned changes;
 
 static void on_changed(void)
 {
+	tls_services_refresh();
 	changes++;
 }
 
@@ -189,7 +201,7 @@ static void say_something(struct link *l)
 	ck_assert_int_eq(tls_stream_read(l->server, text, sizeof(text)), 5);
 	ck_assert_str_eq(text, "hello");
 	ck_assert_int_eq(tls_stream_read(l->server, text, sizeof(text)), TLS_STREAM_AGAIN);
-	ck_assert_int_eq(tls_stream_write(l->server, "world", 5), 5);
+	ck_assert_int_eq(tls_stream_write(l->server, "world", 5, false), 5);
 	ck_assert_int_eq(SSL_read(l->client, text, 5), 5);
 	ck_assert_str_eq(text, "world");
 }
@@ -408,6 +420,7 @@ static bool visit(struct tls_service *service, int version)
 	if (kept != NULL)
 		SSL_set_session(l.client, kept);
 	shake_well(&l);
+	tls_stream_write(l.server, "220 x\r\n", 7, false);
 	SSL_read(l.client, text, sizeof(text));
 	bool resumed = l.facts.resumed;
 	/* OpenSSL does not resume what was cut off. */
@@ -432,6 +445,21 @@ START_TEST(tickets_are_of_one_service)
 		/* Clients are asked for certificates there. */
 		if (versions[i] == TLS1_3_VERSION)
 			ck_assert(!visit(tls_service_get(TLS_SERVICE_SMTP, true), versions[i]));
+	}
+	SSL_SESSION_free(kept);
+}
+END_TEST
+
+/* A ticket of TLS 1.3 is used once: the next comes with its use. */
+START_TEST(a_ticket_is_followed_by_another)
+{
+	begin();
+	for (size_t i = 0; i < 2; i++) {
+		SSL_SESSION_free(kept);
+		kept = NULL;
+		ck_assert(!visit(smtp(), versions[i]));
+		for (int k = 0; k < 3; k++)
+			ck_assert(visit(smtp(), versions[i]));
 	}
 	SSL_SESSION_free(kept);
 }
@@ -581,28 +609,37 @@ static bool count_signature(void *ctx, const struct msg_signature *m, int *fds)
 	return true;
 }
 
+static char told[1000]; /* the newest set: "NAME NAME " */
+
 static bool any_identities(void *ctx, const struct msg_identities *m, int *fds)
 {
 	(void)ctx;
 	(void)m;
 	(void)fds;
+	told[0] = '\0';
 	return true;
 }
 
-static uint32_t first_id;
+static uint32_t first_id, last_id;
 
 static bool any_identity(void *ctx, const struct msg_identity *m, int *fds)
 {
 	(void)ctx;
 	(void)fds;
+	size_t n = strlen(told);
 	first_id = first_id == 0 ? m->id : first_id;
+	last_id = m->id;
+	snprintf(told + n, sizeof(told) - n, "%.*s ", STR_ARG(m->names[0].name));
 	return true;
 }
+
+static unsigned tickets_told;
 
 static bool any_tickets(void *ctx, const struct msg_ticket_keys *m, int *fds)
 {
 	(void)ctx;
 	(void)fds;
+	tickets_told++;
 	ck_assert_int_eq(m->service, TLS_SERVICE_POP3);
 	return true;
 }
@@ -622,16 +659,22 @@ static void on_rogue_lost(void *ctx, struct channel *channel, const char *why)
 	rogue_lost = true;
 }
 
-static struct channel *rogue(void)
+static struct channel *rogue_at(enum edge_id edge, unsigned instance)
 {
 	int ends[2];
 	socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
-	server_peer(EDGE_pop3d_keys, 3, ends[1]);
+	server_peer(edge, instance, ends[1]);
 	rogue_lost = false;
 	first_id = 0;
 	struct channel *c =
 	    channel_new(ends[0], &keys_client, &rogue_handlers, NULL, on_rogue_lost);
 	settle();
+	return c;
+}
+
+static struct channel *rogue(unsigned instance)
+{
+	struct channel *c = rogue_at(EDGE_pop3d_keys, instance);
 	ck_assert_uint_ne(first_id, 0);
 	return c;
 }
@@ -653,7 +696,7 @@ START_TEST(only_digests_are_signed)
 	static const char octets[DIGEST_MAX] = "x";
 	begin();
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
-		struct channel *c = rogue();
+		struct channel *c = rogue(3);
 		const struct msg_sign m = {.identity = first_id,
 		    .scheme = wishes[i].scheme,
 		    .digest = str_from(octets, wishes[i].n)};
@@ -667,11 +710,54 @@ START_TEST(only_digests_are_signed)
 }
 END_TEST
 
+static void ask(struct channel *c, unsigned times)
+{
+	static const char octets[DIGEST_MAX] = "x";
+	const struct msg_sign m = {
+	    .identity = first_id, .scheme = 0x0403, .digest = str_from(octets, 32)};
+	signatures = refusals = 0;
+	for (unsigned i = 0; i < times; i++) {
+		msg_sign_send(c, &m, NULL);
+		if (i % 50 == 0)
+			settle();
+	}
+	settle();
+	ck_assert_uint_eq(signatures + refusals, times);
+}
+
+/* Handshakes that a client begins and leaves, by the hundred: that worker's wait for the next
+ * second, and nobody else's. */
+START_TEST(signing_has_a_rate)
+{
+	begin();
+	clock_ms = 5000;
+	struct channel *greedy = rogue(3), *other = rogue(4);
+	ask(greedy, SERVER_SIGN_PER_SECOND + 10);
+	ck_assert_uint_eq(signatures, SERVER_SIGN_PER_SECOND);
+	clock_ms = 5999;
+	ask(greedy, 10);
+	ck_assert_uint_eq(refusals, 10);
+	ask(other, 10);
+	ck_assert_uint_eq(signatures, 10);
+	struct link l;
+	link_open(&l, smtp());
+	shake_well(&l);
+	link_close(&l);
+	ck_assert(!rogue_lost);
+	clock_ms = 6000;
+	ask(greedy, 10);
+	ck_assert_uint_eq(signatures, 10);
+	channel_free(greedy);
+	channel_free(other);
+	clock_ms = 0;
+}
+END_TEST
+
 START_TEST(a_key_that_is_not_there_is_refused)
 {
 	static const char octets[DIGEST_MAX] = "x";
 	begin();
-	struct channel *c = rogue();
+	struct channel *c = rogue(3);
 	const struct msg_sign m = {
 	    .identity = first_id + 1000, .scheme = 0x0403, .digest = str_from(octets, 32)};
 	for (int i = 0; i < 100; i++) {
@@ -684,10 +770,81 @@ START_TEST(a_key_that_is_not_there_is_refused)
 }
 END_TEST
 
+/* ---- whose certificates they are ------------------------------------------------------ */
+
+static unsigned signed_for(struct channel *c, uint32_t identity)
+{
+	static const char octets[DIGEST_MAX] = "x";
+	unsigned before = signatures;
+	const struct msg_sign m = {
+	    .identity = identity, .scheme = 0x0403, .digest = str_from(octets, 32)};
+	msg_sign_send(c, &m, NULL);
+	settle();
+	ck_assert(!rogue_lost);
+	return signatures - before;
+}
+
+/* A server's alone, a client's alone, and what is both. */
+START_TEST(each_edge_has_its_own_certificates)
+{
+	begin();
+	rows[2].is_client = true;
+	conf.certificate_count = 4;
+	vault_keep_only(&conf, 1);
+	take(&rows[3], "EC", "DNS:client.example");
+	server_publish();
+	struct channel *server = rogue_at(EDGE_pop3d_keys, 3);
+	uint32_t servers_own = first_id, both = last_id;
+	ck_assert_str_eq(told, "mx.example mx.example other.example ");
+	unsigned tickets = tickets_told;
+	ck_assert_uint_gt(tickets, 0);
+	struct channel *client = rogue_at(EDGE_remote_keys, 3);
+	uint32_t clients_own = last_id;
+	ck_assert_str_eq(told, "other.example client.example ");
+	ck_assert_uint_eq(first_id, both);
+	ck_assert_uint_eq(tickets_told, tickets);
+
+	ck_assert_uint_eq(signed_for(server, servers_own), 1);
+	ck_assert_uint_eq(signed_for(server, both), 1);
+	ck_assert_uint_eq(signed_for(server, clients_own), 0);
+	ck_assert_uint_eq(signed_for(client, servers_own), 0);
+	ck_assert_uint_eq(signed_for(client, both), 1);
+	ck_assert_uint_eq(signed_for(client, clients_own), 1);
+	channel_free(server);
+	channel_free(client);
+}
+END_TEST
+
+/* Without a certificate that changes. */
+START_TEST(a_reload_gives_and_takes_certificates)
+{
+	begin();
+	struct channel *client = rogue_at(EDGE_remote_keys, 3);
+	ck_assert_str_eq(told, "");
+	ck_assert(!vault_keep_only(&conf, 1));
+	rows[2].is_client = true;
+	ck_assert(vault_keep_only(&conf, 1));
+	server_publish();
+	settle();
+	ck_assert_str_eq(told, "other.example ");
+	uint32_t id = last_id;
+	ck_assert_uint_eq(signed_for(client, id), 1);
+	rows[2].is_client = false;
+	ck_assert(vault_keep_only(&conf, 1));
+	server_publish();
+	settle();
+	ck_assert_str_eq(told, "");
+	ck_assert_uint_eq(signed_for(client, id), 0);
+	channel_free(client);
+}
+END_TEST
+
 UNIT_MAIN("tls", each_client_gets_the_key_that_it_can_use, channel_bindings_are_the_clients,
     names_choose_certificates, other_protocols_are_turned_away, old_versions_are_turned_away,
     nobody_renegotiates, octets_in_clear_fail, tickets_are_of_one_service,
-    tickets_outlive_one_rotation, sessions_live_through_new_certificates,
-    a_bad_pair_leaves_the_old_one, without_certificates_there_is_no_tls,
-    a_signature_that_waits_holds_up_nobody, who_gives_up_leaves_nothing, only_digests_are_signed,
-    a_key_that_is_not_there_is_refused)
+    a_ticket_is_followed_by_another, tickets_outlive_one_rotation,
+    sessions_live_through_new_certificates, a_bad_pair_leaves_the_old_one,
+    without_certificates_there_is_no_tls, a_signature_that_waits_holds_up_nobody,
+    who_gives_up_leaves_nothing, only_digests_are_signed, signing_has_a_rate,
+    a_key_that_is_not_there_is_refused, each_edge_has_its_own_certificates,
+    a_reload_gives_and_takes_certificates)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/telling.h"
 #include "directory/usage.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { NOW = 1800000000, HOUR = 3600, DAY = 24 * HOUR };
 
@@ -20,12 +19,7 @@ static void teardown(void)
 	usage_free(u);
 }
 
-static const struct str ann = {"\x04"
-			       "ann@example.org",
-			    16},
-			bob = {"\x04"
-			       "bob@example.org",
-			    16};
+static const struct str ann = {"\x04" "ann@example.org", 16}, bob = {"\x04" "bob@example.org", 16};
 static const struct usage_limits limits = {.hour = 100, .day = 300};
 static const struct guess_source nowhere;
 
@@ -205,10 +199,7 @@ static bool copy_record(void *ctx, struct str key, struct str value)
 		ck_assert(!usage_kept.load(c->part, key, str_head(value, n), (uint64_t)NOW * 1000));
 	for (size_t n = 0; n < key.n && n < 2; n++)
 		ck_assert(!usage_kept.load(c->part, str_head(key, n), value, (uint64_t)NOW * 1000));
-	ck_assert(!usage_kept.load(c->part,
-	    STR("\x03"
-		"123456"),
-	    value, (uint64_t)NOW * 1000));
+	ck_assert(!usage_kept.load(c->part, STR("\x03" "123456"), value, (uint64_t)NOW * 1000));
 	c->records++;
 	return true;
 }
@@ -237,8 +228,7 @@ START_TEST(all_of_it_is_kept)
 	ck_assert_uint_eq(c.records, 2);
 	ck_assert_int_eq(usage_check(c.to, ann, &limits, 40, NOW), USAGE_FITS);
 	ck_assert_int_eq(usage_check(c.to, ann, &limits, 41, NOW), USAGE_HOUR);
-	ck_assert_int_eq(
-	    usage_check(c.to, ann, &(struct usage_limits){.day = 151}, 2, NOW), USAGE_DAY);
+	ck_assert_int_eq(usage_check(c.to, ann, &(struct usage_limits){.day = 151}, 2, NOW), USAGE_DAY);
 	ck_assert_uint_eq(usage_take(c.to, false, NOW + 1, &r), 1);
 	ck_assert(str_eq(r.key, ann));
 	ck_assert_int_eq(r.passed.window, USAGE_DAY);
@@ -347,17 +337,13 @@ START_TEST(bounded)
 			ck_assert_int_eq(usage_check(u, ann, &limits, 1, NOW), USAGE_HOUR);
 	}
 	ck_assert_uint_eq(usage_count(u), USAGE_ENTRIES_MAX);
-	ck_assert_int_eq(usage_check(u,
-			     STR("\x04"
-				 "0"),
-			     &(struct usage_limits){.hour = 1}, 1, NOW),
-	    USAGE_FITS);
+	ck_assert_int_eq(
+	    usage_check(u, STR("\x04" "0"), &(struct usage_limits){.hour = 1}, 1, NOW), USAGE_FITS);
 }
 END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("usage");
 	TCase *c = tcase_create("usage");
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, an_hour_and_a_day);
@@ -374,10 +360,5 @@ int main(void)
 	tcase_add_test(c, so_many_mails_an_hour);
 	tcase_add_test(c, a_clock_that_is_set_back);
 	tcase_add_test(c, bounded);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("usage", c);
 }

@@ -125,6 +125,36 @@ START_TEST(one_instance_has_its_own_pairs_only)
 END_TEST
 
 /* Both ends of a pair count it, so the sum over all instances is twice the pairs. */
+/* Who is ended when an edge is broken is never a matter of chance. */
+START_TEST(every_edge_has_a_weaker_end)
+{
+	static const struct {
+		enum edge_id edge;
+		enum program_id weaker;
+	} rows[] = {
+	    {EDGE_smtpd_queue, PROGRAM_smtpd},
+	    {EDGE_queue_remote, PROGRAM_deliver_remote},
+	    {EDGE_queue_local, PROGRAM_deliver_local},
+	    {EDGE_queue_directory, PROGRAM_directory},
+	    {EDGE_pop3d_session, PROGRAM_pop3d},
+	    {EDGE_directory_session, PROGRAM_pop3d_session},
+	    {EDGE_directory_users, PROGRAM_users},
+	    {EDGE_directory_pam, PROGRAM_directory},
+	    {EDGE_local_owner, PROGRAM_deliver_local},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_int_eq(wiring_weaker(rows[i].edge), rows[i].weaker);
+	for (enum edge_id id = EDGE_NONE + 1; id < EDGE_COUNT; id++) {
+		const struct wiring_edge *e = wiring_edge(id);
+		ck_assert_int_ne(wiring_rank(e->client), wiring_rank(e->server));
+		ck_assert_int_gt(wiring_rank(e->client), 0);
+		ck_assert_int_gt(wiring_rank(e->server), 0);
+	}
+	ck_assert_int_eq(wiring_weaker(EDGE_NONE), PROGRAM_NONE);
+	ck_assert_int_eq(wiring_weaker(EDGE_COUNT), PROGRAM_NONE);
+}
+END_TEST
+
 START_TEST(no_edge_leads_back_to_its_own_program)
 {
 	const struct wiring_size size = {3, true, true};
@@ -161,6 +191,7 @@ int main(void)
 	tcase_add_test(tc, one_program_connects);
 	tcase_add_test(tc, root_is_an_option);
 	tcase_add_test(tc, every_edge_has_its_pairs);
+	tcase_add_test(tc, every_edge_has_a_weaker_end);
 	tcase_add_test(tc, one_instance_has_its_own_pairs_only);
 	tcase_add_test(tc, no_edge_leads_back_to_its_own_program);
 	tcase_add_test(tc, listeners_have_a_program);

@@ -4,19 +4,24 @@
 
 #include <stdlib.h>
 
-int unit_run(const char *name, const TTest *const tests[], size_t count)
+int unit_run_case(const char *name, TCase *tcase)
 {
 	Suite *suite = suite_create(name);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int unit_run(const char *name, const TTest *const tests[], size_t count)
+{
 	TCase *tcase = tcase_create(name);
 	tcase_set_timeout(tcase, 120);
 	for (size_t i = 0; i < count; i++)
 		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case(name, tcase);
 }
 
 struct str unit_copy(struct str s)

@@ -10,6 +10,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+/* Runs the only case of a suite of that name; main returns what it returns. */
+int unit_run_case(const char *name, TCase *tcase);
 /* Runs the tests, each in a process of its own; main returns what it returns. */
 int unit_run(const char *name, const TTest *const tests[], size_t count);
 #define UNIT_MAIN(name, ...)                                                                       \

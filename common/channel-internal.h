@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Packets and descriptors on the socket of a channel; for channel.c alone.
+ */
+#ifndef POSTERN_CHANNEL_INTERNAL_H
+#define POSTERN_CHANNEL_INTERNAL_H
+
+#include "common/channel.h"
+
+#include <sys/types.h>
+
+enum { CHANNEL_FDS_MAX = 4 };
+
+/* Those that are not -1. */
+void channel_close_fds(const int *fds, size_t n);
+/* 1: sent, 0: the socket is full, -1: failed for good. */
+int channel_send_now(int fd, const uint8_t *data, size_t n, const int *fds, size_t nfds);
+/* Octets received in a buffer of PACKET_MAX, 0 at the end, -1 when there is nothing now or (gone) for
+ * good. What is `cut` had more octets or descriptors than any message, or there was no room for its
+ * descriptors; `fds` has room for CHANNEL_FDS_MAX. */
+ssize_t channel_receive(int fd, uint8_t *to, int *fds, size_t *nfds, bool *gone, bool *cut);
+
+#endif

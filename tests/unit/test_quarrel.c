@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Who may have whom ended.
+ */
+#include "control/quarrel.h"
+#include "tests/unit/unit.h"
+
+static struct program list[] = {
+    {.self = {PROGRAM_queue, 0}, .life = 1},
+    {.self = {PROGRAM_smtpd, 0}, .life = 2},
+    {.self = {PROGRAM_smtpd, 1}, .life = 3},
+    {.self = {PROGRAM_deliver_local, 0}, .life = 4},
+    {.self = {PROGRAM_directory, 0}, .life = 5},
+};
+enum { QUEUE, SMTPD_0, SMTPD_1, LOCAL, DIRECTORY, COUNT };
+static struct program_table table = {.list = list, .count = COUNT};
+static struct program *killed;
+
+struct program *program_find(struct program_table *t, struct wiring_end end)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->list[i].self.program == end.program &&
+		    t->list[i].self.instance == end.instance)
+			return &t->list[i];
+	return NULL;
+}
+
+void program_kill(struct program *p, const char *why)
+{
+	ck_assert_ptr_nonnull(why);
+	ck_assert_ptr_null(killed);
+	killed = p;
+}
+
+/* What the teller says of an edge, an instance and a life; COUNT: nobody is ended. */
+static const struct {
+	int teller;
+	uint8_t edge;
+	uint16_t instance;
+	uint32_t life;
+	int loser;
+} rows[] = {
+    {QUEUE, EDGE_smtpd_queue, 1, 3, SMTPD_1},
+    {QUEUE, EDGE_smtpd_queue, 0, 2, SMTPD_0},
+    {QUEUE, EDGE_queue_local, 0, 4, LOCAL},
+    {QUEUE, EDGE_queue_directory, 0, 5, DIRECTORY},
+    {DIRECTORY, EDGE_smtpd_directory, 1, 3, SMTPD_1},
+    /* Who is trusted less has no say. */
+    {SMTPD_0, EDGE_smtpd_queue, 0, 1, COUNT},
+    {LOCAL, EDGE_queue_local, 0, 1, COUNT},
+    {DIRECTORY, EDGE_queue_directory, 0, 1, COUNT},
+    /* The life that did it is over. */
+    {QUEUE, EDGE_smtpd_queue, 1, 2, COUNT},
+    {QUEUE, EDGE_smtpd_queue, 1, 0, COUNT},
+    /* An edge of others; nobody is there; no edge. */
+    {QUEUE, EDGE_smtpd_directory, 1, 3, COUNT},
+    {LOCAL, EDGE_smtpd_queue, 1, 3, COUNT},
+    {QUEUE, EDGE_smtpd_queue, 2, 3, COUNT},
+    {QUEUE, EDGE_queue_remote, 0, 0, COUNT},
+    {QUEUE, EDGE_NONE, 0, 2, COUNT},
+    {QUEUE, EDGE_COUNT, 0, 2, COUNT},
+    {QUEUE, 255, 0, 2, COUNT},
+};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+START_TEST(the_weaker_is_ended)
+{
+	const struct msg_edge_broken m = {rows[_i].edge, rows[_i].instance, rows[_i].life};
+	killed = NULL;
+	for (size_t i = 0; i < COUNT; i++)
+		list[i].wiring = wiring_program(list[i].self.program);
+	quarrel_settle(&table, &list[rows[_i].teller], &m);
+	ck_assert_ptr_eq(killed, rows[_i].loser == COUNT ? NULL : &list[rows[_i].loser]);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("quarrel");
+	tcase_add_loop_test(tc, the_weaker_is_ended, 0, ROWS);
+	return unit_run_case("quarrel", tc);
+}

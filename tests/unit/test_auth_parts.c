@@ -5,14 +5,14 @@
  */
 #include "common/loop.h"
 #include "directory/guesses.h"
-#include "directory/usage.h"
 #include "directory/login-cache.h"
 #include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/turns.h"
+#include "directory/usage.h"
 #include "directory/user-record.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -371,6 +371,32 @@ START_TEST(counts_outlive_a_restart)
 }
 END_TEST
 
+static bool refuse(void *of, struct str key, struct str value, uint64_t now_ms)
+{
+	(void)of;
+	(void)key;
+	(void)value;
+	(void)now_ms;
+	return false;
+}
+
+/* Whole, but of another version, say. */
+START_TEST(a_file_of_other_records_is_set_aside)
+{
+	struct stat st;
+	struct state_kept other = guesses_kept;
+	enter_scratch();
+	fill(10);
+	other.load = refuse;
+	struct guesses *g = guesses_new(&limits);
+	state_store_close(state_store_open(&other, g));
+	guesses_free(g);
+	ck_assert_int_eq(stat("guesses.bad", &st), 0);
+	ck_assert_int_ne(stat("guesses.db", &st), 0);
+	leave_scratch();
+}
+END_TEST
+
 START_TEST(a_secret_stays)
 {
 	uint8_t a[32], b[32];
@@ -387,7 +413,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("auth-parts");
 	TCase *c = tcase_create("auth-parts");
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, nobody_gets_in_as_another);
@@ -400,11 +425,7 @@ int main(void)
 	tcase_add_test(c, failures_outlive_a_restart);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
 	tcase_add_test(c, counts_outlive_a_restart);
+	tcase_add_test(c, a_file_of_other_records_is_set_aside);
 	tcase_add_test(c, a_secret_stays);
-	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failures = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failures == 0 ? 0 : 1;
+	return unit_run_case("auth-parts", c);
 }

@@ -98,6 +98,12 @@ bool crowd_is_stopping(void)
 	return stopping;
 }
 
+/* A login that has failed already is nothing that a client could lose. */
+static bool is_at_work(const struct session *s)
+{
+	return s->place == PLACE_NOWHERE && !s->auth.held;
+}
+
 void crowd_stop(bool all, void (*empty)(void))
 {
 	struct session *s, *next;
@@ -105,7 +111,7 @@ void crowd_stop(bool all, void (*empty)(void))
 	on_empty = NULL;
 	for (s = TAILQ_FIRST(&everybody); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all);
-		if (all || s->place != PLACE_NOWHERE)
+		if (all || !is_at_work(s))
 			session_end(s, STATUS_SHUTDOWN);
 	}
 	on_empty = empty;

@@ -96,6 +96,23 @@ def test_smtplib(server, mechanism):
         assert client.docmd("RCPT TO:<friend@example.net>")[0] == 250
 
 
+def test_a_stop_waits_for_no_answer_that_is_held_back():
+    with make(auth={"failures": 1}) as one:
+        one.start()
+        with contextlib.closing(smtp(one)) as busy, contextlib.closing(smtp(one)) as guesser:
+            busy.docmd(f"MAIL FROM:<{ANN}>")
+            busy.docmd(f"RCPT TO:<{ANN}>")
+            assert busy.docmd("DATA")[0] == 354
+            guesser.putcmd("AUTH", f"PLAIN {plain(ANN, 'wrong')}")
+            wait_for("the failure", 10, lambda: "(login failed: wrong password)" in one.log())
+            stop = threading.Thread(target=one.stop)
+            stop.start()
+            assert guesser.getreply()[0] == 421
+            busy.send(b"Subject: x\r\n\r\nx\r\n.\r\n")  # who is at work still may end it
+            assert busy.getreply()[0] == 250
+            stop.join()
+
+
 def test_who_sent_it_is_logged_and_traced(server):
     with smtp(server) as client:
         client.login(ANN, SECRET)

@@ -11,6 +11,7 @@
 #include "control/anchor-check.h"
 #include "control/quarrel.h"
 #include "control/reload.h"
+#include "control/rewire.h"
 
 #include "common/admission.h"
 #include "common/log.h"
@@ -305,6 +306,7 @@ void suite_start(const struct suite_options *options, const struct conf_file *fi
 	suite.programs.on_edge_broken = quarrel_settle;
 	suite.programs.on_connect_lmtp = on_connect_lmtp;
 	suite.programs.on_start_time = start_again;
+	rewire_setup(&suite.programs, wire);
 	program_table_fill(&suite.programs, wiring_size(file->conf));
 	for (size_t i = 0; i < suite.programs.count; i++)
 		if (!spawn(&suite.programs.list[i]))

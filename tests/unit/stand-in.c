@@ -97,10 +97,10 @@ static void on_listener(const struct conf_listener *l, enum listener_kind kind, 
 		listeners[listener_count++] = fd;
 }
 
-static void on_admission(int fd, unsigned worker, unsigned workers)
+static void on_admission(struct admission *admission, unsigned worker)
 {
-	log_message(LOG_INFO, "admission %u of %u", worker, workers);
-	close(fd);
+	log_message(LOG_INFO, "admission %u", worker);
+	admission_free(admission);
 }
 
 static void on_lmtp(uint32_t cookie, int fd, int error)

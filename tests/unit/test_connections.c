@@ -149,8 +149,12 @@ static void setup(void)
 	conf.pop3.connections_per_address = 100;
 	conf.pop3.login_timeout = 60;
 	conf.pop3.login_failures_max = 3;
-	worker.admission = admission_open(admission_create(1), 0, 1);
-	ck_assert_ptr_nonnull(worker.admission);
+	struct admission_table *table = admission_table_new(1, 100);
+	worker.admission = admission_new(0, 1);
+	for (unsigned page = 0; page <= 1; page++)
+		ck_assert(
+		    admission_map(worker.admission, page, dup(admission_table_page(table, page, 0))));
+	admission_table_free(table);
 	worker.mechanisms = AUTH_PLAIN | AUTH_LOGIN | AUTH_SCRAM_SHA_256;
 	connections_init(&worker);
 	connect_channels();
@@ -230,7 +234,7 @@ START_TEST(login_and_hand_over)
 	say(c, "TR 1\r\n"); /* while directory thinks: stays in the socket */
 	answer(LOGIN_OK);
 	ck_assert_str_eq(handed_pending, "STAT\r\nRE");
-	ck_assert_uint_eq(admission_total(worker.admission), 1);
+	ck_assert_uint_eq(admission_count(worker.admission), 1);
 	char rest[16];
 	ck_assert_int_eq(read(handed_fd, rest, sizeof(rest)), 6);
 	ck_assert(memcmp(rest, "TR 1\r\n", 6) == 0);
@@ -241,7 +245,7 @@ START_TEST(login_and_hand_over)
 	ck_assert_str_eq(heard(c), "<closed>");
 	msg_session_ended_send(session, &(struct msg_session_ended){handed_cookie}, NULL);
 	settle();
-	ck_assert_uint_eq(admission_total(worker.admission), 0);
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
 	ck_assert_ptr_null(connections_find(handed_cookie));
 }
 END_TEST
@@ -261,7 +265,7 @@ START_TEST(wrong_passwords_are_slow)
 				    : "-ERR [AUTH] wrong user name or password\r\n<closed>");
 	}
 	ck_assert_uint_eq(asked_count, 3);
-	ck_assert_uint_eq(admission_total(worker.admission), 0);
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
 }
 END_TEST
 
@@ -330,7 +334,7 @@ START_TEST(too_long_without_login)
 	say(c, "CAP");
 	pass_ms(conf.pop3.login_timeout * 1000 + 1);
 	ck_assert_str_eq(heard(c), "<closed>");
-	ck_assert_uint_eq(admission_total(worker.admission), 0);
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
 }
 END_TEST
 
@@ -355,7 +359,7 @@ START_TEST(longest_idle_gives_way)
 	    strstr(heard(second), "too many connections, try again later\r\n<closed>"));
 	ck_assert_str_eq(heard(third), GREETING);
 	ck_assert_str_eq(heard(fourth), GREETING);
-	ck_assert_uint_eq(admission_total(worker.admission), 3);
+	ck_assert_uint_eq(admission_count(worker.admission), 3);
 	int fifth = connect_client(&here);
 	ck_assert_ptr_nonnull(strstr(heard(third), "<closed>"));
 	ck_assert_str_eq(heard(fifth), GREETING);
@@ -373,7 +377,7 @@ START_TEST(nobody_can_give_way)
 	answer(LOGIN_OK);
 	int third = connect_client(&here);
 	ck_assert_ptr_nonnull(strstr(heard(third), "too many connections"));
-	ck_assert_uint_eq(admission_total(worker.admission), 1);
+	ck_assert_uint_eq(admission_count(worker.admission), 1);
 }
 END_TEST
 

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -318,13 +319,13 @@ long try_affinity_of_others(struct victim *v, const struct attempt_world *w)
 static unsigned long find_counters(pid_t pid)
 {
 	char path[64], line[256];
-	unsigned long at = 0, from;
+	unsigned long at = 0;
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	FILE *f = fopen(path, "re");
 	while (f != NULL && at == 0 && fgets(line, sizeof(line), f) != NULL)
 		if (strstr(line, "/memfd:postern-admission") != NULL &&
-		    strstr(line, " r--s ") != NULL && sscanf(line, "%lx-", &from) == 1)
-			at = from;
+		    strstr(line, " r--s ") != NULL)
+			at = strtoul(line, NULL, 16);
 	if (f != NULL)
 		fclose(f);
 	return at;

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/msg-pop3d-session.h"
+#include "pop3d/connection-internal.h"
 #include "pop3d/connections.h"
 
 #include <check.h>
@@ -338,6 +339,26 @@ START_TEST(too_long_without_login)
 }
 END_TEST
 
+static void begin_handshake(struct connection *c)
+{
+	connection_enter(c, CONNECTION_TLS);
+}
+
+/* However long the log-in as a whole may take. */
+START_TEST(a_handshake_has_a_minute)
+{
+	conf.pop3.login_timeout = 3600;
+	int c = connect_client(&here);
+	ck_assert_str_eq(heard(c), GREETING);
+	connections_each(begin_handshake);
+	pass_ms(59 * 1000);
+	ck_assert_str_eq(heard(c), "");
+	pass_ms(60 * 1000 + 1);
+	ck_assert_str_eq(heard(c), "<closed>");
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
+}
+END_TEST
+
 START_TEST(passwords_from_afar)
 {
 	conf.pop3.plaintext_login = _i == 1;
@@ -439,6 +460,7 @@ int main(void)
 	tcase_add_test(t, directory_is_away);
 	tcase_add_loop_test(t, session_is_away, 0, 2);
 	tcase_add_test(t, too_long_without_login);
+	tcase_add_test(t, a_handshake_has_a_minute);
 	tcase_add_loop_test(t, passwords_from_afar, 0, 2);
 	tcase_add_test(t, longest_idle_gives_way);
 	tcase_add_test(t, nobody_can_give_way);

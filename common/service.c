@@ -143,7 +143,11 @@ static bool on_log_to(void *ctx, const struct msg_log_to *m, int *fds)
 {
 	(void)ctx;
 	(void)m;
-	log_set_fd(take(fds));
+	/* The log stays descriptor 2, so that nothing holds the file that was. */
+	log_flush();
+	if (dup2(fds[0], STDERR_FILENO) < 0)
+		log_message(LOG_ERR, "the log goes on where it went: %m");
+	log_init(service->name, conf->hostname, conf->log_sink, conf->log_format, conf->log_verbose);
 	return true;
 }
 

@@ -356,6 +356,7 @@ bool suite_reopen_log(struct buf *faults)
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (own >= 0)
 		log_set_fd(own);
+	log_init("control", conf->hostname, conf->log_sink, conf->log_format, conf->log_verbose);
 	close(suite.log);
 	suite.log = fd;
 	for (size_t i = 0; i < suite.programs.count; i++)

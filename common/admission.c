@@ -1,51 +1,44 @@
 /* SPDX-License-Identifier: ISC
  *
- * The table is a header and one row per worker; a row is written by its worker
- * only (and cleared by control between two lives of it), and read by all. A worker
- * counts itself in before it looks at the sum, so that two workers cannot both miss
+ * A worker counts itself in before it looks at the sum, so that two workers cannot both miss
  * each other; at worst both refuse the last place.
+ *
+ * Invariant: what another worker wrote is only ever added up, and only what is sane decides.
  */
-#include "common/admission.h"
+#include "common/admission-internal.h"
 #include "common/hash.h"
+#include "common/log.h"
 #include "common/mem.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FUNCTIONS = 2, BUCKETS = 8192 };
-
-#define MAGIC UINT64_C(0x706f73746164310a)
-
-struct header {
-	uint64_t magic;
-	uint64_t workers;
-	uint8_t keys[FUNCTIONS][16];
-	uint8_t unused[16];
+enum {
+	FUNCTIONS = ADMISSION_FUNCTIONS,
+	BUCKETS = ADMISSION_BUCKETS,
+	REFUSALS_PER_LOOK = 16, /* summing a page up takes as long as refusing a client */
+	/* A connection that moves while a page is summed up may be counted twice. */
+	SLACK = 64,
 };
 
-struct row {
-	_Atomic uint32_t total;
-	uint32_t unused[15];
-	_Atomic uint32_t counts[FUNCTIONS][BUCKETS];
-};
-
-struct table {
-	struct header header;
-	struct row rows[];
+/* Another worker's page, and what we think of it. */
+struct view {
+	struct admission_page *page; /* NULL: not there yet */
+	uint64_t life;		     /* that `nonsense` was found in */
+	bool nonsense;
+	unsigned refusals; /* that it had a part in */
 };
 
 struct admission {
-	struct table *table;
-	size_t size;
+	struct admission_rules *rules;
 	unsigned worker;
 	unsigned workers;
+	unsigned count;
+	struct view views[]; /* our own page among them */
 };
 
 struct place {
@@ -53,79 +46,82 @@ struct place {
 	uint32_t bucket[FUNCTIONS];
 };
 
-static size_t table_size(unsigned workers)
+struct admission *admission_new(unsigned worker, unsigned workers)
 {
-	return sizeof(struct table) + workers * sizeof(struct row);
-}
-
-int admission_create(unsigned workers)
-{
-	if (workers == 0 || workers > ADMISSION_WORKERS_MAX) {
-		errno = EINVAL;
-		return -1;
-	}
-	struct header h = {.magic = MAGIC, .workers = workers};
-	int fd = memfd_create("admission", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -1;
-	if (getrandom(h.keys, sizeof(h.keys), 0) == (ssize_t)sizeof(h.keys) &&
-	    ftruncate(fd, (off_t)table_size(workers)) == 0 &&
-	    pwrite(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h) &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-		return fd;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-void admission_clear_worker(int fd, unsigned worker)
-{
-	static const uint8_t zeros[4096];
-	size_t at = table_size(worker);
-	size_t end = table_size(worker + 1);
-	while (worker < ADMISSION_WORKERS_MAX && at < end) {
-		size_t n = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
-		ssize_t written = pwrite(fd, zeros, n, (off_t)at);
-		if (written <= 0)
-			return; /* the file has this size and is all memory: it cannot happen */
-		at += (size_t)written;
-	}
-}
-
-static bool is_table(int fd, unsigned workers)
-{
-	struct stat st;
-	return fstat(fd, &st) == 0 && st.st_size == (off_t)table_size(workers) &&
-	       (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) != 0;
-}
-
-struct admission *admission_open(int fd, unsigned worker, unsigned workers)
-{
-	void *p = MAP_FAILED;
-	size_t size = table_size(workers);
-	if (worker < workers && workers <= ADMISSION_WORKERS_MAX && is_table(fd, workers))
-		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (p == MAP_FAILED)
+	if (worker >= workers || workers > ADMISSION_WORKERS_MAX)
 		return NULL;
-	struct table *table = p;
-	if (table->header.magic != MAGIC || table->header.workers != workers) {
-		munmap(p, size);
-		return NULL;
-	}
-	struct admission *a = xcalloc(1, sizeof(*a));
-	*a = (struct admission){.table = table, .size = size, .worker = worker, .workers = workers};
+	struct admission *a = xcalloc(1, sizeof(*a) + workers * sizeof(a->views[0]));
+	a->worker = worker;
+	a->workers = workers;
 	return a;
 }
 
-void admission_close(struct admission *a)
+static void *map(int fd, size_t size, int protection)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || st.st_size != (off_t)size ||
+	    (fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
+		return NULL;
+	void *p = mmap(NULL, size, protection, MAP_SHARED, fd, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static bool map_rules(struct admission *a, int fd)
+{
+	struct admission_rules *rules =
+	    a->rules == NULL ? map(fd, sizeof(*rules), PROT_READ) : NULL;
+	if (rules == NULL)
+		return false;
+	if (rules->magic != ADMISSION_MAGIC || rules->workers != a->workers) {
+		munmap(rules, sizeof(*rules));
+		return false;
+	}
+	a->rules = rules;
+	return true;
+}
+
+static bool map_page(struct admission *a, unsigned number, int fd)
+{
+	struct view *view = &a->views[number];
+	int protection = number == a->worker ? PROT_READ | PROT_WRITE : PROT_READ;
+	if (view->page != NULL)
+		return false;
+	view->page = map(fd, sizeof(*view->page), protection);
+	return view->page != NULL;
+}
+
+bool admission_map(struct admission *a, unsigned page, int fd)
+{
+	bool ok = false;
+	if (page == a->workers)
+		ok = map_rules(a, fd);
+	else if (page < a->workers)
+		ok = map_page(a, page, fd);
+	close(fd);
+	return ok;
+}
+
+bool admission_is_whole(const struct admission *a)
+{
+	unsigned there = 0;
+	for (unsigned w = 0; w < a->workers; w++)
+		there += a->views[w].page != NULL;
+	return there == a->workers && a->rules != NULL;
+}
+
+void admission_free(struct admission *a)
 {
 	if (a == NULL)
 		return;
-	munmap(a->table, a->size);
+	for (unsigned w = 0; w < a->workers; w++)
+		if (a->views[w].page != NULL)
+			munmap(a->views[w].page, sizeof(*a->views[w].page));
+	if (a->rules != NULL)
+		munmap(a->rules, sizeof(*a->rules));
 	free(a);
 }
+
+/* --- Whom it is about --- */
 
 /* What of an address counts as one client. */
 static size_t client_key(const struct sockaddr *client, uint8_t key[16])
@@ -151,13 +147,80 @@ static struct place place_of(const struct admission *a, const struct sockaddr *c
 	size_t n = client_key(client, key);
 	place.known = n > 0;
 	for (unsigned f = 0; n > 0 && f < FUNCTIONS; f++)
-		place.bucket[f] = (uint32_t)(siphash24(a->table->header.keys[f], key, n) % BUCKETS);
+		place.bucket[f] = (uint32_t)(siphash24(a->rules->keys[f], key, n) % BUCKETS);
 	return place;
 }
 
-static void add(_Atomic uint32_t *count, uint32_t v)
+/* --- What the others claim --- */
+
+static bool counts(const struct admission *a, unsigned worker)
 {
-	atomic_fetch_add_explicit(count, v, memory_order_seq_cst);
+	const struct view *view = &a->views[worker];
+	return !view->nonsense || view->life != atomic_load(&a->rules->lives[worker]);
+}
+
+static uint32_t claim(const struct view *view, const struct place *place, unsigned f)
+{
+	return atomic_load_explicit(&view->page->counts[f][place->bucket[f]], memory_order_seq_cst);
+}
+
+static uint64_t connections_at(const struct admission *a, const struct place *place)
+{
+	uint64_t least = UINT64_MAX;
+	for (unsigned f = 0; f < FUNCTIONS; f++) {
+		uint64_t sum = 0;
+		for (unsigned w = 0; w < a->workers; w++)
+			sum += counts(a, w) ? claim(&a->views[w], place, f) : 0;
+		least = sum < least ? sum : least;
+	}
+	return least;
+}
+
+static bool is_sane(const struct admission *a, const struct admission_page *page)
+{
+	uint64_t most = 2 * atomic_load(&a->rules->places) + SLACK;
+	for (unsigned f = 0; f < FUNCTIONS; f++) {
+		uint64_t sum = 0;
+		for (unsigned b = 0; b < BUCKETS; b++)
+			sum += atomic_load_explicit(&page->counts[f][b], memory_order_relaxed);
+		if (sum > most)
+			return false;
+	}
+	return true;
+}
+
+/* Looks at the page of whoever has a part in a refusal. */
+static void doubt(struct admission *a, unsigned worker)
+{
+	struct view *view = &a->views[worker];
+	uint64_t life = atomic_load(&a->rules->lives[worker]);
+	if (view->refusals++ % REFUSALS_PER_LOOK != 0 && view->life == life)
+		return;
+	view->life = life;
+	view->nonsense = !is_sane(a, view->page);
+	if (view->nonsense)
+		log_message(LOG_ERR,
+		    "worker %u claims more connections than it can have: it counts for nothing "
+		    "until it is started anew",
+		    worker);
+}
+
+static bool is_full(struct admission *a, const struct place *place, unsigned limit)
+{
+	if (connections_at(a, place) <= limit)
+		return false;
+	for (unsigned w = 0; w < a->workers; w++)
+		if (w != a->worker && counts(a, w) &&
+		    (claim(&a->views[w], place, 0) > 0 || claim(&a->views[w], place, 1) > 0))
+			doubt(a, w);
+	return connections_at(a, place) > limit;
+}
+
+/* --- What we claim ourselves --- */
+
+static void add(_Atomic uint32_t *count)
+{
+	atomic_fetch_add_explicit(count, 1, memory_order_seq_cst);
 }
 
 static void take(_Atomic uint32_t *count)
@@ -167,35 +230,22 @@ static void take(_Atomic uint32_t *count)
 		atomic_fetch_sub_explicit(count, 1, memory_order_seq_cst);
 }
 
-static unsigned connections_at(const struct admission *a, const struct place *place)
-{
-	uint64_t least = UINT32_MAX;
-	for (unsigned f = 0; f < FUNCTIONS; f++) {
-		uint64_t sum = 0;
-		for (unsigned w = 0; w < a->workers; w++)
-			sum += atomic_load_explicit(
-			    &a->table->rows[w].counts[f][place->bucket[f]], memory_order_seq_cst);
-		least = sum < least ? sum : least;
-	}
-	return (unsigned)least;
-}
-
 static void leave(struct admission *a, const struct place *place)
 {
-	struct row *row = &a->table->rows[a->worker];
-	take(&row->total);
+	struct admission_page *own = a->views[a->worker].page;
+	a->count -= a->count > 0;
 	for (unsigned f = 0; place->known && f < FUNCTIONS; f++)
-		take(&row->counts[f][place->bucket[f]]);
+		take(&own->counts[f][place->bucket[f]]);
 }
 
 bool admission_enter(struct admission *a, const struct sockaddr *client, unsigned limit)
 {
+	struct admission_page *own = a->views[a->worker].page;
 	struct place place = place_of(a, client);
-	struct row *row = &a->table->rows[a->worker];
-	add(&row->total, 1);
+	a->count++;
 	for (unsigned f = 0; place.known && f < FUNCTIONS; f++)
-		add(&row->counts[f][place.bucket[f]], 1);
-	if (limit == 0 || !place.known || connections_at(a, &place) <= limit)
+		add(&own->counts[f][place.bucket[f]]);
+	if (limit == 0 || !place.known || !is_full(a, &place, limit))
 		return true;
 	leave(a, &place);
 	return false;
@@ -207,10 +257,7 @@ void admission_leave(struct admission *a, const struct sockaddr *client)
 	leave(a, &place);
 }
 
-unsigned admission_total(const struct admission *a)
+unsigned admission_count(const struct admission *a)
 {
-	uint64_t sum = 0;
-	for (unsigned w = 0; w < a->workers; w++)
-		sum += atomic_load_explicit(&a->table->rows[w].total, memory_order_relaxed);
-	return sum > UINT32_MAX ? UINT32_MAX : (unsigned)sum;
+	return a->count;
 }

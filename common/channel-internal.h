@@ -13,8 +13,13 @@ enum { CHANNEL_FDS_MAX = 4 };
 
 /* Those that are not -1. */
 void channel_close_fds(const int *fds, size_t n);
-/* 1: sent, 0: the socket is full, -1: failed for good. */
-int channel_send_now(int fd, const uint8_t *data, size_t n, const int *fds, size_t nfds);
+enum channel_sent {
+	CHANNEL_SENT,
+	CHANNEL_FULL,	/* until the socket is writable */
+	CHANNEL_SHORT,	/* of something that the socket does not know of: try again later */
+	CHANNEL_FAILED, /* for good */
+};
+enum channel_sent channel_send_now(int fd, const uint8_t *data, size_t n, const int *fds, size_t nfds);
 /* Octets received in a buffer of PACKET_MAX, 0 at the end, -1 when there is nothing now or (gone) for
  * good. What is `cut` had more octets or descriptors than any message, or there was no room for its
  * descriptors; `fds` has room for CHANNEL_FDS_MAX. */

@@ -17,7 +17,18 @@ void channel_close_fds(const int *fds, size_t n)
 			close(fds[i]);
 }
 
-int channel_send_now(int fd, const uint8_t *data, size_t n, const int *fds, size_t nfds)
+/* ETOOMANYREFS: more descriptors of this user are on their way, between whichever programs, than we
+ * may have open. Nothing of the socket tells when they have arrived. */
+static enum channel_sent failed_send(int error)
+{
+	if (error == EAGAIN || error == EWOULDBLOCK)
+		return CHANNEL_FULL;
+	if (error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS)
+		return CHANNEL_SHORT;
+	return CHANNEL_FAILED;
+}
+
+enum channel_sent channel_send_now(int fd, const uint8_t *data, size_t n, const int *fds, size_t nfds)
 {
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = n};
 	union {
@@ -39,9 +50,7 @@ int channel_send_now(int fd, const uint8_t *data, size_t n, const int *fds, size
 	do
 		done = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (done < 0 && errno == EINTR);
-	if (done >= 0)
-		return 1;
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
+	return done >= 0 ? CHANNEL_SENT : failed_send(errno);
 }
 
 ssize_t channel_receive(int fd, uint8_t *to, int *fds, size_t *nfds, bool *gone, bool *cut)

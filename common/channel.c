@@ -20,6 +20,7 @@ enum {
 	GREETING = 0,
 	PACKETS_PER_ROUND = 64,	       /* so that one busy peer does not starve the others */
 	DECODED_MAX = 8 * 1024 * 1024, /* lists of one message */
+	SHORTAGE_MS = 20,	       /* until what the kernel lacked is tried for again */
 };
 
 struct packet {
@@ -43,6 +44,7 @@ struct channel {
 	enum channel_end how;
 	struct event *readable;
 	struct event *writable;
+	struct event *retry;
 	struct event *closing;
 	struct packet *first, **last;
 	size_t backlog;
@@ -71,6 +73,7 @@ static void shut(struct channel *ch)
 		return;
 	event_free(ch->readable);
 	event_free(ch->writable);
+	event_free(ch->retry);
 	if (on_end != NULL)
 		on_end(ch->fd, ch->how);
 	close(ch->fd);
@@ -95,6 +98,17 @@ static void on_closing(void *arg)
 	ch->closed(ch->ctx, ch, ch->why);
 }
 
+/* Until what is queued can be sent. */
+static void wait_to_send(struct channel *ch, enum channel_sent why)
+{
+	if (why == CHANNEL_FULL) {
+		event_add(ch->writable, NULL);
+	} else {
+		event_del(ch->writable); /* which the socket may well be */
+		loop_timer_start(ch->retry, SHORTAGE_MS);
+	}
+}
+
 static bool enqueue(
     struct channel *ch, const uint8_t *data, size_t n, const int *fds, size_t nfds)
 {
@@ -116,8 +130,6 @@ static bool enqueue(
 			return false;
 		}
 	}
-	if (ch->first == NULL)
-		event_add(ch->writable, NULL);
 	*ch->last = p;
 	ch->last = &p->next;
 	ch->backlog += n;
@@ -127,30 +139,45 @@ static bool enqueue(
 static bool send_packet(
     struct channel *ch, const uint8_t *data, size_t n, const int *fds, size_t nfds)
 {
-	int sent = ch->first != NULL ? 0 : channel_send_now(ch->fd, data, n, fds, nfds);
-	if (sent < 0) {
+	if (ch->first != NULL)
+		return enqueue(ch, data, n, fds, nfds);
+	enum channel_sent sent = channel_send_now(ch->fd, data, n, fds, nfds);
+	if (sent == CHANNEL_SENT)
+		return true;
+	if (sent == CHANNEL_FAILED) {
 		fail(ch, CHANNEL_LEFT, "the peer is gone");
 		return false;
 	}
-	return sent == 1 || enqueue(ch, data, n, fds, nfds);
+	if (!enqueue(ch, data, n, fds, nfds))
+		return false;
+	wait_to_send(ch, sent);
+	return true;
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void send_queued(void *arg)
 {
 	struct channel *ch = arg;
-	(void)what;
 	while (ch->first != NULL) {
 		struct packet *p = ch->first;
-		int sent = channel_send_now(fd, p->data, p->n, p->fds, p->nfds);
-		if (sent == 0)
-			return;
-		if (sent < 0) {
+		enum channel_sent sent = channel_send_now(ch->fd, p->data, p->n, p->fds, p->nfds);
+		if (sent == CHANNEL_FAILED) {
 			fail(ch, CHANNEL_LEFT, "the peer is gone");
+			return;
+		}
+		if (sent != CHANNEL_SENT) {
+			wait_to_send(ch, sent);
 			return;
 		}
 		drop_packet(ch);
 	}
 	event_del(ch->writable);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	send_queued(arg);
 }
 
 bool channel_send(struct channel *ch, uint16_t id, void (*put)(struct wire_writer *, const void *),
@@ -280,6 +307,7 @@ struct channel *channel_new(int fd, const struct edge_side *side, const void *ha
 	if (in_pool == NULL)
 		in_pool = pool_new(DECODED_MAX);
 	ch->closing = loop_timer(on_closing, ch);
+	ch->retry = loop_timer(send_queued, ch);
 	ch->readable = loop_watch(fd, EV_READ, on_readable, ch);
 	ch->writable = event_new(loop_base(), fd, EV_WRITE | EV_PERSIST, on_writable, ch);
 	channel_send(ch, GREETING, put_greeting, side, NULL, 0);

@@ -34,7 +34,7 @@
 
 #define EDGE supervision
 #define EDGE_NAME "supervision"
-#define EDGE_VERSION 2
+#define EDGE_VERSION 3
 #define TABLE "common/msg-supervision.def"
 #include "common/msg-define.h"
 #undef TABLE

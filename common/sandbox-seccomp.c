@@ -34,7 +34,8 @@ static const int base_calls[] = {CALL(read), CALL(write), CALL(readv), CALL(writ
     CALL(clock_gettime), CALL(clock_nanosleep), CALL(gettimeofday), CALL(time), CALL(getpid),
     CALL(gettid), CALL(getuid), CALL(geteuid), CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise),
     CALL(futex), CALL(rt_sigreturn), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(exit),
-    CALL(exit_group), CALL(getrandom), CALL(fstat), CALL(dup), CALL(lseek),
+    CALL(exit_group), CALL(getrandom), CALL(fstat), CALL(dup), CALL(dup2),
+    CALL(dup3), CALL(lseek),
     CALL(eventfd2), CALL(getsockopt), CALL(getsockname), CALL(getpeername), CALL(restart_syscall),
     CALL(sched_yield), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(pread64), CALL(pwrite64), END};
 
@@ -54,7 +55,7 @@ static const int thread_calls[] = {CALL(sched_getaffinity), CALL(sched_getparam)
     CALL(sched_getscheduler), CALL(set_tid_address), END};
 
 static const int fork_calls[] = {CALL(fork), CALL(vfork), CALL(wait4), CALL(waitid),
-    CALL(close_range), CALL(dup2), CALL(dup3), CALL(epoll_create1), CALL(pipe2),
+    CALL(close_range), CALL(epoll_create1), CALL(pipe2),
     CALL(set_tid_address), CALL(sigaltstack), CALL(socketpair), END};
 
 static const int connect_calls[] = {CALL(connect), CALL(setsockopt), CALL(bind), END};

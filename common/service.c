@@ -143,15 +143,26 @@ static bool on_log_to(void *ctx, const struct msg_log_to *m, int *fds)
 {
 	(void)ctx;
 	(void)m;
-	log_set_fd(take(fds));
+	/* The log stays descriptor 2, so that nothing holds the file that was. */
+	log_flush();
+	if (dup2(fds[0], STDERR_FILENO) < 0)
+		log_message(LOG_ERR, "the log goes on where it went: %m");
+	log_init(service->name, conf->hostname, conf->log_sink, conf->log_format, conf->log_verbose);
 	return true;
 }
 
-static bool on_admission_table(void *ctx, const struct msg_admission_table *m, int *fds)
+static bool on_admission_page(void *ctx, const struct msg_admission_page *m, int *fds)
 {
+	static struct admission *admission;
 	(void)ctx;
-	if (service->on_admission != NULL)
-		service->on_admission(take(fds), m->worker, m->workers);
+	if (service->on_admission == NULL)
+		return false;
+	if (admission == NULL)
+		admission = admission_new(m->worker, m->workers);
+	if (admission == NULL || !admission_map(admission, m->page, take(fds)))
+		return false;
+	if (admission_is_whole(admission))
+		service->on_admission(admission, m->worker);
 	return true;
 }
 
@@ -217,7 +228,7 @@ static const struct supervision_server_handlers handlers = {
     .listener = on_listener,
     .configuration = on_configuration,
     .log_to = on_log_to,
-    .admission_table = on_admission_table,
+    .admission_page = on_admission_page,
     .go = on_go,
     .stop = on_stop,
     .key_pair = on_key_pair,

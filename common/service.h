@@ -12,6 +12,7 @@
 #ifndef POSTERN_SERVICE_H
 #define POSTERN_SERVICE_H
 
+#include "common/admission.h"
 #include "common/answers.h"
 #include "common/channel.h"
 #include "common/conf.h"
@@ -36,8 +37,8 @@ struct service {
 	void (*on_peer)(enum edge_id edge, unsigned instance, int fd);
 	/* A listening socket, close-on-exec, non-blocking; `fd` is the callee's. May be NULL. */
 	void (*on_listener)(const struct conf_listener *listener, enum listener_kind kind, int fd);
-	/* Shared counters, see admission.h; `fd` is the callee's. May be NULL. */
-	void (*on_admission)(int fd, unsigned worker, unsigned workers);
+	/* Shared counters, see admission.h; the callee's. May be NULL. */
+	void (*on_admission)(struct admission *admission, unsigned worker);
 	/* A new configuration took effect. The old one is freed after the return. Close the old
 	 * listeners: the new list follows. May be NULL. */
 	void (*on_reload)(const struct conf *conf);

@@ -101,9 +101,20 @@ static bool is_below(struct str path, const char *directory)
 	return str_has_prefix(path, d) && (d.n == 1 || path.n == d.n || path.p[d.n] == '/');
 }
 
-static bool is_log(const struct audit_claim *c, const struct audit_fd *fd)
+static bool is_standard_error(const struct audit_process *p, const struct audit_fd *fd)
 {
-	if (c->conf->log_sink == LOG_SINK_STDERR && fd->number == STDERR_FILENO)
+	for (size_t i = 0; i < p->fd_count; i++)
+		if (p->fds[i].number == STDERR_FILENO)
+			return strcmp(p->fds[i].target, fd->target) == 0;
+	return false;
+}
+
+static bool is_log(
+    const struct audit_claim *c, const struct audit_process *p, const struct audit_fd *fd)
+{
+	/* What control was started with is where a reload may send the log. */
+	bool may = c->conf->log_sink == LOG_SINK_STDERR || c->program == PROGRAM_NONE;
+	if (may && is_standard_error(p, fd))
 		return fd->writable;
 	if (c->conf->log_sink == LOG_SINK_STDERR)
 		return fd->writable && !fd->readable && fd->appending;
@@ -112,10 +123,11 @@ static bool is_log(const struct audit_claim *c, const struct audit_fd *fd)
 }
 
 /* What was open when it was removed or renamed has another name, or an added word. */
-static bool file_fits(const struct audit_claim *c, const struct audit_fd *fd)
+static bool file_fits(
+    const struct audit_claim *c, const struct audit_process *p, const struct audit_fd *fd)
 {
 	struct str path = str_from_cstr(fd->target);
-	if (is_log(c, fd))
+	if (is_log(c, p, fd))
 		return true;
 	if (c->program == PROGRAM_NONE)
 		return is_in_run(c, path);
@@ -143,7 +155,7 @@ static bool pipe_fits(
 	unsigned ends = 0;
 	for (size_t i = 0; i < p->fd_count; i++)
 		ends += p->fds[i].kind == AUDIT_PIPE && p->fds[i].pipe == fd->pipe;
-	if (ends == 2 || is_log(c, fd))
+	if (ends == 2 || is_log(c, p, fd))
 		return true;
 	if (c->child)
 		return !fd->writable;
@@ -158,7 +170,7 @@ static bool fits(const struct audit_claim *c, const struct audit_process *p,
 		return socket_fits(c, &fd->socket, t);
 	case AUDIT_FILE:
 		t->files++;
-		return file_fits(c, fd);
+		return file_fits(c, p, fd);
 	case AUDIT_DIRECTORY:
 		t->directories++;
 		return directory_fits(c, fd);
@@ -178,7 +190,7 @@ static bool fits(const struct audit_claim *c, const struct audit_process *p,
 		break;
 	}
 	/* A terminal that the log goes to. */
-	return is_log(c, fd) && fd->number == STDERR_FILENO;
+	return is_log(c, p, fd) && fd->number == STDERR_FILENO;
 }
 
 static const char *access_word(const struct audit_fd *fd)

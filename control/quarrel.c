@@ -3,6 +3,7 @@
  * Never: end a program because one says so that is trusted less.
  */
 #include "control/quarrel.h"
+#include "control/rewire.h"
 
 #include "common/log.h"
 
@@ -24,8 +25,12 @@ void quarrel_settle(
     struct program_table *t, struct program *teller, const struct msg_edge_broken *m)
 {
 	struct program *other = find_other(t, teller, m);
-	if (other == NULL || wiring_weaker((enum edge_id)m->edge) != other->self.program)
+	if (other == NULL)
 		return;
+	if (wiring_weaker((enum edge_id)m->edge) != other->self.program) {
+		rewire_later((enum edge_id)m->edge, teller, other);
+		return;
+	}
 	log_message(LOG_WARNING,
 	    "program %s[%d] has broken the protocol of %s, says %s[%d]: it is ended",
 	    other->wiring->file, (int)other->pid, wiring_edge((enum edge_id)m->edge)->name,

@@ -6,13 +6,14 @@
  */
 #include "control/suite.h"
 #include "control/certificates.h"
+#include "control/counters.h"
 #include "control/exit-status.h"
 #include "control/lmtp.h"
 #include "control/anchor-check.h"
 #include "control/quarrel.h"
 #include "control/reload.h"
+#include "control/rewire.h"
 
-#include "common/admission.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -35,7 +36,6 @@ static struct {
 	struct conf_file file;
 	struct listeners listeners;
 	struct program_table programs;
-	int admission[PROGRAM_COUNT];
 	int null;
 	int log;
 	uint32_t generation;
@@ -103,14 +103,6 @@ static void send_listeners(struct program *p)
 	}
 }
 
-static void send_admission(struct program *p)
-{
-	const struct msg_admission_table m = {
-	    .worker = (uint16_t)p->self.instance, .workers = (uint16_t)suite.file.conf->workers};
-	if (p->wiring->admission)
-		msg_admission_table_send(p->channel, &m, &suite.admission[p->self.program]);
-}
-
 static void send_certificates(struct program *p)
 {
 	if (p->self.program == PROGRAM_keys)
@@ -133,7 +125,7 @@ static void equip(struct program *p)
 	if (!program_is_reachable(p))
 		return;
 	send_listeners(p);
-	send_admission(p);
+	counters_send(p, suite.file.conf);
 	send_certificates(p);
 	msg_go_send(p->channel, &(struct msg_go){}, NULL);
 }
@@ -169,18 +161,6 @@ static void start_again(struct program *p)
 	} else {
 		program_start_later(
 		    p, backoff_next(&p->backoff, loop_now_ms(), 0, false) + BACKOFF_FIRST_MS);
-	}
-}
-
-static void make_admission_tables(void)
-{
-	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
-		suite.admission[id] = -1;
-		if (!wiring_program(id)->admission)
-			continue;
-		suite.admission[id] = admission_create(suite.file.conf->workers);
-		if (suite.admission[id] < 0)
-			log_fatal(EX_OSERR, "the table of connections cannot be made: %m");
 	}
 }
 
@@ -260,8 +240,7 @@ void suite_stop(int status)
 static void on_ended(struct program *p, int status)
 {
 	int refusal = exit_status_refusal(status);
-	if (suite.admission[p->self.program] >= 0)
-		admission_clear_worker(suite.admission[p->self.program], p->self.instance);
+	counters_clear(p);
 	if (suite.stopping) {
 		stop_on();
 		return;
@@ -299,12 +278,13 @@ void suite_start(const struct suite_options *options, const struct conf_file *fi
 	suite.null = child_raise_fd(open("/dev/null", O_RDWR | O_CLOEXEC));
 	if (suite.null < 0)
 		log_fatal(EX_OSERR, "/dev/null cannot be opened: %m");
-	make_admission_tables();
+	counters_make(file->conf);
 	suite.programs.on_ready = on_ready;
 	suite.programs.on_ended = on_ended;
 	suite.programs.on_edge_broken = quarrel_settle;
 	suite.programs.on_connect_lmtp = on_connect_lmtp;
 	suite.programs.on_start_time = start_again;
+	rewire_setup(&suite.programs, wire);
 	program_table_fill(&suite.programs, wiring_size(file->conf));
 	for (size_t i = 0; i < suite.programs.count; i++)
 		if (!spawn(&suite.programs.list[i]))
@@ -325,6 +305,7 @@ static void take_conf(struct conf_file *fresh, struct listeners *listeners)
 	listen_close(&suite.listeners);
 	suite.listeners = *listeners;
 	suite.generation++;
+	counters_allow(suite.file.conf);
 }
 
 static void hand_out_conf(struct program *p)
@@ -375,6 +356,7 @@ bool suite_reopen_log(struct buf *faults)
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (own >= 0)
 		log_set_fd(own);
+	log_init("control", conf->hostname, conf->log_sink, conf->log_format, conf->log_verbose);
 	close(suite.log);
 	suite.log = fd;
 	for (size_t i = 0; i < suite.programs.count; i++)

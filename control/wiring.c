@@ -9,7 +9,7 @@ enum { ONE = 0, WORKERS = 1, SYSTEM_USERS = 2, PAM = 3 };
 	[PROGRAM_##id] = {.file = (name),                                                          \
 	    .user = (as),                                                                          \
 	    .instances = (how),                                                                    \
-	    .admission = (how) == WORKERS,                                                         \
+	    .admission = PROGRAM_##id == PROGRAM_smtpd || PROGRAM_##id == PROGRAM_pop3d,           \
 	    .connects = PROGRAM_##id == PROGRAM_deliver_remote},
 #define EDGE(id, from, to)
 static const struct wiring_program programs[PROGRAM_COUNT] = {

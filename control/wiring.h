@@ -16,7 +16,7 @@ struct wiring_program {
 	const char *file; /* in libexec; also its name in the log */
 	const char *user;
 	int instances;	 /* which of the words in wiring.def */
-	bool admission;	 /* its workers share an admission table */
+	bool admission;	 /* its workers count clients together (counters.h) */
 	bool connects;	 /* it may ask for connections to LMTP sockets (lmtp.h) */
 };
 

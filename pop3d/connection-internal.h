@@ -23,6 +23,8 @@ void connection_on_writable(evutil_socket_t fd, short what, void *arg);
 void connection_expect_tls(struct connection *c, const struct conf_listener *listener);
 void connection_handshake_begin(struct connection *c);
 void connection_handshake_go_on(struct connection *c);
+/* It has had its time. */
+void connection_handshake_late(struct connection *c);
 /* As recv and send: octets of the dialogue, in TLS where there is one. */
 ssize_t connection_get(struct connection *c, void *to, size_t n);
 ssize_t connection_put(struct connection *c, struct str octets);

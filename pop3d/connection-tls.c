@@ -99,6 +99,12 @@ static void await(struct connection *c, short what)
 	}
 }
 
+void connection_handshake_late(struct connection *c)
+{
+	log_tls_failure(c, "it took too long");
+	connection_enter(c, CONNECTION_CLOSED);
+}
+
 void connection_handshake_go_on(struct connection *c)
 {
 	const char *why = "";

@@ -88,7 +88,7 @@ void connection_enter(struct connection *c, enum connection_state state)
 	if (before == state || before == CONNECTION_CLOSED)
 		return;
 	c->state = state;
-	c->wake = 0;
+	c->wake = state == CONNECTION_TLS ? loop_now_ms() + CONNECTION_HANDSHAKE_MS : 0;
 	if (c->readable != NULL && state == CONNECTION_READING)
 		event_add(c->readable, NULL);
 	else if (c->readable != NULL)
@@ -360,6 +360,8 @@ static void on_wake(struct connection *c)
 		connection_on_directory_lost(c);
 	} else if (c->state == CONNECTION_WRONG)
 		answer(c, c->verdict, (struct str){NULL, 0});
+	else if (c->state == CONNECTION_TLS)
+		connection_handshake_late(c);
 	else if (c->state == CONNECTION_HANDING)
 		connection_refuse(
 		    c, "[SYS/TEMP]", "mailboxes cannot be opened now, try again later");

@@ -22,6 +22,7 @@ enum {
 	CONNECTION_INPUT_MAX = 8192, /* what msg session_open can carry */
 	CONNECTION_CHECK_MS = 30000, /* how long directory may take */
 	CONNECTION_HAND_MS = 5000,   /* how long pop3d-session may be away */
+	CONNECTION_HANDSHAKE_MS = 60000, /* a whole TLS handshake */
 	CONNECTION_LAST_MS = 30000,  /* how long a client may take for its last replies */
 };
 

@@ -132,10 +132,13 @@ static void set_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof(unacknowledged));
 }
 
+/* Each worker has its share: what the others say must not keep it from working. */
 static bool has_place(const struct conf *conf)
 {
+	unsigned workers = conf->workers > 0 ? conf->workers : 1;
 	return worker->admission == NULL ||
-	       admission_total(worker->admission) < conf->pop3.connections_max;
+	       admission_count(worker->admission) <
+		   (conf->pop3.connections_max + workers - 1) / workers;
 }
 
 /* NULL, or why not. */

@@ -211,9 +211,10 @@ static void on_peer(enum edge_id edge, unsigned instance, int fd)
 		close(fd);
 }
 
-static void on_admission(int fd, unsigned number, unsigned workers)
+static void on_admission(struct admission *admission, unsigned number)
 {
-	worker.admission = admission_open(fd, number, workers);
+	(void)number;
+	worker.admission = admission;
 }
 
 static void before_jail(struct service *self, const struct conf *conf)

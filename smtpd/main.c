@@ -89,9 +89,9 @@ static void on_listener(const struct conf_listener *listener, enum listener_kind
 		listener_open(kind, listener, fd);
 }
 
-static void on_admission(int fd, unsigned worker, unsigned workers)
+static void on_admission(struct admission *admission, unsigned worker)
 {
-	crowd_setup(admission_open(fd, worker, workers));
+	crowd_setup(admission);
 	session_set_worker(worker);
 }
 

@@ -9,6 +9,9 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/ptrace.h>
@@ -308,4 +311,53 @@ static long pin(struct victim *v, pid_t pid)
 long try_affinity_of_others(struct victim *v, const struct attempt_world *w)
 {
 	return each_sibling(v, w, pin);
+}
+
+/* ---- counters that workers share -------------------------------------------------- */
+
+/* Where a victim has mapped a page of them that it can only read; 0: it has none. */
+static unsigned long find_counters(pid_t pid)
+{
+	char path[64], line[256];
+	unsigned long at = 0;
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f != NULL && at == 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strstr(line, "/memfd:postern-admission") != NULL &&
+		    strstr(line, " r--s ") != NULL)
+			at = strtoul(line, NULL, 16);
+	if (f != NULL)
+		fclose(f);
+	return at;
+}
+
+/* Those who count clients together must have such a page, or these try nothing. */
+static bool lacks_counters(const struct attempt_world *w, unsigned long at)
+{
+	return at == 0 && (w->victim == PROGRAM_smtpd || w->victim == PROGRAM_pop3d);
+}
+
+long try_write_counters_of_others(struct victim *v, const struct attempt_world *w)
+{
+	unsigned long at = find_counters(v->pid);
+	if (lacks_counters(w, at))
+		return 0;
+	return INJECT(v, SYS_mprotect, at, 4096, PROT_READ | PROT_WRITE);
+}
+
+/* The descriptors that they came by are closed; if one were left, it would be for reading. */
+long try_map_counters_of_others(struct victim *v, const struct attempt_world *w)
+{
+	long best = -EBADF;
+	if (lacks_counters(w, find_counters(v->pid)))
+		return 0;
+	for (int fd = 5; fd < 32 && best < 0; fd++) {
+		char path[64], name[64];
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)v->pid, fd);
+		ssize_t n = readlink(path, name, sizeof(name) - 1);
+		name[n < 0 ? 0 : n] = '\0';
+		if (strncmp(name, "/memfd:postern-admission", 24) == 0)
+			best = INJECT(v, SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	}
+	return best;
 }

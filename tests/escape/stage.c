@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
+#include "common/admission.h"
 #include "common/jail.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -147,6 +148,15 @@ __attribute__((noreturn)) static void become_program(
 	_exit(123);
 }
 
+static void send_counters(struct stage *st, struct stage_program *p)
+{
+	struct msg_admission_page m = {.worker = 0, .workers = 2};
+	for (m.page = 0; m.page <= m.workers; m.page++) {
+		int fd = admission_table_page(st->counters, m.page, m.worker);
+		ck_assert(msg_admission_page_send(p->control, &m, &fd));
+	}
+}
+
 static void start(struct stage *st, enum program_id id)
 {
 	struct stage_program *p = &st->programs[id];
@@ -162,6 +172,8 @@ static void start(struct stage *st, enum program_id id)
 	p->ready = p->settled = false;
 	p->control =
 	    channel_new(pair[0], &supervision_client, &control_handlers, p, on_control_closed);
+	if (id == PROGRAM_smtpd || id == PROGRAM_pop3d)
+		send_counters(st, p);
 	msg_go_send(p->control, &(struct msg_go){}, NULL);
 }
 
@@ -196,6 +208,8 @@ void stage_forget(struct stage *st, unsigned victim)
 static void prepare(struct stage *st, bool root, const char *spoil)
 {
 	*st = (struct stage){.root = root, .spoil = spoil, .child = -1, .client = -1};
+	st->counters = admission_table_new(2, 100);
+	ck_assert_ptr_nonnull(st->counters);
 	scratch_open();
 	st->directory = xstrdup(scratch_path());
 	ck_assert_int_eq(chmod(st->directory, 0755), 0); // NOLINT: nobody else is here
@@ -226,6 +240,7 @@ void stage_close(struct stage *st)
 	close(st->tcp);
 	close(st->unix_stream);
 	close(st->abstract);
+	admission_table_free(st->counters);
 	free(st->spool_file);
 	free(st->ann);
 	free(st->bob);

@@ -69,6 +69,7 @@ struct stage {
 	char *directory;
 	char *conf;
 	struct stage_program programs[PROGRAM_COUNT];
+	struct admission_table *counters; /* of smtpd and pop3d, which are workers 0 of 2 */
 	struct channel *grants, *sessions;     /* our ends of pop3d-session's edges */
 	struct channel *owners[PROGRAM_COUNT]; /* and of the root parents' */
 	struct stage_answer answer;

@@ -18,7 +18,7 @@ import struct
 import sys
 import time
 
-GREETING, PEER, LISTENER, ADMISSION, GO, STOP, READY = 0, 1, 2, 5, 6, 7, 8
+GREETING, PEER, ADMISSION, GO, STOP, READY = 0, 1, 5, 6, 7, 8
 CONTROL_FD, CONF_FD = 3, 4
 OPERATORS = 1000  # the edges of operators' commands to control, queue, directory: numbers of ours
 MESSAGES, FLOOD_SECONDS, LINGER_SECONDS = 80, 0.15, 0.35
@@ -68,7 +68,7 @@ def tables(top):
         (common / "msg.c").read_text())}
     for shared in ("envelope.def", "auth.def"):
         parse_table((common / shared).read_text(), known, records)
-    edges = {}
+    edges, supervision = {}, versions["msg-supervision.def"]
     rows = re.findall(r"(?m)^EDGE\((\w+),\s*(\w+),\s*(\w+)\)", (common / "wiring.def").read_text())
     operators = [(f"operator_{program}", "operator", program) for program in ("control", "queue", "directory")]
     numbered = [*enumerate(rows, 1), *enumerate(operators, OPERATORS)]
@@ -80,7 +80,7 @@ def tables(top):
         edges[number] = {"edge": edge, "name": name, "version": version,
                          "client": client.replace("_", "-"), "server": server.replace("_", "-"),
                          "messages": parse_table((common / table).read_text(), known, records)}
-    return {"edges": edges, "records": records}
+    return {"edges": edges, "records": records, "supervision": supervision[1]}
 
 
 # --- saying it ---------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class Speaker:
     """Random messages of the edges, well formed, in no order that makes sense."""
 
     def __init__(self, known, seed):
-        self.edges, self.records = known["edges"], known["records"]
+        self.edges, self.records, self.supervision = known["edges"], known["records"], known["supervision"]
         self.rng = random.Random(seed)
 
     def greeting(self, edge, server):
@@ -275,9 +275,22 @@ class Life:
             sock.setblocking(False)
             server = self.speaker.edges[str(edge)]["server"] == self.name
             self.peers.append(Enemy(self.speaker, edge, instance, server, sock))
+        elif number == ADMISSION:
+            self.scribble(*struct.unpack(">HHH", data[2:8]), *fds)
         else:
             self.kept += fds
         return number
+
+    def scribble(self, worker, _workers, page, fd):
+        """Over its page of counters, so that each client seems to have all connections it may have; and
+        over the others', where it can."""
+        claim = b"\xff" * os.fstat(fd).st_size
+        try:
+            written = os.pwrite(fd, claim, 0) > 0
+        except OSError:
+            written = False
+        self.tell(page=page, own=page == worker, written=written)
+        os.close(fd)
 
     def listen_to(self, enemy):
         """What an edge says, unless it is closed."""
@@ -330,7 +343,8 @@ class Life:
                     self.listen_to(enemy)
 
     def live(self):
-        self.control.send(struct.pack(">HI", GREETING, 11) + b"supervision" + struct.pack(">HB", 2, 1))
+        self.control.send(struct.pack(">HI", GREETING, 11) + b"supervision" +
+                          struct.pack(">HB", self.speaker.supervision, 1))
         while (number := self.receive()) != GO:
             if number in (None, STOP):
                 return

@@ -101,6 +101,7 @@ def files_of(pid):
 EXPOSED = ("smtpd", "pop3d", "deliver-remote")
 TAKEN = ("smtpd", "pop3d", "deliver-remote", "deliver-local", "pop3d-session", "directory", "queue", "keys",
          "resolver")
+COUNTING = ("smtpd", "pop3d")  # their workers count clients together, each on a page of its own
 FAR = 6
 
 
@@ -323,6 +324,9 @@ def attack(suite, sink, name, lives, capsys):
         await_the_last(suite, name, lives)
     told = suite.lives(name)
     log = suite.log()[began:]
+    pages = [t for t in told if "page" in t]
+    assert all(t["written"] == t["own"] for t in pages), "it wrote into another's page of counters"
+    assert any(t["own"] for t in pages) == (name in COUNTING)
     assert not bystander.failures, bystander.failures[:10]
     assert bystander.slowest < PATIENCE
     check_others(suite, (name, instance), before)

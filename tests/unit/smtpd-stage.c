@@ -375,6 +375,15 @@ static void send_listener(struct stage *st)
 	close(fd);
 }
 
+static void send_admission(struct stage *st)
+{
+	struct msg_admission_page m = {.worker = 0, .workers = 1};
+	for (m.page = 0; m.page <= m.workers; m.page++) {
+		int fd = admission_table_page(st->admission, m.page, m.worker);
+		msg_admission_page_send(st->control, &m, &fd);
+	}
+}
+
 bool stage_start(struct stage *st, const char *top, const char *smtp)
 {
 	int theirs, ours = pair(&theirs), conf = conf_file(top, smtp), log[2];
@@ -396,11 +405,10 @@ bool stage_start(struct stage *st, const char *top, const char *smtp)
 	close(log[1]);
 	st->control =
 	    channel_new(ours, &supervision_client, &control_handlers, st, on_control_closed);
-	st->admission = admission_create(1);
+	st->admission = admission_table_new(1, 1000);
 	stage_connect_directory(st);
 	stage_connect_queue(st);
-	msg_admission_table_send(
-	    st->control, &(struct msg_admission_table){.worker = 0, .workers = 1}, &st->admission);
+	send_admission(st);
 	send_listener(st);
 	msg_go_send(st->control, &(struct msg_go){}, NULL);
 	return stage_until(st, is_ready_or_gone) && st->ready;
@@ -430,7 +438,7 @@ void stage_stop(struct stage *st)
 	if (st->queue_file >= 0)
 		close(st->queue_file);
 	close(st->log);
-	close(st->admission);
+	admission_table_free(st->admission);
 	buf_release(&st->log_text);
 	buf_release(&st->last.content);
 	pool_free(st->last.pool);

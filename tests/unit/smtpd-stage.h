@@ -32,7 +32,7 @@ struct stage {
 	bool ready;
 	bool control_gone;
 	struct channel *control, *directory, *queue;
-	int admission;
+	struct admission_table *admission;
 	uint16_t port;
 	int log; /* of smtpd, to read */
 	struct buf log_text;

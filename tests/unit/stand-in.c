@@ -67,7 +67,7 @@ static const char *const files[] = {
 #undef PROGRAM
 #undef EDGE
 
-/* No message but the greeting is ever sent, so no handler is ever called. */
+/* No message but the greeting is taken, since there are no handlers. */
 static const struct {
 	void (*none[16])(void);
 } no_handlers;
@@ -97,10 +97,10 @@ static void on_listener(const struct conf_listener *l, enum listener_kind kind, 
 		listeners[listener_count++] = fd;
 }
 
-static void on_admission(int fd, unsigned worker, unsigned workers)
+static void on_admission(struct admission *admission, unsigned worker)
 {
-	log_message(LOG_INFO, "admission %u of %u", worker, workers);
-	close(fd);
+	log_message(LOG_INFO, "admission %u", worker);
+	admission_free(admission);
 }
 
 static void on_lmtp(uint32_t cookie, int fd, int error)
@@ -125,9 +125,22 @@ static void ask_for_sockets(const struct conf *conf)
 		service_connect_lmtp(99, "no-such-section");
 }
 
+/* queue says what nobody takes, when the host is called so. */
+static void talk_nonsense(const struct conf *conf)
+{
+	bool wanted = strcmp(conf->hostname, "nonsense.example.test") == 0;
+	if (!wanted || strcmp(name, "queue") != 0)
+		return;
+	for (size_t i = 0; i < INSTANCES_MAX; i++)
+		if (peers[EDGE_smtpd_queue][i] != NULL)
+			msg_committed_send(
+			    peers[EDGE_smtpd_queue][i], &(struct msg_committed){}, NULL);
+}
+
 static void on_reload(const struct conf *conf)
 {
 	log_message(LOG_INFO, "reload: %s", conf->hostname);
+	talk_nonsense(conf);
 	ask_for_sockets(conf);
 	while (listener_count > 0)
 		close(listeners[--listener_count]);

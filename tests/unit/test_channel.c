@@ -3,6 +3,7 @@
  * Channels over a real socket pair: messages and descriptors arrive, back-pressure
  * holds, and every way in which a peer can misbehave costs it the channel only.
  */
+#include "common/channel-internal.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/msg-smtpd-queue.h"
@@ -10,6 +11,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -324,6 +326,42 @@ START_TEST(an_unasked_descriptor_closes_the_channel_and_is_closed)
 }
 END_TEST
 
+/* Descriptors that are on their way between programs of one user count for all of them. */
+START_TEST(too_many_descriptors_on_their_way_have_to_arrive_first)
+{
+	enum { ON_THEIR_WAY = 64 };
+	int others[2];
+	char octet;
+	if (geteuid() == 0)
+		ck_assert_int_eq(setuid(64777), 0); /* root has no such limit */
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, others), 0);
+	for (int i = 0; i < ON_THEIR_WAY; i++)
+		ck_assert_int_eq(channel_send_now(others[0], (const uint8_t *)"x", 1, others, 1),
+		    CHANNEL_SENT);
+	struct rlimit limit = {ON_THEIR_WAY - 1, ON_THEIR_WAY - 1};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(
+	    channel_send_now(others[0], (const uint8_t *)"x", 1, others, 1), CHANNEL_SHORT);
+	ck_assert(msg_large_open_send(client, &(struct msg_large_open){.cookie = 77}, NULL));
+	settle(); /* the server answers with a descriptor */
+	ck_assert_uint_eq(files, 0);
+	ck_assert(submit("ann@example.org", 10)); /* the other way all goes on */
+	settle();
+	ck_assert_uint_eq(submits, 1);
+	ck_assert_uint_eq(files, 0);
+	ck_assert_int_eq(closed_server + closed_client, 0);
+	for (int i = 0; i < ON_THEIR_WAY; i++)
+		ck_assert_int_eq(recv(others[1], &octet, 1, 0), 1); /* and closes it */
+	settle();
+	settle();
+	ck_assert_uint_eq(files, 1);
+	ck_assert_int_eq(closed_server + closed_client, 0);
+	close(kept_fd);
+	close(others[0]);
+	close(others[1]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("channel");
@@ -335,6 +373,7 @@ int main(void)
 	tcase_add_test(both, a_handler_that_refuses_closes_the_channel);
 	tcase_add_test(both, a_handler_may_free_its_channel);
 	tcase_add_test(both, a_missing_handler_closes_the_channel);
+	tcase_add_test(both, too_many_descriptors_on_their_way_have_to_arrive_first);
 	tcase_set_timeout(both, 60);
 	suite_add_tcase(suite, both);
 	TCase *raw = tcase_create("a hostile peer");

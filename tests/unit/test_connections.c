@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/msg-pop3d-session.h"
+#include "pop3d/connection-internal.h"
 #include "pop3d/connections.h"
 
 #include <check.h>
@@ -149,8 +150,12 @@ static void setup(void)
 	conf.pop3.connections_per_address = 100;
 	conf.pop3.login_timeout = 60;
 	conf.pop3.login_failures_max = 3;
-	worker.admission = admission_open(admission_create(1), 0, 1);
-	ck_assert_ptr_nonnull(worker.admission);
+	struct admission_table *table = admission_table_new(1, 100);
+	worker.admission = admission_new(0, 1);
+	for (unsigned page = 0; page <= 1; page++)
+		ck_assert(
+		    admission_map(worker.admission, page, dup(admission_table_page(table, page, 0))));
+	admission_table_free(table);
 	worker.mechanisms = AUTH_PLAIN | AUTH_LOGIN | AUTH_SCRAM_SHA_256;
 	connections_init(&worker);
 	connect_channels();
@@ -230,7 +235,7 @@ START_TEST(login_and_hand_over)
 	say(c, "TR 1\r\n"); /* while directory thinks: stays in the socket */
 	answer(LOGIN_OK);
 	ck_assert_str_eq(handed_pending, "STAT\r\nRE");
-	ck_assert_uint_eq(admission_total(worker.admission), 1);
+	ck_assert_uint_eq(admission_count(worker.admission), 1);
 	char rest[16];
 	ck_assert_int_eq(read(handed_fd, rest, sizeof(rest)), 6);
 	ck_assert(memcmp(rest, "TR 1\r\n", 6) == 0);
@@ -241,7 +246,7 @@ START_TEST(login_and_hand_over)
 	ck_assert_str_eq(heard(c), "<closed>");
 	msg_session_ended_send(session, &(struct msg_session_ended){handed_cookie}, NULL);
 	settle();
-	ck_assert_uint_eq(admission_total(worker.admission), 0);
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
 	ck_assert_ptr_null(connections_find(handed_cookie));
 }
 END_TEST
@@ -261,7 +266,7 @@ START_TEST(wrong_passwords_are_slow)
 				    : "-ERR [AUTH] wrong user name or password\r\n<closed>");
 	}
 	ck_assert_uint_eq(asked_count, 3);
-	ck_assert_uint_eq(admission_total(worker.admission), 0);
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
 }
 END_TEST
 
@@ -330,7 +335,27 @@ START_TEST(too_long_without_login)
 	say(c, "CAP");
 	pass_ms(conf.pop3.login_timeout * 1000 + 1);
 	ck_assert_str_eq(heard(c), "<closed>");
-	ck_assert_uint_eq(admission_total(worker.admission), 0);
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
+}
+END_TEST
+
+static void begin_handshake(struct connection *c)
+{
+	connection_enter(c, CONNECTION_TLS);
+}
+
+/* However long the log-in as a whole may take. */
+START_TEST(a_handshake_has_a_minute)
+{
+	conf.pop3.login_timeout = 3600;
+	int c = connect_client(&here);
+	ck_assert_str_eq(heard(c), GREETING);
+	connections_each(begin_handshake);
+	pass_ms(59 * 1000);
+	ck_assert_str_eq(heard(c), "");
+	pass_ms(60 * 1000 + 1);
+	ck_assert_str_eq(heard(c), "<closed>");
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
 }
 END_TEST
 
@@ -355,7 +380,7 @@ START_TEST(longest_idle_gives_way)
 	    strstr(heard(second), "too many connections, try again later\r\n<closed>"));
 	ck_assert_str_eq(heard(third), GREETING);
 	ck_assert_str_eq(heard(fourth), GREETING);
-	ck_assert_uint_eq(admission_total(worker.admission), 3);
+	ck_assert_uint_eq(admission_count(worker.admission), 3);
 	int fifth = connect_client(&here);
 	ck_assert_ptr_nonnull(strstr(heard(third), "<closed>"));
 	ck_assert_str_eq(heard(fifth), GREETING);
@@ -373,7 +398,7 @@ START_TEST(nobody_can_give_way)
 	answer(LOGIN_OK);
 	int third = connect_client(&here);
 	ck_assert_ptr_nonnull(strstr(heard(third), "too many connections"));
-	ck_assert_uint_eq(admission_total(worker.admission), 1);
+	ck_assert_uint_eq(admission_count(worker.admission), 1);
 }
 END_TEST
 
@@ -435,6 +460,7 @@ int main(void)
 	tcase_add_test(t, directory_is_away);
 	tcase_add_loop_test(t, session_is_away, 0, 2);
 	tcase_add_test(t, too_long_without_login);
+	tcase_add_test(t, a_handshake_has_a_minute);
 	tcase_add_loop_test(t, passwords_from_afar, 0, 2);
 	tcase_add_test(t, longest_idle_gives_way);
 	tcase_add_test(t, nobody_can_give_way);

@@ -61,6 +61,8 @@ START_TEST(workers_are_instances)
 	ck_assert_uint_eq(wiring_instances(PROGRAM_pop3d, five), 5);
 	ck_assert_uint_eq(wiring_instances(PROGRAM_NONE, five), 0);
 	ck_assert(wiring_program(PROGRAM_smtpd)->admission);
+	ck_assert(wiring_program(PROGRAM_pop3d)->admission);
+	ck_assert(!wiring_program(PROGRAM_deliver_remote)->admission);
 	ck_assert(!wiring_program(PROGRAM_queue)->admission);
 }
 END_TEST

@@ -11,10 +11,9 @@
 /* What the sender of a mail wishes (RFC 8689). In this order: a session that was made for one is
  * good for those before it. */
 enum tls_wish {
-	TLS_WISH_OPTIONAL =
-	    -1,		   /* as if the recipients' domain asked for nothing: of TLS_DANE only */
-	TLS_WISH_NONE = 0, /* what operator and domain ask for */
-	TLS_WISH_REQUIRED = 1, /* nobody but a server that is known for sure */
+	TLS_WISH_OPTIONAL = -1, /* of TLS_DANE: as if the domain asked for nothing */
+	TLS_WISH_NONE = 0,	/* what operator and domain ask for */
+	TLS_WISH_REQUIRED = 1,	/* nobody but a server that is known for sure */
 };
 
 enum tls_demand {

@@ -87,22 +87,17 @@ static bool any_utf8_address(const struct client_mail *m)
 	return any;
 }
 
-/* Of a server that is known, and can be told so. */
-bool client_promises_tls(const struct client *c)
-{
-	return c->verified && client_has(c, EXT_REQUIRETLS);
-}
-
-/* RFC 8689 §4.2.1: to such a one or to nobody. A notice goes without rather than be lost (§5), and
- * LMTP is where mail ends. */
+/* RFC 8689 §4.2.1: to who is known, and promises the same, or to nobody. LMTP is where mail ends: a
+ * store that the operator names. */
 static bool check_requiretls(struct client *c)
 {
 	struct client_result r = unsendable(STR("5.7.30"),
 	    STR("the sender wants TLS all the way, which the server does not promise"));
+	bool promises = client_has(c, EXT_REQUIRETLS);
 	if (!(c->mail->flags & ENVELOPE_REQUIRETLS) || client_is_lmtp(c) ||
-	    c->mail->reverse_path.n == 0 || client_promises_tls(c))
+	    (c->verified && promises))
 		return true;
-	if (client_has(c, EXT_REQUIRETLS)) {
+	if (promises) {
 		r.status = STR("5.7.10");
 		r.text =
 		    STR("the sender wants TLS with a server that is known, which this one is not");

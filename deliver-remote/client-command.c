@@ -57,6 +57,13 @@ static void put_mail_dsn(struct client *c)
 	}
 }
 
+/* RFC 8689 §2: within TLS only. But for LMTP, client_check saw to more than that. */
+static bool says_requiretls(const struct client *c)
+{
+	return (c->mail->flags & ENVELOPE_REQUIRETLS) && c->encrypted &&
+	       client_has(c, EXT_REQUIRETLS);
+}
+
 void client_put_mail(struct client *c)
 {
 	buf_append_str(c->out, STR("MAIL FROM:<"));
@@ -68,7 +75,7 @@ void client_put_mail(struct client *c)
 		buf_append_str(c->out, STR(" BODY=8BITMIME"));
 	if (c->utf8)
 		buf_append_str(c->out, STR(" SMTPUTF8"));
-	if (c->mail->flags & ENVELOPE_REQUIRETLS && !client_is_lmtp(c) && client_promises_tls(c))
+	if (says_requiretls(c))
 		buf_append_str(c->out, STR(" REQUIRETLS"));
 	if (client_has(c, EXT_DSN))
 		put_mail_dsn(c);

@@ -44,7 +44,6 @@ void client_on_auth(struct client *c);
 /* client-check.c: what can be said before the server is asked. False: all recipients are settled.
  */
 bool client_check(struct client *c);
-bool client_promises_tls(const struct client *c);
 bool client_check_plan(struct client *c, enum outgoing_state state);
 
 /* client-mail.c */

@@ -53,7 +53,8 @@ struct client_result {
 				REMOTE_TEXT_MAX; empty when it is not the server's word */
 	const char *command; /* that it answered or that was under way: "RCPT TO", "connection" */
 	struct str text;     /* in words when `reply` is empty: "lost the connection after DATA" */
-	bool next_host;	     /* another host of the destination may be asked at once */
+	bool next_host;	     /* another host of the destination may be asked at once; of a failure:
+				this one cannot be what REQUIRETLS wants, another may */
 	bool again;	     /* in a further transaction of this session, at once */
 	bool maybe_taken;    /* the content was sent whole; it may have been taken nevertheless */
 	bool dsn_passed;     /* taken, and the server has DSN (RFC 3461) */

@@ -60,7 +60,11 @@ void delivery_follow(struct delivery *d, struct delivery *leader)
 		delivery_give_back(d);
 		return;
 	}
-	d->hop = hop_hold(leader->hop);
+	delivery_set_hop(d, hop_hold(leader->hop));
+	if (!session_fits(leader->session, d->wish)) {
+		delivery_give_back(d);
+		return;
+	}
 	d->leader = leader;
 	leader->follower = d;
 	delivery_prepare_mail(d, leader->session);

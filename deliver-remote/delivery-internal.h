@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * Between delivery.c (a delivery's way), delivery-order.c, delivery-ahead.c (one behind the other)
- * and delivery-result.c (its recipients' results).
+ * Between delivery.c (a delivery's way), delivery-order.c, delivery-ahead.c (one behind the other),
+ * delivery-wish.c (what its sender wants of TLS) and delivery-result.c (its recipients' results).
  */
 #ifndef POSTERN_REMOTE_DELIVERY_INTERNAL_H
 #define POSTERN_REMOTE_DELIVERY_INTERNAL_H
@@ -29,6 +29,7 @@ struct delivery {
 	uint8_t *octets; /* the content in memory */
 	struct hop_query query;
 	struct hop *hop;
+	enum tls_wish wish;
 	struct route route;
 	struct tries tries;
 	bool routed; /* the route has begun */
@@ -62,6 +63,12 @@ void delivery_prepare_mail(struct delivery *d, struct session *s);
 void delivery_finish(struct delivery *d, enum remote_verdict verdict);
 void delivery_free(struct delivery *d);
 
+/* Takes the hop, and with it what its sender's wish comes to. */
+void delivery_set_hop(struct delivery *d, struct hop *hop);
+/* A notice goes without REQUIRETLS rather than not at all (RFC 8689 §5). True: its route found
+ * nobody who has it, and begins anew as that of other mail. */
+bool delivery_relax(struct delivery *d);
+
 /* Behind the leader on its session, or back to queue; may be freed. */
 void delivery_follow(struct delivery *d, struct delivery *leader);
 /* They are no leader and follower any more. */
@@ -82,6 +89,8 @@ void delivery_set_result(struct delivery *d, size_t target, enum delivery_outcom
 void delivery_settle_all(
     struct delivery *d, enum delivery_outcome outcome, struct str status, struct str text);
 size_t delivery_unsettled(const struct delivery *d);
+/* The route is at its end: so are those that are not settled. */
+void delivery_take_end(struct delivery *d, const struct route_end *end);
 /* One of struct session_events; the owner is the delivery. */
 void delivery_on_result(
     struct session *s, void *owner, size_t recipient, const struct client_result *r);

@@ -83,6 +83,20 @@ static void note_verdict(struct delivery *d, const struct client_result *r)
 	d->lost = d->lost || !answer;
 }
 
+/* RFC 8689 §4.2.1: what that comes to is decided when no host is left. */
+static bool is_unable(const struct client_result *r)
+{
+	return r->outcome == DELIVERY_FAILED && r->next_host;
+}
+
+static void note_unable(struct delivery *d, const struct session *s, const struct client_result *r)
+{
+	d->answered = true;
+	if (d->routed && !d->noted)
+		route_note_unable(&d->route, s, r->status, r->text);
+	d->noted = true;
+}
+
 void delivery_on_result(
     struct session *s, void *owner, size_t recipient, const struct client_result *r)
 {
@@ -98,6 +112,10 @@ void delivery_on_result(
 		d->anew = true;
 		return;
 	}
+	if (is_unable(r)) {
+		note_unable(d, s, r);
+		return;
+	}
 	note_verdict(d, r);
 	describe(s, r, &text);
 	delivery_set_result(d, target, r->outcome, r->status, text_str(&text));
@@ -110,4 +128,22 @@ void delivery_on_result(
 	d->noted = d->noted || !o->settled;
 	if (!o->settled)
 		o->result.own = (uint8_t)d->tries.count;
+}
+
+void delivery_take_end(struct delivery *d, const struct route_end *end)
+{
+	for (size_t i = 0; i < d->to.targets_count; i++) {
+		struct outcome *o = &d->outcomes[i];
+		if (o->settled)
+			continue;
+		if (o->known) {
+			o->result.tried = (uint8_t)d->tries.count;
+			continue;
+		}
+		delivery_set_result(
+		    d, i, end->outcome, str_from_cstr(end->status), text_str(&end->text));
+		o->result.mta = delivery_keep(d, str_from_cstr(end->mta), DOMAIN_MAX);
+		o->result.reply = delivery_keep(d, text_str(&end->reply), REMOTE_TEXT_MAX);
+		o->result.tried = (uint8_t)end->tried;
+	}
 }

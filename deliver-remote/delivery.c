@@ -119,8 +119,8 @@ static void on_over(struct session *s, void *owner)
 static void on_sent(struct session *s, void *owner)
 {
 	struct delivery *d = owner;
-	if (stopping || d->offered || d->again || d->anew || d->noted || s->lax ||
-	    s->policy != current)
+	if (stopping || d->offered || d->again || d->anew || d->noted ||
+	    s->wish == TLS_WISH_OPTIONAL || s->policy != current)
 		return;
 	d->offered = true;
 	delivery_setup->on_content_sent(d->to.delivery);
@@ -182,23 +182,16 @@ static void on_session(struct route *r, struct session *s)
 	send_mail(CONTAINER(r, route), s);
 }
 
+static void begin_route(struct delivery *d);
+
 static void on_end(struct route *r)
 {
 	struct delivery *d = CONTAINER(r, route);
-	for (size_t i = 0; i < d->to.targets_count; i++) {
-		struct outcome *o = &d->outcomes[i];
-		if (o->settled)
-			continue;
-		if (o->known) {
-			o->result.tried = (uint8_t)d->tries.count;
-			continue;
-		}
-		delivery_set_result(
-		    d, i, r->end.outcome, str_from_cstr(r->end.status), text_str(&r->end.text));
-		o->result.mta = delivery_keep(d, str_from_cstr(r->end.mta), DOMAIN_MAX);
-		o->result.reply = delivery_keep(d, text_str(&r->end.reply), REMOTE_TEXT_MAX);
-		o->result.tried = (uint8_t)r->end.tried;
+	if (delivery_relax(d)) {
+		begin_route(d);
+		return;
 	}
+	delivery_take_end(d, &r->end);
 	delivery_finish(d, r->end.verdict);
 }
 
@@ -208,8 +201,8 @@ static void begin_route(struct delivery *d)
 {
 	route_stop(&d->route);
 	d->routed = true;
-	route_start(&d->route, &route_events, d->hop, (d->to.flags & ENVELOPE_TLS_OPTIONAL) != 0,
-	    d->policy, delivery_setup->dns, &d->tries);
+	route_start(
+	    &d->route, &route_events, d->hop, d->wish, d->policy, delivery_setup->dns, &d->tries);
 }
 
 /* Some wait for a further transaction, and the last one was not in vain. */
@@ -247,7 +240,7 @@ static void refuse(struct delivery *d, const struct hop *hop)
 
 static void take_hop(struct delivery *d, struct hop *hop)
 {
-	d->hop = hop;
+	delivery_set_hop(d, hop);
 	if (hop->verdict == HOP_REFUSED) {
 		refuse(d, hop);
 		return;
@@ -258,7 +251,7 @@ static void take_hop(struct delivery *d, struct hop *hop)
 		delivery_finish(d, REMOTE_UNKNOWN);
 		return;
 	}
-	struct session *s = idle_take(hop);
+	struct session *s = idle_take(hop, d->wish);
 	if (s != NULL)
 		send_mail(d, s);
 	else

@@ -61,7 +61,8 @@ bool idle_drop(void)
 
 void idle_give(struct session *s, const struct policy *now)
 {
-	if (!session_may_send(s) || s->lax || s->policy != now || now->reuse_idle_ms == 0) {
+	if (!session_may_send(s) || s->wish == TLS_WISH_OPTIONAL || s->policy != now ||
+	    now->reuse_idle_ms == 0) {
 		say_goodbye(s);
 		return;
 	}
@@ -75,11 +76,11 @@ void idle_give(struct session *s, const struct policy *now)
 }
 
 /* One that waited for too long may be on its way out. */
-struct session *idle_take(const struct hop *hop)
+struct session *idle_take(const struct hop *hop, enum tls_wish wish)
 {
 	struct session *s;
 	TAILQ_FOREACH(s, &hop->idle, by_hop)
-	if (client_need(&s->client) == CLIENT_READY)
+	if (client_need(&s->client) == CLIENT_READY && session_fits(s, wish))
 		break;
 	if (s != NULL)
 		take_out(s);

@@ -13,8 +13,9 @@ enum { IDLE_MAX = 500 };
 
 /* Takes a ready session over; it is told good-bye when it cannot be used again. */
 void idle_give(struct session *s, const struct policy *now);
-/* The one that was used last, or NULL. The caller becomes its owner at once. */
-struct session *idle_take(const struct hop *hop);
+/* The one that was used last and is good for such mail, or NULL. The caller becomes its owner at
+ * once. */
+struct session *idle_take(const struct hop *hop, enum tls_wish wish);
 /* Says good-bye to all of them, or to those only whose hop or policy is not in force any more
  * (`now`: NULL for all). */
 void idle_quit(const struct policy *now);

@@ -26,8 +26,6 @@ static bool is_proven_nothing(const struct lookup_family *f)
 static void done(struct lookup *l, enum lookup_verdict verdict)
 {
 	l->verdict = verdict;
-	l->facts.policy = l->tls;
-	l->facts.name_secure = l->name_secure;
 	l->on_done(l);
 }
 
@@ -108,8 +106,6 @@ static void on_both(struct lookup *l)
 		nothing(l);
 		return;
 	}
-	l->facts.policy = l->tls;
-	l->facts.name_secure = l->name_secure;
 	l->facts.address_secure = (!has_addresses(&l->four) || l->four.secure) &&
 				  (!has_addresses(&l->six) || l->six.secure);
 	if (tls_policy_wants_tlsa(&l->facts))
@@ -168,7 +164,11 @@ void lookup_start(struct lookup *l, const char *host, uint16_t port)
 	l->host = host;
 	l->port = port;
 	l->four = l->six = (struct lookup_family){0};
-	l->facts = (struct tls_facts){0};
+	l->facts = (struct tls_facts){.policy = l->tls,
+	    .wish = l->wish,
+	    .named = l->named,
+	    .domain_itself = l->domain_itself,
+	    .name_secure = l->name_secure};
 	l->canonical = l->tlsa_base = NULL;
 	l->count = 0;
 	l->status = l->text = STR("");

@@ -39,6 +39,8 @@ struct lookup {
 	struct dns_client *dns;
 	const struct policy *policy;
 	enum tls_policy tls;
+	enum tls_wish wish;
+	bool named, domain_itself; /* tls_facts */
 	bool name_secure;
 	bool v4_first;
 	uint64_t chance;

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#define STATUS_NEEDS_TLS STR("5.7.10") /* RFC 8689 §4.2.1 */
+
 static struct str keep(const struct tries *t, const struct text *text)
 {
 	struct str out;
@@ -32,7 +34,20 @@ static void note(struct route *r, enum link_fault fault, struct str status)
 {
 	r->fault = fault;
 	r->destination_at_fault = r->destination_at_fault || !fault_is_ours(fault);
+	r->passing = true;
 	snprintf(r->end.status, sizeof(r->end.status), "%.*s", STR_ARG(status));
+	r->end.mta[0] = '\0';
+	text_clear(&r->end.reply);
+}
+
+/* Only the sender of this one mail asks for more than there is: that is no fault of the
+ * destination, whose other mail goes on. */
+static void note_unable(struct route *r, struct str status)
+{
+	r->fault = LINK_TLS_POLICY;
+	r->skip = true;
+	snprintf(r->unable, sizeof(r->unable), "%.*s", STR_ARG(status));
+	snprintf(r->end.status, sizeof(r->end.status), "%s", r->unable);
 	r->end.mta[0] = '\0';
 	text_clear(&r->end.reply);
 }
@@ -58,6 +73,23 @@ void route_note_host(struct route *r, enum link_fault fault, struct str status, 
 	note(r, fault, status);
 }
 
+void route_note_unmet(struct route *r, struct str text)
+{
+	route_push(r);
+	text_add(&r->last, text);
+	text_add(&r->last_said, text);
+	note_unable(r, STATUS_NEEDS_TLS);
+}
+
+/* No TLS, or not with whom it must be (RFC 8689 §4.2.1); what 4xx, the clock or the line put off is
+ * not. */
+static bool is_unable(const struct route *r, const struct session *s)
+{
+	bool put_off = s->passing || str_has_prefix(client_failure(&s->client)->reply, STR("4"));
+	bool tls = s->fault == LINK_TLS || s->fault == LINK_TLS_POLICY;
+	return r->wish == TLS_WISH_REQUIRED && tls && !put_off;
+}
+
 void route_note_session(struct route *r, const struct session *s)
 {
 	const struct client_result *failure = client_failure(&s->client);
@@ -67,20 +99,35 @@ void route_note_session(struct route *r, const struct session *s)
 	text_printf(&r->last_host, "%s", s->relay);
 	text_add(&r->last_said, text_str(&s->reason));
 	bool own = failure->status.n == 0 || failure->status.p[0] != '4';
-	note(r, s->fault, own ? fault_status(s->fault) : failure->status);
+	if (is_unable(r, s))
+		note_unable(r, STATUS_NEEDS_TLS);
+	else
+		note(r, s->fault, own ? fault_status(s->fault) : failure->status);
 	if (!s->said)
 		return;
 	snprintf(r->end.mta, sizeof(r->end.mta), "%.*s", STR_ARG(session_mta(s)));
 	text_add(&r->end.reply, failure->reply);
 }
 
-void route_note(struct route *r, const struct session *s, struct str what)
+static void note_what(struct route *r, const struct session *s, struct str what)
 {
 	route_push(r);
 	text_printf(&r->last, "%s: %.*s", s->label, STR_ARG(what));
 	text_printf(&r->last_host, "%s", s->relay);
 	text_add(&r->last_said, what);
+}
+
+void route_note(struct route *r, const struct session *s, struct str what)
+{
+	note_what(r, s, what);
 	note(r, LINK_GREETING, STR("4.4.2"));
+}
+
+void route_note_unable(struct route *r, const struct session *s, struct str status, struct str what)
+{
+	note_what(r, s, what);
+	note_unable(r, status);
+	snprintf(r->end.mta, sizeof(r->end.mta), "%.*s", STR_ARG(session_mta(s)));
 }
 
 /* --- who greets ---------------------------------------------------------- */

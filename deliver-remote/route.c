@@ -28,6 +28,12 @@ static uint64_t chance(void)
 
 /* ---- the end ------------------------------------------------------------------------- */
 
+/* There were hosts, and none can carry this mail as its sender wants, now or later. */
+static bool is_unable(const struct route *r)
+{
+	return r->unable[0] != '\0' && !r->passing;
+}
+
 static void end(struct route *r, enum delivery_outcome outcome)
 {
 	if (r->last.n == 0)
@@ -41,6 +47,8 @@ static void end(struct route *r, enum delivery_outcome outcome)
 	/* One host among others that is proven not to be there is no reason for ever. */
 	if (outcome == DELIVERY_DEFERRED && r->end.status[0] != '4')
 		r->end.status[0] = '4';
+	if (is_unable(r))
+		memcpy(r->end.status, r->unable, sizeof(r->unable));
 	r->end.verdict = r->destination_at_fault ? REMOTE_FAILS : REMOTE_UNKNOWN;
 	r->end.tried = r->tries->count;
 	route_push(r);
@@ -62,8 +70,8 @@ static void end_of_hosts(struct route *r)
 		end_without_hosts(r);
 		return;
 	}
-	/* Nothing but hosts that are proven not to be there. */
-	end(r, r->fault == LINK_NONE ? DELIVERY_FAILED : DELIVERY_DEFERRED);
+	/* Nothing but hosts that are proven not to be there, or cannot be what they must be. */
+	end(r, r->fault == LINK_NONE || is_unable(r) ? DELIVERY_FAILED : DELIVERY_DEFERRED);
 }
 
 /* ---- sessions ------------------------------------------------------------------------ */
@@ -129,9 +137,9 @@ static void begin_session(struct route *r, int fd, const struct place *place)
 	    .hop = r->hop,
 	    .policy = r->policy,
 	    .expect = &r->expect,
+	    .wish = r->wish,
 	    .host = r->host,
 	    .place = place,
-	    .lax = r->tls != r->hop->tls,
 	};
 	r->sessions++;
 	r->expect.address = place != NULL ? &r->place : NULL;
@@ -193,47 +201,6 @@ static void dial_places(struct route *r, const struct place *places, size_t coun
 
 /* ---- one host ---------------------------------------------------------------------------- */
 
-static void expect_tls(struct route *r, const struct lookup *l, enum tls_demand demand)
-{
-	r->demand = demand;
-	r->in_clear = false;
-	r->expect = (struct tls_expect){
-	    .dane_only = r->hop->tls == TLS_DANE_ONLY,
-	    .host = r->host,
-	    .names = r->hop->names,
-	    .name_count = r->hop->name_count,
-	    .fingerprints = r->hop->fingerprints,
-	    .fingerprint_count = r->hop->fingerprint_count,
-	    .certificate = r->hop->certificate,
-	    .nexthop = r->hop->target.kind == NEXTHOP_DOMAIN && r->candidates.secure &&
-			       !r->candidates.implicit
-			   ? r->nexthop
-			   : NULL,
-	};
-	if (l == NULL)
-		return;
-	r->expect.tlsa_base = l->tlsa_base;
-	r->expect.records = l->facts.records;
-	r->expect.record_count = l->facts.record_count;
-}
-
-/* False: this host cannot be used; noted. */
-static bool decide_tls(struct route *r, const struct lookup *l)
-{
-	const struct tls_facts bare = {.policy = r->tls};
-	struct tls_decision decision = tls_policy_decide(l != NULL ? &l->facts : &bare);
-	if (decision.demand != TLS_DEMAND_UNMET) {
-		expect_tls(r, l, decision.demand);
-		return true;
-	}
-	struct text text;
-	text_clear(&text);
-	struct str host = r->host != NULL ? str_from_cstr(r->host) : r->hop->nexthop;
-	text_printf(&text, "%.*s: %s", STR_ARG(host), decision.why);
-	route_note_host(r, LINK_TLS_POLICY, fault_status(LINK_TLS_POLICY), text_str(&text));
-	return false;
-}
-
 static bool is_self(const struct route *r, const struct lookup *l)
 {
 	for (size_t i = 0; i < l->count; i++)
@@ -250,11 +217,13 @@ static void on_lookup(struct lookup *l)
 	} else if (l->verdict == LOOKUP_NOTHING) {
 		/* Proven: as if it were not in the list, unless nobody else is there. */
 		enum link_fault before = r->fault;
+		bool passing = r->passing;
 		route_note_host(r, LINK_DNS, l->status, l->text);
 		r->fault = before;
+		r->passing = passing;
 	} else if (r->hop->target.kind == NEXTHOP_DOMAIN && is_self(r, l)) {
 		cut_self(r);
-	} else if (decide_tls(r, l)) {
+	} else if (route_decide_tls(r, l)) {
 		dial_places(r, l->places, l->count);
 		return;
 	}
@@ -269,6 +238,7 @@ static uint16_t port_of(const struct route *r)
 
 static void next_host(struct route *r)
 {
+	r->skip = false;
 	if (r->next >= r->candidates.count || r->hosts >= ROUTE_HOSTS_MAX ||
 	    r->places >= ROUTE_PLACES_MAX || r->sessions >= ROUTE_SESSIONS_MAX) {
 		end_of_hosts(r);
@@ -279,7 +249,10 @@ static void next_host(struct route *r)
 	r->lookup.on_done = on_lookup;
 	r->lookup.dns = r->dns;
 	r->lookup.policy = r->policy;
-	r->lookup.tls = r->tls;
+	r->lookup.tls = r->hop->tls;
+	r->lookup.wish = r->wish;
+	r->lookup.named = r->hop->name_count > 0;
+	r->lookup.domain_itself = r->candidates.implicit;
 	r->lookup.name_secure = r->candidates.secure;
 	r->lookup.v4_first = dead_is_family(dial_dead(), 6, loop_now_ms());
 	r->lookup.chance = chance();
@@ -313,7 +286,7 @@ static void begin_address(struct route *r)
 	struct place place;
 	if (place_from_octets(
 		&place, t->family, str_from(t->address, t->family == 4 ? 4 : 16), port_of(r)) &&
-	    decide_tls(r, NULL))
+	    route_decide_tls(r, NULL))
 		dial_places(r, &place, 1);
 	else
 		end_of_hosts(r);
@@ -337,18 +310,18 @@ static void on_socket(void *ctx, int fd, int error)
 static void begin_socket(struct route *r)
 {
 	r->host = r->nexthop;
-	expect_tls(r, NULL, TLS_DEMAND_CLEAR);
+	route_expect_tls(r, NULL, TLS_DEMAND_CLEAR);
 	r->socket_request = lmtp_connect(r->nexthop, on_socket, r);
 }
 
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
-    bool tls_optional, struct policy *policy, struct dns_client *dns, struct tries *tries)
+    enum tls_wish wish, struct policy *policy, struct dns_client *dns, struct tries *tries)
 {
 	memset(r, 0, sizeof(*r));
 	r->tries = tries;
 	r->events = events;
 	r->hop = hop_hold(hop);
-	r->tls = tls_optional && hop->tls == TLS_DANE ? TLS_MAY : hop->tls;
+	r->wish = wish;
 	r->policy = policy_hold(policy);
 	r->dns = dns;
 	r->pool = pool_new(ROUTE_SIZE_MAX);
@@ -374,10 +347,17 @@ void route_start(struct route *r, const struct route_events *events, struct hop 
 
 void route_next(struct route *r)
 {
-	if (r->sessions >= ROUTE_SESSIONS_MAX || r->hop->target.kind == NEXTHOP_SOCKET)
+	bool skip = r->skip;
+	r->skip = false;
+	if (r->hop->target.kind == NEXTHOP_SOCKET || (r->sessions >= ROUTE_SESSIONS_MAX && !skip)) {
 		end_of_hosts(r);
-	else
+	} else if (skip) {
+		r->sessions--; /* each of them is to be asked (RFC 8689 §4.2.1) */
+		dial_stop(&r->dial);
+		next_host(r);
+	} else {
 		dial_next(&r->dial);
+	}
 }
 
 void route_stop(struct route *r)

@@ -50,6 +50,7 @@ struct route_end {
 struct route {
 	const struct route_events *events;
 	struct hop *hop;
+	enum tls_wish wish;
 	struct policy *policy;
 	struct dns_client *dns;
 	struct pool *pool; /* candidates */
@@ -63,31 +64,35 @@ struct route {
 	struct session *session; /* being set up */
 	const char *host;	 /* being tried; NULL: an address or a socket */
 	struct place place;	 /* of the session */
-	enum tls_policy tls;	 /* the hop's, or what the mail makes of it */
 	enum tls_demand demand;	 /* of this host */
 	struct tls_expect expect;
 	bool in_clear; /* TLS failed at this place, and need not be */
 	bool self;     /* an address of this host is ours */
+	bool skip;     /* this host's other addresses are no use, either */
 	char nexthop[DOMAIN_MAX + 1];
 
 	/* What went wrong. */
 	enum link_fault fault;
 	bool destination_at_fault;
+	bool passing; /* at least one of the hosts may do later */
+	/* Why hosts cannot give what TLS_WISH_REQUIRED wants, a status; empty: there was none. */
+	char unable[ENHANCED_CODE_MAX + 1];
 	struct tries *tries;
 	struct text last, last_host, last_said;
 	struct route_end end;
 };
 
-/* `hop` has the verdict HOP_OK. Adds to the tries, which are its owner's. `tls_optional`: the
- * sender does not mind (RFC 8689 §4.1): what the receiving side asks for in DNS is not looked at.
- * What the operator asks for holds. */
+/* `hop` has the verdict HOP_OK. Adds to the tries, which are its owner's. */
 void route_start(struct route *r, const struct route_events *events, struct hop *hop,
-    bool tls_optional, struct policy *policy, struct dns_client *dns, struct tries *tries);
+    enum tls_wish wish, struct policy *policy, struct dns_client *dns, struct tries *tries);
 /* The session that it gave could not take (all of) the mail: the next host. */
 void route_next(struct route *r);
 /* Ends it; nothing is called any more. Nothing happens when it never began. */
 void route_stop(struct route *r);
 /* Notes why a session that it gave could not take all of the mail, for the texts. */
 void route_note(struct route *r, const struct session *s, struct str what);
+/* The same of a server that cannot carry it as TLS_WISH_REQUIRED wants, whenever it is asked. */
+void route_note_unable(
+    struct route *r, const struct session *s, struct str status, struct str what);
 
 #endif

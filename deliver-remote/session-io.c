@@ -27,6 +27,7 @@ void session_fail_tls(struct session *s, struct str why)
 	text_add(&reason, why);
 	session_set_fault(s, fault, text_str(&reason));
 	s->resuming = !ours && s->tls != NULL && tls_has_offered_session(s->tls);
+	s->passing = s->passing || (s->tls != NULL && tls_is_cut_off(s->tls));
 	s->handshaking = false;
 	if (!s->started)
 		session_start_client(s);

@@ -165,6 +165,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		session_arm(s);
 		return;
 	}
+	s->passing = s->handshaking;
 	if (s->handshaking)
 		session_fail_tls(s,
 		    s->signing ? STR("the program keys does not answer") : STR("it took too long"));
@@ -267,6 +268,12 @@ void session_withdraw(struct session *s)
 	client_withdraw(&s->client);
 }
 
+bool session_fits(const struct session *s, enum tls_wish wish)
+{
+	bool promises = (s->client.peer.extensions & EXT_REQUIRETLS) != 0;
+	return s->wish >= wish && (wish != TLS_WISH_REQUIRED || promises);
+}
+
 bool session_may_send(const struct session *s)
 {
 	return !s->hop->stale && s->mails < s->policy->reuse_max && client_may_send(&s->client);
@@ -355,8 +362,8 @@ struct session *session_new(
 	s->fd = setup->fd;
 	s->hop = hop_hold(setup->hop);
 	s->policy = policy_hold(setup->policy);
-	s->lax = setup->lax;
 	s->expect = setup->expect;
+	s->wish = setup->wish;
 	session_set_owner(s, events, owner);
 	set_names(s, setup);
 	set_client_policy(s);

@@ -67,12 +67,13 @@ struct session {
 	struct hop *hop;
 	struct policy *policy;
 	const struct tls_expect *expect; /* NULL after the handshake */
+	enum tls_wish wish; /* that it was set up for; OPTIONAL: its owner's mail alone */
 	int fd;
 	struct tls *tls;
 	bool handshaking;
 	bool signing;  /* it waits for keys */
 	bool resuming; /* TLS failed with the session of an earlier connection */
-	bool lax;      /* TLS need not be what the hop wants: for the mail of its owner alone */
+	bool passing;  /* TLS failed by the clock or the line: another time it may not */
 	bool started;  /* the client runs */
 	bool ready;    /* told so */
 	bool running;  /* settle() is at work */
@@ -110,9 +111,9 @@ struct session_setup {
 	struct policy *policy;
 	/* What must hold of TLS; its memory stays until on_ready or on_over. */
 	const struct tls_expect *expect;
+	enum tls_wish wish;	   /* that `expect` was made for */
 	const char *host;	   /* what was connected to, for people; NULL: the address alone */
 	const struct place *place; /* NULL: a Unix socket */
-	bool lax;		   /* see struct session */
 };
 
 /* Begins; nothing is called before the event loop runs. */
@@ -130,6 +131,9 @@ bool session_send_ahead(
 /* The mail that went ahead is not sent: its owner hears no more of it, and the session ends with
  * the verdict on the one before. */
 void session_withdraw(struct session *s);
+/* Mail with that wish may go on it: it was not set up for less, and the server promises what it
+ * must. */
+bool session_fits(const struct session *s, enum tls_wish wish);
 /* It may be sent one more mail: neither server nor configuration have enough of it. */
 bool session_may_send(const struct session *s);
 /* Ready: nobody sends anything for now; it ends by itself when that lasts too long. */

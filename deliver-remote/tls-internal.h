@@ -19,7 +19,8 @@ struct tls {
 	enum tls_demand demand;
 	enum remote_tls level;
 	bool wants_write;
-	bool broken; /* no good-bye */
+	bool broken;  /* no good-bye */
+	bool cut_off; /* in the handshake */
 	const struct hop_fingerprint *fingerprints;
 	size_t fingerprint_count;
 	char certificate[DOMAIN_MAX + 1]; /* its name; empty: we show none */

@@ -178,6 +178,7 @@ int tls_handshake(struct tls *t, struct text *why)
 	if (rc == TLS_AGAIN || rc == TLS_SIGNING)
 		return rc;
 	tls_resume_failed(t);
+	t->cut_off = error == SSL_ERROR_ZERO_RETURN || error == SSL_ERROR_SYSCALL;
 	explain(t, error, system_error, why);
 	ERR_clear_error();
 	t->broken = true;
@@ -216,6 +217,11 @@ int tls_write(struct tls *t, const void *from, size_t n)
 bool tls_is_own_fault(const struct tls *t)
 {
 	return t->missing || t->job.refused;
+}
+
+bool tls_is_cut_off(const struct tls *t)
+{
+	return t->cut_off;
 }
 
 bool tls_has_offered_session(const struct tls *t)

@@ -57,6 +57,8 @@ int tls_read(struct tls *t, void *to, size_t n);
 int tls_write(struct tls *t, const void *from, size_t n);
 /* A session was offered: without one it may go better, and none will be offered next time. */
 bool tls_has_offered_session(const struct tls *t);
+/* The connection ended in the handshake, without a word of TLS's. */
+bool tls_is_cut_off(const struct tls *t);
 /* It failed for want of our certificate, or of a signature. */
 bool tls_is_own_fault(const struct tls *t);
 /* Whether the last call waits to write, not to read. */

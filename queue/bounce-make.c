@@ -87,8 +87,8 @@ static bool wants(const struct source *s, uint16_t number, enum notify what)
 	return (notify & NOTIFY_NEVER) == 0 && (notify & what) != 0;
 }
 
-static struct dsn_recipient describe(const struct bounces *b, const struct source *s,
-    uint16_t number, enum dsn_action action)
+static struct dsn_recipient describe(
+    const struct bounces *b, const struct source *s, uint16_t number, enum dsn_action action)
 {
 	struct dsn_recipient r = {.address = message_address(s->m, number),
 	    .original = message_original(s->m, number),
@@ -118,8 +118,8 @@ static bool is_in_state(const struct message *m, size_t number, unsigned states)
 	return (message_recipients(m)[number].state & states) != 0;
 }
 
-static void tell_failed(struct bounces *b, struct notice *n, struct message *m,
-    const struct source *s, struct told *t)
+static void tell_failed(
+    struct bounces *b, struct notice *n, struct message *m, const struct source *s, struct told *t)
 {
 	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++) {
 		if (!is_in_state(m, i, RECIPIENT_FAILED))
@@ -131,8 +131,8 @@ static void tell_failed(struct bounces *b, struct notice *n, struct message *m,
 	}
 }
 
-static void tell_delayed(struct bounces *b, struct notice *n, struct message *m,
-    const struct source *s, struct told *t)
+static void tell_delayed(
+    struct bounces *b, struct notice *n, struct message *m, const struct source *s, struct told *t)
 {
 	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++)
 		if (is_in_state(m, i, RECIPIENT_READY | RECIPIENT_DEFERRED) &&
@@ -174,8 +174,8 @@ static struct dsn_recipient describe_success(
 	return r;
 }
 
-static void tell_succeeded(struct bounces *b, struct notice *n, struct message *m,
-    const struct source *s, struct told *t)
+static void tell_succeeded(
+    struct bounces *b, struct notice *n, struct message *m, const struct source *s, struct told *t)
 {
 	for (size_t i = 0; i < m->recipient_count && n->count < DSN_RECIPIENTS_MAX; i++) {
 		uint16_t number = (uint16_t)i;
@@ -251,9 +251,10 @@ static enum make_result make(
 	    .count = told->count,
 	    .content = s->content,
 	    .whole = s->whole,
-	    .smtputf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0};
+	    .smtputf8 = (e->flags & ENVELOPE_SMTPUTF8) != 0,
+	    .tls_optional = (e->flags & ENVELOPE_TLS_OPTIONAL) != 0};
 	bool ok = dsn_put(&d, &out, &n->flags) && keep_content(b, n, buf_str(&out));
-	n->flags |= e->flags & ENVELOPE_REQUIRETLS;
+	n->flags |= e->flags & (ENVELOPE_REQUIRETLS | ENVELOPE_TLS_OPTIONAL);
 	buf_release(&out);
 	if (!ok)
 		n->id = 0;
@@ -273,8 +274,8 @@ static void drop_failed(struct bounces *b, struct message *m)
 			active_told(b->active, m, (uint16_t)i);
 }
 
-typedef void tell_fn(struct bounces *b, struct notice *n, struct message *m,
-    const struct source *s, struct told *t);
+typedef void tell_fn(
+    struct bounces *b, struct notice *n, struct message *m, const struct source *s, struct told *t);
 
 static tell_fn *const tellers[DSN_KINDS] = {
     [DSN_FAILURE] = tell_failed,

@@ -17,9 +17,9 @@ enum { BOUNDARY_SIZE = 64 };
 struct layout {
 	const struct dsn *d;
 	struct buf *out;
-	bool utf8;	/* the types of RFC 6533 */
-	bool whole;	/* the message comes back whole */
-	bool eight_bit; /* something is not ASCII */
+	bool utf8;	  /* the types of RFC 6533 */
+	bool whole;	  /* the message comes back whole */
+	bool eight_bit;	  /* something is not ASCII */
 	struct buf words; /* for people */
 	char boundary[BOUNDARY_SIZE];
 };
@@ -155,8 +155,8 @@ static bool put_references(struct layout *l)
 		size_t from = str_find(f.value, '<');
 		struct str id = str_skip(f.value, from);
 		id = str_head(id, str_find(id, '>') + 1);
-		bool clean = id.n > 2 && id.n < 500 && utf8_is_ascii(id) &&
-			     id.p[id.n - 1] == '>' && str_find(id, '\n') == id.n;
+		bool clean = id.n > 2 && id.n < 500 && utf8_is_ascii(id) && id.p[id.n - 1] == '>' &&
+			     str_find(id, '\n') == id.n;
 		return !clean || dsn_text_field(l->out, "References", "", id, false);
 	}
 	return true;
@@ -175,20 +175,20 @@ static bool put_header(struct layout *l)
 	return notice_header_put(out, &h) && put_references(l) &&
 	       buf_printf(out,
 		   "Auto-Submitted: auto-replied\r\n"
-		   "MIME-Version: 1.0\r\n"
+		   "%sMIME-Version: 1.0\r\n"
 		   "Content-Type: multipart/report; report-type=%s;\r\n"
 		   "\tboundary=\"%s\"\r\n"
 		   "Content-Transfer-Encoding: %s\r\n"
 		   "\r\n"
 		   "This is a report in several parts (MIME, RFC 6522).\r\n",
+		   d->tls_optional ? "TLS-Required: No\r\n" : "",
 		   l->utf8 ? "global-delivery-status" : "delivery-status", l->boundary,
 		   l->eight_bit ? "8bit" : "7bit");
 }
 
 /* --- parts -------------------------------------------------------------- */
 
-static bool put_part(
-    struct layout *l, const char *description, const char *type, bool eight_bit)
+static bool put_part(struct layout *l, const char *description, const char *type, bool eight_bit)
 {
 	return buf_printf(l->out,
 	    "\r\n--%s\r\n"
@@ -217,8 +217,8 @@ static bool put_original(struct layout *l, const struct dsn_recipient *r)
 		for (char *p = type; *p != '\0'; p++)
 			if (!ascii_is_alnum(*p) && strchr("-; ", *p) == NULL)
 				*p = '?';
-		return dsn_text_field(l->out, "Original-Recipient", type,
-		    str_skip(r->orcpt, semicolon + 1), l->utf8);
+		return dsn_text_field(
+		    l->out, "Original-Recipient", type, str_skip(r->orcpt, semicolon + 1), l->utf8);
 	}
 	if (r->original.n == 0 || str_eq(r->original, r->address))
 		return true;
@@ -273,13 +273,13 @@ static bool put_status(struct layout *l)
 	const struct dsn *d = l->d;
 	char id[QUEUE_ID_SIZE];
 	queue_id_format(d->about, id);
-	bool ok = put_part(l, "Delivery status",
-		      l->utf8 ? "message/global-delivery-status" : "message/delivery-status",
-		      l->utf8) &&
-		  dsn_text_field(l->out, "Original-Envelope-Id", "", d->envid, l->utf8) &&
-		  dsn_text_field(l->out, "Reporting-MTA", "dns; ", d->hostname, l->utf8) &&
-		  dsn_text_field(l->out, "X-Postern-Queue-Id", "", str_from_cstr(id), false) &&
-		  put_time(l, "Arrival-Date", d->arrival);
+	bool ok =
+	    put_part(l, "Delivery status",
+		l->utf8 ? "message/global-delivery-status" : "message/delivery-status", l->utf8) &&
+	    dsn_text_field(l->out, "Original-Envelope-Id", "", d->envid, l->utf8) &&
+	    dsn_text_field(l->out, "Reporting-MTA", "dns; ", d->hostname, l->utf8) &&
+	    dsn_text_field(l->out, "X-Postern-Queue-Id", "", str_from_cstr(id), false) &&
+	    put_time(l, "Arrival-Date", d->arrival);
 	for (size_t i = 0; i < d->count && ok; i++)
 		ok = put_recipient(l, &d->recipients[i]);
 	return ok;
@@ -290,7 +290,8 @@ static bool put_returned(struct layout *l)
 	struct str content = l->d->content;
 	if (content.n == 0)
 		return true;
-	bool eight_bit = !utf8_is_ascii(l->whole ? content : str_head(content, header_length(content)));
+	bool eight_bit =
+	    !utf8_is_ascii(l->whole ? content : str_head(content, header_length(content)));
 	if (l->whole)
 		return put_part(l, "Undelivered message",
 			   l->utf8 ? "message/global" : "message/rfc822", eight_bit) &&
@@ -319,7 +320,7 @@ bool dsn_put(const struct dsn *d, struct buf *out, uint16_t *flags)
 	ok = ok && l.d != NULL && put_header(&l) && put_notice(&l) && put_status(&l) &&
 	     put_returned(&l) && buf_printf(out, "\r\n--%s--\r\n", l.boundary);
 	buf_release(&l.words);
-	*flags = (uint16_t)((l.eight_bit ? ENVELOPE_8BITMIME : 0) |
-			    (l.utf8 ? ENVELOPE_SMTPUTF8 : 0));
+	*flags =
+	    (uint16_t)((l.eight_bit ? ENVELOPE_8BITMIME : 0) | (l.utf8 ? ENVELOPE_SMTPUTF8 : 0));
 	return ok;
 }

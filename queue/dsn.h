@@ -51,6 +51,7 @@ struct dsn {
 	struct str content; /* of it: all, or the header at least; empty: it cannot be read */
 	bool whole;	    /* may be returned whole, if it can be */
 	bool smtputf8;	    /* its envelope says so */
+	bool tls_optional;  /* its header says "TLS-Required: No": so does that of the notice */
 };
 
 enum { DSN_RECIPIENTS_MAX = 100 };

@@ -28,6 +28,7 @@ struct submission {
 	struct transaction *waiters; /* none: to be rolled back */
 	struct submission *next, *previous;
 	size_t session_size, client_size, login_size;
+	uint16_t flags; /* enum envelope_flags */
 	char login[LOGIN_MAX];
 	char session[SESSION_ID_MAX], client[CLIENT_ADDRESS_MAX];
 };

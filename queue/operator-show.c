@@ -69,6 +69,15 @@ static void done_reading(struct reading *r)
 	pool_free(r->pool);
 }
 
+/* What its sender wants of it (RFC 8689). */
+static void put_tls(unsigned flags)
+{
+	if (flags & ENVELOPE_REQUIRETLS)
+		put_field("tls", STR("required all the way (REQUIRETLS)"));
+	else if (flags & ENVELOPE_TLS_OPTIONAL)
+		put_field("tls", STR("optional (TLS-Required: No)"));
+}
+
 static bool send_envelope(struct operator_connection *c, const struct message *m)
 {
 	char id[QUEUE_ID_SIZE];
@@ -86,6 +95,7 @@ static bool send_envelope(struct operator_connection *c, const struct message *m
 		put_field("helo", r.envelope.helo);
 		put_field("login", r.envelope.login);
 		put_field("session", r.envelope.session);
+		put_tls(r.envelope.flags);
 	}
 	done_reading(&r);
 	send_text(c, buf_str(&text));

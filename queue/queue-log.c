@@ -23,17 +23,21 @@ static void begin(struct log_event *ev, int level, uint64_t id)
 	log_begin(ev, level, text_of(&t, id));
 }
 
-void queue_log_client(uint64_t id, struct str client, struct str session, struct str login)
+void queue_log_client(uint64_t id, const struct envelope *e)
 {
 	struct id_text t;
 	struct log_event ev;
 	struct buf name = BUF_INIT(4 * CLIENT_ADDRESS_MAX);
-	client_name_put(&name, client);
+	client_name_put(&name, e->client);
 	log_begin_as(&ev, "smtpd", LOG_INFO, text_of(&t, id));
 	log_str(&ev, "client", buf_str(&name));
-	log_str(&ev, "session", session);
-	if (login.n > 0)
-		log_str(&ev, "sasl_username", login);
+	log_str(&ev, "session", e->session);
+	if (e->login.n > 0)
+		log_str(&ev, "sasl_username", e->login);
+	if (e->flags & ENVELOPE_REQUIRETLS)
+		log_str(&ev, "tls", STR("required"));
+	else if (e->flags & ENVELOPE_TLS_OPTIONAL)
+		log_str(&ev, "tls", STR("optional"));
 	log_end(&ev);
 	buf_release(&name);
 }

@@ -2,7 +2,7 @@
  *
  * The queue's log lines, in the shape that tools for Postfix's log read:
  *
- *   ID: client=unknown[192.0.2.1], session=...
+ *   ID: client=unknown[192.0.2.1], session=..., sasl_username=..., tls=required (or optional)
  *   ID: from=<a@example.org>, size=4096, nrcpt=1 (queue active)
  *   ID: to=<b@example.net>, orig_to=<c@example.net>, relay=local, delay=0.1,
  *       delays=0.02/0.01/0/0.07, dsn=2.0.0, status=sent (delivered to mailbox)
@@ -24,9 +24,10 @@ struct queue_log_delivery {
 	uint64_t now;
 };
 
-/* Who brought it, in smtpd's name, for that is where tools look for it: smtpd itself would write it
- * after the lines that queue writes of the same message. Then its size and sender. */
-void queue_log_client(uint64_t id, struct str client, struct str session, struct str login);
+/* Who brought it, and what is wanted of TLS (of `e` client, session, login and flags), in smtpd's
+ * name, for that is where tools look for it: smtpd itself would write it after the lines that queue
+ * writes of the same message. Then its size and sender. */
+void queue_log_client(uint64_t id, const struct envelope *e);
 void queue_log_accepted(const struct message *m);
 void queue_log_delivery(
     const struct message *m, uint16_t number, const struct queue_log_delivery *delivery);

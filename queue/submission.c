@@ -74,6 +74,7 @@ static struct submission *submission_new(struct transaction *t, const struct inc
 	s->session_size = keep(s->session, incoming->envelope.session, sizeof(s->session));
 	s->client_size = keep(s->client, incoming->envelope.client, sizeof(s->client));
 	s->login_size = keep(s->login, incoming->envelope.login, sizeof(s->login));
+	s->flags = incoming->envelope.flags;
 	return s;
 }
 
@@ -170,8 +171,11 @@ void intake_on_committed(
 	} else if (!answer_all(s)) {
 		roll_back(in, s, place);
 	} else {
-		queue_log_client(s->id, str_from(s->client, s->client_size),
-		    str_from(s->session, s->session_size), str_from(s->login, s->login_size));
+		queue_log_client(
+		    s->id, &(struct envelope){.client = str_from(s->client, s->client_size),
+			       .session = str_from(s->session, s->session_size),
+			       .login = str_from(s->login, s->login_size),
+			       .flags = s->flags});
 		queue_log_accepted(s->message);
 		if (s->content != NULL)
 			contents_put(in->contents, s->content, s->id, loop_now_ms());

@@ -39,27 +39,29 @@ static void set_fault(struct content *c, enum content_fault fault)
 
 /* ---- the header -------------------------------------------------------------- */
 
+/* Of one field the value is known when another one begins: with two there is none to ask for. */
 bool content_is_tls_optional(const struct content *c)
 {
-	return c->wished || (c->in_wish && c->wish == no.n);
-}
-
-static void end_field(struct content *c)
-{
-	c->wished = content_is_tls_optional(c);
-	c->in_wish = false;
+	return c->wishes == 1 && c->wish == no.n;
 }
 
 static void end_header(struct content *c)
 {
-	end_field(c);
-	c->in_header = false;
+	c->in_header = c->in_wish = false;
 }
 
 static uint8_t matched(struct str name, uint8_t so_far, char octet)
 {
 	bool fits = so_far < name.n && ascii_lower(octet) == name.p[so_far];
 	return fits ? (uint8_t)(so_far + 1) : UINT8_MAX;
+}
+
+static void begin_wish(struct content *c)
+{
+	c->in_wish = true;
+	c->wish = 0;
+	if (c->wishes < 2)
+		c->wishes++;
 }
 
 /* Of the value of TLS-Required. */
@@ -78,8 +80,8 @@ static void name_octet(struct content *c, char octet)
 	if (octet == ':') {
 		if (c->match == received.n && ++c->hops > c->limits.hops_max)
 			set_fault(c, CONTENT_LOOPS);
-		c->in_wish = c->tls_match == tls_required.n;
-		c->wish = 0;
+		if (c->tls_match == tls_required.n)
+			begin_wish(c);
 		c->field = FIELD_REST;
 	} else if (octet == ' ' || octet == '\t') {
 		/* Blanks before the colon are obsolete syntax (RFC 5322 §4.5.1), "From " of mbox is
@@ -99,8 +101,7 @@ static void header_octets(struct content *c, struct str s)
 	if (s.n > 0 && c->field == FIELD_START) {
 		c->match = c->tls_match = 0;
 		c->field = s.p[0] == ' ' || s.p[0] == '\t' ? FIELD_REST : FIELD_NAME;
-		if (c->field == FIELD_NAME)
-			end_field(c);
+		c->in_wish = c->in_wish && c->field == FIELD_REST;
 	}
 	for (; i < s.n && c->field != FIELD_REST && c->in_header; i++)
 		name_octet(c, s.p[i]);

@@ -73,7 +73,7 @@ struct content {
 	uint8_t tls_match; /* and of "tls-required" */
 	bool in_wish;	   /* in the value of such a field */
 	uint8_t wish;	   /* octets of its "no" matched */
-	bool wished;	   /* one says no, and nothing else */
+	uint8_t wishes;	   /* fields of that name; 2: two or more */
 	size_t line;	   /* octets of this line so far */
 	uint64_t header;
 };
@@ -82,7 +82,9 @@ void content_init(struct content *c, const struct content_limits *limits, bool d
 /* Consumes some of `in` (at least one octet, or a held one was resolved) and says what of it, or of
  * what was held before, to keep; sets c->event. */
 size_t content_scan(struct content *c, struct str in, struct str *keep);
-/* The header says "TLS-Required: No" (RFC 8689 §3). */
+/* The header says "TLS-Required: No" (RFC 8689 §3), in any case and with white space around; once
+ * the header is over. Two such fields, which must not be, ask for nothing, as does any other value:
+ * what is doubtful leaves all protection in force. */
 bool content_is_tls_optional(const struct content *c);
 /* At the end of the last chunk: what is still held, and the CRLF of a last line without one. To be
  * called until *keep is empty. */

@@ -52,7 +52,7 @@ static void check_lines(struct str s)
 static struct str check_header(struct str s, struct str *boundary)
 {
 	static const char *const names[] = {"Date", "From", "To", "Subject", "Message-ID",
-	    "References", "Auto-Submitted", "MIME-Version", "Content-Type",
+	    "References", "Auto-Submitted", "TLS-Required", "MIME-Version", "Content-Type",
 	    "Content-Transfer-Encoding"};
 	struct header_field f;
 	size_t next = 0;
@@ -111,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .count = 1 + data[1] % 3,
 	    .whole = (data[2] & 1) != 0,
 	    .smtputf8 = (data[2] & 2) != 0,
+	    .tls_optional = (data[2] & 4) != 0,
 	    .id = 1u << 20,
 	    .about = data[3]};
 	in = str_skip(in, 4);

@@ -14,6 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { OWN = 1, REPAIR = 2, REFUSING = 4, CLOSED = 8, NO_FILE = 16, PIECES = 32, LOGINS = 64 };
 
+static const struct tls_facts facts = {.version = "TLSv1.3", .cipher = "TLS_TEST", .bits = 256};
+
 static void fail(const char *why)
 {
 	fprintf(stderr, "%s\n", why);
@@ -41,6 +43,8 @@ static void set_up(struct harness *h, uint8_t options, bool deferred)
 		h->queue_refusal =
 		    (struct reply){.code = 451, .enhanced = STR("4.3.0"), .text = STR("Later")};
 	harness_start(h);
+	/* No bit is left for it. */
+	h->server.tls = options & PIECES ? &facts : NULL;
 }
 
 static void feed(struct harness *h, struct str in, unsigned step)
@@ -62,6 +66,10 @@ static void compare(const struct harness *a, const struct harness *b)
 		fail("other replies");
 	if (a->messages != b->messages || !str_eq(buf_str(&a->content), buf_str(&b->content)))
 		fail("other messages");
+	/* RFC 8689 §4.1: who says both requires it. */
+	const unsigned both = ENVELOPE_REQUIRETLS | ENVELOPE_TLS_OPTIONAL;
+	if (a->envelope.flags != b->envelope.flags || (a->envelope.flags & both) == both)
+		fail("other flags");
 	if (a->server.state != b->server.state ||
 	    smtp_server_is_closed(&a->server) != smtp_server_is_closed(&b->server))
 		fail("another state");

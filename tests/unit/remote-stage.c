@@ -129,7 +129,8 @@ static void fill_order(struct remote_stage *st, struct remote_delivery *to, cons
 	st->behind = 0;
 	to->id = 77;
 	to->nexthop = str_from_cstr(nexthop);
-	to->reverse_path = STR("ann@example.org");
+	to->reverse_path = st->from_nobody ? STR("") : STR("ann@example.org");
+	to->flags = st->flags;
 	to->targets = targets;
 	to->targets_count = count;
 	for (size_t i = 0; i < count; i++)

@@ -62,6 +62,8 @@ struct remote_stage {
 	/* queue */
 	uint64_t next_delivery;
 	uint64_t behind; /* which the next one may go behind; 0: none */
+	uint16_t flags;	 /* of the envelope of what is delivered */
+	bool from_nobody; /* it is a notice */
 	struct remote_answer *answers; /* in the order in which they came */
 	size_t answer_count;
 	uint64_t content_sent, returned; /* the last ones that were said */

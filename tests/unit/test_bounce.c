@@ -267,18 +267,53 @@ START_TEST(only_the_header_comes_back_where_that_is_asked)
 	const struct recipient list[] = {to("bob@example.net", 0)};
 	if (_i == 0)
 		envelope.ret = RET_HDRS;
-	else if (_i == 1)
-		bounces.size_max = 10;
 	else
-		envelope = (struct envelope){.ret = RET_FULL, .flags = ENVELOPE_REQUIRETLS};
+		bounces.size_max = 10;
 	fail_all(begin(post("ann@example.org", list, 1)));
 	turn();
 	const struct fake_record *r = newest(2);
-	ck_assert_uint_eq(
-	    r->envelope.flags & ENVELOPE_REQUIRETLS, _i == 2 ? ENVELOPE_REQUIRETLS : 0);
 	ck_assert(has(r->content, "text/rfc822-headers"));
 	ck_assert(has(r->content, "Subject: hello\r\n"));
 	ck_assert(!has(r->content, "How are you?"));
+}
+END_TEST
+
+/* RFC 8689 §5: of mail that was to be protected the header only, whatever RET says, and the notice
+ * is protected like it; so is the report on the notice. */
+START_TEST(notices_are_protected_like_their_mail)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	envelope.ret = RET_FULL;
+	envelope.flags = ENVELOPE_REQUIRETLS | ENVELOPE_8BITMIME;
+	fail_all(begin(post("ann@example.org", list, 1)));
+	turn();
+	const struct fake_record *r = newest(2);
+	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_REQUIRETLS);
+	ck_assert(has(r->content, "text/rfc822-headers"));
+	ck_assert(!has(r->content, "How are you?"));
+	ck_assert(!has(r->content, "TLS-Required"));
+	uint64_t notice = r->id;
+	fake_spool_commit(spool, 0);
+	fail_all(begin(notice));
+	turn();
+	r = newest(3);
+	ck_assert(str_eq(r->recipients[0].address, STR("postmaster@example.org")));
+	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_REQUIRETLS);
+	ck_assert(!has(r->content, "Final-Recipient: rfc822; bob@example.net"));
+}
+END_TEST
+
+/* What may go in clear may be reported in clear. */
+START_TEST(notices_are_as_optional_as_their_mail)
+{
+	const struct recipient list[] = {to("bob@example.net", 0)};
+	envelope.flags = ENVELOPE_TLS_OPTIONAL;
+	fail_all(begin(post("ann@example.org", list, 1)));
+	turn();
+	const struct fake_record *r = newest(2);
+	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_TLS_OPTIONAL);
+	ck_assert(has(r->content, "\r\nTLS-Required: No\r\n"));
+	ck_assert(has(r->content, "How are you?"));
 }
 END_TEST
 
@@ -535,6 +570,7 @@ START_TEST(a_delay_is_told_once)
 	    to("bob@example.net", 0), to("carl@example.net", NOTIFY_FAILURE)};
 	const struct why later = {.status = STR("4.4.1"), .text = STR("connection refused")};
 	active.delay_notice = 3600 * 1000;
+	envelope.flags = ENVELOPE_REQUIRETLS;
 	uint64_t id = post("ann@example.org", list, 2);
 	struct job *job = begin(id);
 	for (uint16_t i = 0; i < 2; i++)
@@ -553,6 +589,8 @@ START_TEST(a_delay_is_told_once)
 		fake_spool_commit(spool, 0);
 	}
 	const struct fake_record *r = newest(2);
+	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_REQUIRETLS);
+	ck_assert(!has(r->content, "How are you?"));
 	ck_assert(has(r->content, "Action: delayed\r\nStatus: 4.4.1\r\n"));
 	ck_assert(has(r->content, "Will-Retry-Until: "));
 	ck_assert(!has(r->content, "carl@example.net"));
@@ -603,6 +641,7 @@ START_TEST(success_is_told_where_it_is_asked)
 	struct recipient list[] = {
 	    to("bob@example.net", NOTIFY_SUCCESS), to("carl@example.net", NOTIFY_FAILURE)};
 	list[0].transport = list[1].transport = (uint8_t)success_rows[_i].transport;
+	envelope.flags = ENVELOPE_REQUIRETLS;
 	uint64_t id = post(success_rows[_i].sender, list, 2);
 	succeed_all(begin_by(id, success_rows[_i].transport));
 	turn();
@@ -614,6 +653,7 @@ START_TEST(success_is_told_where_it_is_asked)
 	const struct fake_record *r = newest(2);
 	ck_assert(!fake_spool_find(spool, id)->finished);
 	ck_assert(has(r->content, success_rows[_i].action));
+	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_REQUIRETLS);
 	ck_assert(!has(r->content, "carl@example.net"));
 	ck_assert(has(r->content, "text/rfc822-headers"));
 	fake_spool_commit(spool, 0);
@@ -708,7 +748,9 @@ int main(void)
 	tcase_add_test(tc, a_sender_is_told_before_the_failure_is_over);
 	tcase_add_loop_test(tc, who_does_not_want_to_know_is_not_told, 0,
 	    (int)(sizeof(notify_rows) / sizeof(notify_rows[0])));
-	tcase_add_loop_test(tc, only_the_header_comes_back_where_that_is_asked, 0, 3);
+	tcase_add_loop_test(tc, only_the_header_comes_back_where_that_is_asked, 0, 2);
+	tcase_add_test(tc, notices_are_protected_like_their_mail);
+	tcase_add_test(tc, notices_are_as_optional_as_their_mail);
 	tcase_add_test(tc, a_crash_before_the_end_makes_no_second_notice);
 	tcase_add_test(tc, a_full_disk_only_delays_it);
 	tcase_add_test(tc, directory_dies_and_is_asked_again);

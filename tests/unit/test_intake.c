@@ -171,9 +171,12 @@ static struct recipient *some(size_t count)
 	return recipients;
 }
 
+static uint16_t flags;
+
 static struct envelope envelope(uint64_t token)
 {
 	return (struct envelope){.arrival = 1,
+	    .flags = flags,
 	    .token = token,
 	    .reverse_path = STR("ann@example.org"),
 	    .session = STR("s1"),
@@ -260,6 +263,7 @@ START_TEST(the_client_is_logged_before_the_sender)
 	char text[2048];
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
 	log_set_fd(fds[1]);
+	flags = (uint16_t)(1U << _i);
 	submit(&w, 1, 7);
 	ck_assert_int_eq(read(fds[0], text, sizeof(text)), -1); /* nothing before it is durable */
 	fake_spool_commit(spool, 0);
@@ -268,7 +272,10 @@ START_TEST(the_client_is_logged_before_the_sender)
 	ssize_t n = read(fds[0], text, sizeof(text) - 1);
 	ck_assert_int_gt(n, 0);
 	text[n] = '\0';
-	const char *client = strstr(text, "client=unknown[2001:db8::1], session=s1");
+	const char *client = strstr(text,
+	    flags == ENVELOPE_REQUIRETLS     ? "client=unknown[2001:db8::1], session=s1, tls=required\n"
+	    : flags == ENVELOPE_TLS_OPTIONAL ? "client=unknown[2001:db8::1], session=s1, tls=optional\n"
+					     : "client=unknown[2001:db8::1], session=s1\n");
 	const char *from = strstr(text, "from=<ann@example.org>");
 	ck_assert_ptr_nonnull(client);
 	ck_assert_ptr_nonnull(from);
@@ -857,7 +864,7 @@ int main(void)
 	TCase *tc = tcase_create("intake");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, the_client_is_logged_before_the_sender);
+	tcase_add_loop_test(tc, the_client_is_logged_before_the_sender, 0, 4);
 	tcase_add_test(tc, committed_only_after_the_spool_said_so);
 	tcase_add_test(tc, recipients_may_come_ahead);
 	tcase_add_loop_test(tc, spool_errors_become_refusals, 0, 4);

@@ -206,6 +206,8 @@ static void teardown(void)
 	buf_release(&text);
 }
 
+static uint16_t posted_flags;
+
 static uint64_t post(size_t count, uint8_t transport, bool large)
 {
 	static struct recipient list[300];
@@ -218,7 +220,8 @@ static uint64_t post(size_t count, uint8_t transport, bool large)
 	    .reverse_path = STR("ann@example.org"),
 	    .client = STR("[192.0.2.1]"),
 	    .helo = STR("there.example.org"),
-	    .session = STR("s7")};
+	    .session = STR("s7"),
+	    .flags = posted_flags};
 	struct spool_message m = {.envelope = &e,
 	    .recipients = list,
 	    .recipient_count = count,
@@ -413,6 +416,19 @@ START_TEST(show_tells_all)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		ck_assert_msg(shows(parts[i]), "%s is missing in %.*s", parts[i],
 		    (int)buf_len(&text), (const char *)buf_data(&text));
+}
+END_TEST
+
+START_TEST(show_tells_what_is_wanted_of_tls)
+{
+	static const uint16_t flags[] = {ENVELOPE_REQUIRETLS, ENVELOPE_TLS_OPTIONAL, 0};
+	static const char *const said[] = {
+	    "tls: required all the way (REQUIRETLS)\n", "tls: optional (TLS-Required: No)\n", NULL};
+	posted_flags = flags[_i];
+	ask_show(post(1, TRANSPORT_REMOTE, false));
+	ck_assert(last_ok);
+	ck_assert(shows(said[_i] == NULL ? "session: s7" : said[_i]));
+	ck_assert_int_eq(shows("tls: "), said[_i] != NULL);
 }
 END_TEST
 
@@ -787,6 +803,7 @@ int main(void)
 	tcase_add_test(tc, a_long_list_waits_for_its_reader);
 	tcase_add_test(tc, figures_add_up);
 	tcase_add_test(tc, show_tells_all);
+	tcase_add_loop_test(tc, show_tells_what_is_wanted_of_tls, 0, 3);
 	tcase_add_test(tc, show_of_a_large_one_comes_in_pieces);
 	tcase_add_loop_test(tc, show_says_what_it_cannot, 0, 2);
 	tcase_add_test(tc, flush_one_or_all);

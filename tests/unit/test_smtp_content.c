@@ -279,55 +279,6 @@ START_TEST(hops)
 }
 END_TEST
 
-static bool is_tls_optional(struct str in, bool dots, size_t cut)
-{
-	struct content c;
-	struct result r = {.kept = BUF_INIT(SIZE_MAX / 2)};
-	content_init(&c, &wide, dots, false);
-	scan(&c, str_head(in, cut), &r);
-	if (c.event == CONTENT_MORE)
-		scan(&c, str_skip(in, cut), &r);
-	free_result(&r);
-	return content_is_tls_optional(&c);
-}
-
-/* RFC 8689 §3, wherever the text is cut. */
-START_TEST(tls_required_no)
-{
-	static const struct {
-		const char *in;
-		bool optional;
-	} cases[] = {
-	    {"TLS-Required: No\r\n\r\n", true},
-	    {"tls-REQUIRED:nO\r\nSubject: x\r\n\r\n", true},
-	    {"Subject: x\r\nTLS-Required :\r\n\t no \t\r\nTo: y\r\n\r\n", true},
-	    {"TLS-Required: No\r\n.\r\n", true},
-	    {"TLS-Required: Yes\r\nTLS-Required: No\r\n\r\n", true},
-	    {"TLS-Required: No\r\nTLS-Required: Yes\r\n\r\n", true},
-	    {"TLS-Required: Now\r\n\r\n", false},
-	    {"TLS-Required: N\r\n\r\n", false},
-	    {"TLS-Required: N o\r\n\r\n", false},
-	    {"TLS-Required: No No\r\n\r\n", false},
-	    {"TLS-Required: No (really)\r\n\r\n", false},
-	    {"TLS-Required:\r\n\r\n", false},
-	    {"TLS-Required:\r\nno: x\r\n\r\n", false},
-	    {"X-TLS-Required: No\r\n\r\n", false},
-	    {"TLS-Requiredx: No\r\n\r\n", false},
-	    {"TLS-Require: No\r\n\r\n", false},
-	    {"Subject: x\r\n TLS-Required: No\r\n\r\n", false},
-	    {"Subject: x\r\n\r\nTLS-Required: No\r\n", false},
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct str in = str_from_cstr(cases[i].in);
-		for (size_t cut = 0; cut <= in.n; cut++)
-			for (int dots = 0; dots < 2; dots++)
-				ck_assert_msg(is_tls_optional(in, dots, cut) == cases[i].optional ||
-						  (!dots && strstr(cases[i].in, "\n.\r") != NULL),
-				    "%zu, cut at %zu", i, cut);
-	}
-}
-END_TEST
-
 START_TEST(sizes)
 {
 	struct content_limits limits = wide;
@@ -397,7 +348,6 @@ int main(void)
 	tcase_add_test(tcase, only_crlf_dot_crlf_ends);
 	tcase_add_test(tcase, last_line_is_finished);
 	tcase_add_test(tcase, hops);
-	tcase_add_test(tcase, tls_required_no);
 	tcase_add_test(tcase, sizes);
 	tcase_add_test(tcase, lines);
 	tcase_add_test(tcase, work_is_linear);

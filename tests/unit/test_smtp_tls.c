@@ -146,23 +146,65 @@ START_TEST(requiretls_is_for_tls_only)
 }
 END_TEST
 
-/* RFC 8689 §3: the field counts where the parameter of MAIL does not. */
-START_TEST(a_sender_may_not_mind)
+static void in_tls(bool submission, const char *login)
 {
-	for (int required = 0; required < 2; required++) {
-		begin(SMTP_TLS_OFFERED);
-		say("EHLO a.example\r\nSTARTTLS\r\n");
-		smtp_server_on_tls(&h.server, &facts);
-		say("EHLO a.example\r\n");
-		say(required ? "MAIL FROM:<a@b.example> REQUIRETLS\r\n"
-			     : "MAIL FROM:<a@b.example>\r\n");
-		say("RCPT TO:<ann@example.org>\r\nDATA\r\n");
-		say("TLS-Required: No\r\n\r\n.\r\n");
+	harness_init(&h);
+	h.submission = submission;
+	h.login = login;
+	harness_start(&h);
+	h.server.tls_offer = SMTP_TLS_OFFERED;
+	say("EHLO a.example\r\nSTARTTLS\r\n");
+	smtp_server_on_tls(&h.server, &facts);
+	say("EHLO a.example\r\n");
+}
+
+/* By DATA, by BDAT, as a submission, and one that becomes a file: RFC 8689 §4.1. */
+START_TEST(the_header_may_say_that_tls_is_optional)
+{
+	static const char mail[] = "MAIL FROM:<ann@example.org>%s\r\nRCPT TO:<ann@example.org>\r\n";
+	static const char header[] =
+	    "From: ann@example.org\r\nTLS-Required: No\r\n\r\nTLS-Required: x\r\n";
+	static char long_text[INLINE_CONTENT_MAX + 1000];
+	char text[512];
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	for (unsigned i = 0; i < 8; i++) {
+		bool required = i % 2 == 1;
+		in_tls(i / 2 == 1, i / 2 == 1 ? "ann@example.org" : NULL);
+		snprintf(text, sizeof(text), mail, required ? " REQUIRETLS" : "");
+		say(text);
+		if (i / 2 == 2) {
+			snprintf(text, sizeof(text), "BDAT 20\r\n%.20s", header);
+			say(text);
+			snprintf(text, sizeof(text), "BDAT %zu LAST\r\n%s", strlen(header) - 20,
+			    header + 20);
+			say(text);
+		} else {
+			say("DATA\r\n");
+			say(header);
+			for (int k = 0; k < (i / 2 == 3 ? 2 : 0); k++) {
+				say(long_text);
+				say("\r\n");
+			}
+			say(".\r\n");
+		}
 		ck_assert_uint_eq(h.messages, 1);
 		ck_assert_uint_eq(
 		    h.envelope.flags, required ? ENVELOPE_REQUIRETLS : ENVELOPE_TLS_OPTIONAL);
 		harness_free(&h);
 	}
+}
+END_TEST
+
+/* What one message says is not said of the next. */
+START_TEST(the_next_message_says_nothing)
+{
+	in_tls(false, NULL);
+	for (int i = 0; i < 2; i++) {
+		say("MAIL FROM:<a@b.example>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n");
+		say(i == 0 ? "TLS-Required: No\r\n\r\n.\r\n" : "Subject: x\r\n\r\n.\r\n");
+		ck_assert_uint_eq(h.envelope.flags, i == 0 ? ENVELOPE_TLS_OPTIONAL : 0);
+	}
+	harness_free(&h);
 }
 END_TEST
 
@@ -186,5 +228,5 @@ END_TEST
 
 UNIT_MAIN("smtp tls", it_is_offered_while_it_can_be_had, everything_before_is_forgotten,
     nothing_may_follow, no_octet_is_taken_before_tls, mail_waits_for_tls_where_it_must,
-    the_trace_tells_of_tls, requiretls_is_for_tls_only, a_sender_may_not_mind,
-    protocols_have_their_names)
+    the_trace_tells_of_tls, requiretls_is_for_tls_only, the_header_may_say_that_tls_is_optional,
+    the_next_message_says_nothing, protocols_have_their_names)

@@ -134,6 +134,11 @@ bool tls_stream_wants_write(const struct tls_stream *t)
 	return t->wants_write;
 }
 
+bool tls_stream_wants_read(const struct tls_stream *t)
+{
+	return !t->wants_write && !t->job.signing;
+}
+
 bool tls_stream_has_more(const struct tls_stream *t)
 {
 	return SSL_has_pending(t->ssl) == 1;

@@ -34,6 +34,8 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n);
 int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows);
 /* Whether the last call waits to write, not to read. */
 bool tls_stream_wants_write(const struct tls_stream *t);
+/* Whether it waits to read: not to write, and for no signature. */
+bool tls_stream_wants_read(const struct tls_stream *t);
 /* Octets that were received already may wait to be read: the socket will not say so. */
 bool tls_stream_has_more(const struct tls_stream *t);
 /* Says good-bye; does not wait. */

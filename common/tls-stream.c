@@ -7,7 +7,6 @@
 #include "common/tls-internal.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +23,8 @@ struct tls_stream *tls_stream_new(
     struct tls_service *service, int fd, tls_job_fn *on_signed, void *ctx)
 {
 	struct tls_stream *t = xcalloc(1, sizeof(*t));
-	*t = (struct tls_stream){.socket.fd = fd, .job = {.on_signed = on_signed, .ctx = ctx}};
+	*t = (struct tls_stream){.socket = {.fd = fd, .shaking_hands = true},
+	    .job = {.on_signed = on_signed, .ctx = ctx}};
 	t->ssl = tls_service_open(service, t);
 	BIO *bio = t->ssl == NULL ? NULL : tls_bio_new(&t->socket);
 	if (bio == NULL) {
@@ -74,7 +74,7 @@ int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const ch
 	int rc = tls_job_shake_hands(&t->job, t->ssl, &error);
 	int system_error = errno;
 	if (rc == 1) {
-		t->wants_write = false;
+		t->wants_write = t->socket.shaking_hands = t->socket.awaits_answer = false;
 		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
 		t->owes_ticket = SSL_version(t->ssl) >= TLS1_3_VERSION;
 		tls_facts_take(t->ssl, facts);
@@ -84,9 +84,14 @@ int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const ch
 	if (rc == TLS_STREAM_AGAIN || rc == TLS_STREAM_SIGNING)
 		return rc;
 	*why = explain(error, system_error);
-	ERR_clear_error();
+	tls_errors_clear();
 	t->broken = true;
 	return TLS_STREAM_FAILED;
+}
+
+void tls_stream_take_bindings(struct tls_stream *t, struct tls_facts *facts)
+{
+	tls_facts_take_bindings(t->ssl, facts);
 }
 
 static int at_most(size_t n)
@@ -96,12 +101,12 @@ static int at_most(size_t n)
 
 int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 {
-	ERR_clear_error();
+	tls_errors_clear();
 	int rc = SSL_read(t->ssl, to, at_most(n));
 	if (rc > 0)
 		return rc;
 	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
+	tls_errors_clear();
 	return rc;
 }
 
@@ -117,7 +122,7 @@ static void send_ticket(struct tls_stream *t)
 
 int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows)
 {
-	ERR_clear_error();
+	tls_errors_clear();
 	if (t->owes_ticket)
 		send_ticket(t);
 	t->socket.more_follows = more_follows;
@@ -125,7 +130,7 @@ int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more
 	if (rc > 0)
 		return rc;
 	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
+	tls_errors_clear();
 	return rc == 0 ? TLS_STREAM_FAILED : rc;
 }
 
@@ -149,6 +154,6 @@ void tls_stream_close(struct tls_stream *t)
 	t->socket.more_follows = false;
 	if (!t->broken && SSL_is_init_finished(t->ssl))
 		SSL_shutdown(t->ssl);
-	ERR_clear_error();
+	tls_errors_clear();
 	t->broken = true;
 }

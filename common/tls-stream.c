@@ -15,7 +15,6 @@ struct tls_stream {
 	struct tls_socket socket;
 	struct tls_job job;
 	bool wants_write;
-	bool owes_ticket; /* to who comes again */
 	bool broken;	  /* no good-bye */
 };
 
@@ -68,15 +67,22 @@ static int unsuccessful(struct tls_stream *t, int error)
 	return TLS_STREAM_FAILED;
 }
 
+/* All that is left to send is the ticket of TLS 1.3: it goes with the first octets of the dialogue.
+ * (TLS 1.2, where the client waits for more, has no such state.) */
+static bool comes_ticket(const struct tls_stream *t)
+{
+	return SSL_get_state(t->ssl) == TLS_ST_EARLY_DATA;
+}
+
 int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why)
 {
 	int error;
+	t->socket.more_follows = comes_ticket(t);
 	int rc = tls_job_shake_hands(&t->job, t->ssl, &error);
 	int system_error = errno;
 	if (rc == 1) {
 		t->wants_write = t->socket.shaking_hands = t->socket.awaits_answer = false;
 		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
-		t->owes_ticket = SSL_version(t->ssl) >= TLS1_3_VERSION;
 		tls_facts_take(t->ssl, facts);
 		return 1;
 	}
@@ -110,21 +116,9 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 	return rc;
 }
 
-/* A ticket of TLS 1.3 goes with the first octets that are sent. A client shows it once (RFC 8446
- * appendix C.4), so there is one after a resumed handshake, too. */
-static void send_ticket(struct tls_stream *t)
-{
-	t->owes_ticket = false;
-	t->socket.more_follows = true;
-	if (SSL_new_session_ticket(t->ssl) == 1)
-		SSL_do_handshake(t->ssl);
-}
-
 int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows)
 {
 	tls_errors_clear();
-	if (t->owes_ticket)
-		send_ticket(t);
 	t->socket.more_follows = more_follows;
 	int rc = SSL_write(t->ssl, from, at_most(n));
 	if (rc > 0)

@@ -18,7 +18,8 @@ static bool is_wait(void)
 
 static int put(BIO *bio, const char *octets, int n)
 {
-	const struct tls_socket *s = BIO_get_data(bio);
+	struct tls_socket *s = BIO_get_data(bio);
+	s->awaits_answer = s->shaking_hands;
 	ssize_t done =
 	    send(s->fd, octets, (size_t)n, MSG_NOSIGNAL | (s->more_follows ? MSG_MORE : 0));
 	BIO_clear_retry_flags(bio);
@@ -30,6 +31,12 @@ static int put(BIO *bio, const char *octets, int n)
 static int get(BIO *bio, char *to, int n)
 {
 	struct tls_socket *s = BIO_get_data(bio);
+	if (s->awaits_answer) {
+		s->awaits_answer = false;
+		BIO_set_retry_read(bio);
+		errno = EAGAIN;
+		return -1;
+	}
 	ssize_t done = recv(s->fd, to, (size_t)n, 0);
 	BIO_clear_retry_flags(bio);
 	if (done < 0 && is_wait())

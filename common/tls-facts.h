@@ -24,7 +24,8 @@ struct tls_facts {
 	unsigned bits;			  /* of the cipher */
 	bool resumed;			  /* by a ticket */
 	char server_name[DOMAIN_MAX + 1]; /* SNI; empty: none was sent */
-	bool has_exporter;		  /* not before TLS 1.3 */
+	/* What binds a login to the channel: see tls_stream_take_bindings. */
+	bool has_exporter; /* not before TLS 1.3 */
 	uint8_t exporter[TLS_EXPORTER_SIZE];
 	size_t unique_size; /* 0: not safe here (RFC 9266 §1) */
 	uint8_t unique[TLS_UNIQUE_MAX];

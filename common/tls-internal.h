@@ -11,7 +11,15 @@
 #include "common/tls-stream.h"
 
 #include <openssl/core_dispatch.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+
+/* Before each call of OpenSSL that SSL_get_error(3) explains. Looking is cheap, clearing is not. */
+static inline void tls_errors_clear(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
 
 /* ---- provider ---- */
 struct tls_remote_key {
@@ -45,12 +53,15 @@ SSL *tls_service_open(struct tls_service *service, struct tls_stream *stream);
 struct tls_socket {
 	int fd;
 	bool more_follows; /* what is written may wait for it */
-	bool ended;	   /* nothing more comes from it */
+	bool shaking_hands;
+	bool awaits_answer; /* to the handshake's last octets: reading can wait for the socket */
+	bool ended;	    /* nothing more comes from it */
 };
 /* Reads and writes `s`, which outlives it. NULL: out of memory. */
 BIO *tls_bio_new(struct tls_socket *s);
 
 /* ---- stream ---- */
 void tls_facts_take(SSL *ssl, struct tls_facts *facts);
+void tls_facts_take_bindings(SSL *ssl, struct tls_facts *facts);
 
 #endif

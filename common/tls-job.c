@@ -14,7 +14,7 @@ struct tls_job *tls_job_current(void)
 
 int tls_job_shake_hands(struct tls_job *job, SSL *ssl, int *error)
 {
-	ERR_clear_error();
+	tls_errors_clear();
 	errno = 0;
 	current = job;
 	int rc = SSL_do_handshake(ssl);

@@ -105,6 +105,15 @@ static const struct tls_scheme *scheme_of(const struct signing *s)
 	return tls_scheme_of(s->key->is_rsa ? rsa : TLS_SCHEME_ECDSA, s->hash);
 }
 
+/* Fetched once: by its name OpenSSL looks for it anew each time. */
+static const EVP_MD *find_hash(const struct tls_scheme *scheme)
+{
+	static EVP_MD *fetched[EVP_MAX_MD_SIZE + 1]; /* by length, for the life of the process */
+	if (fetched[scheme->digest] == NULL)
+		fetched[scheme->digest] = EVP_MD_fetch(NULL, scheme->hash, NULL);
+	return fetched[scheme->digest];
+}
+
 static int signing_sign(void *ctx, unsigned char *out, size_t *n, size_t room,
     const unsigned char *message, size_t message_n)
 {
@@ -118,8 +127,8 @@ static int signing_sign(void *ctx, unsigned char *out, size_t *n, size_t room,
 	*n = (size_t)most;
 	if (out == NULL)
 		return 1;
-	if (EVP_Digest(message, message_n, digest, &digest_n, EVP_get_digestbyname(scheme->hash),
-		NULL) != 1)
+	const EVP_MD *hash = find_hash(scheme);
+	if (hash == NULL || EVP_Digest(message, message_n, digest, &digest_n, hash, NULL) != 1)
 		return 0;
 	*n = tls_provider_call(
 	    s->key->identity, scheme->code, str_from((const char *)digest, digest_n), out, room);

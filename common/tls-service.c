@@ -13,6 +13,7 @@ enum {
 	SECURITY_LEVEL = 2,
 	SESSION_LIFETIME_S = 4 * 3600, /* no ticket's keys are kept longer */
 	CLIENT_CHAIN_MAX = 32 * 1024,  /* octets of what a client shows */
+	TICKET_IV_SIZE = 16,	       /* of AES-256-CBC */
 };
 
 #define CIPHERS                                                                                    \
@@ -98,6 +99,15 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 
 /* ---- tickets ----------------------------------------------------------------------- */
 
+/* Fetched once, as what EVP_aes_256_cbc() names is anew each time. */
+static const EVP_CIPHER *ticket_cipher(void)
+{
+	static EVP_CIPHER *fetched; /* for the life of the process */
+	if (fetched == NULL)
+		fetched = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	return fetched;
+}
+
 static bool use_ticket_key(const struct tls_ticket_key *k, const uint8_t *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, bool encrypt)
 {
@@ -108,18 +118,19 @@ static bool use_ticket_key(const struct tls_ticket_key *k, const uint8_t *iv,
 	    OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, hash, sizeof(hash) - 1),
 	    OSSL_PARAM_END,
 	};
-	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv, encrypt) == 1 &&
+	return EVP_CipherInit_ex(cipher, ticket_cipher(), NULL, k->aes, iv, encrypt) == 1 &&
 	       EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 used, 2 used and to be renewed, 0 no ticket. */
+/* See SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 used, 2 used and to be renewed, 0 no ticket. In
+ * TLS 1.3 a client shows a ticket once (RFC 8446 appendix C.4), so it is given another. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int encrypt)
 {
 	const struct tls_service *service = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	if (encrypt) {
 		const struct tls_ticket_key *k = tls_keys_ticket(service->id, 0);
-		if (k == NULL || RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
+		if (k == NULL || RAND_bytes(iv, TICKET_IV_SIZE) != 1)
 			return 0;
 		memcpy(name, k->name, sizeof(k->name));
 		return use_ticket_key(k, iv, cipher, mac, true);
@@ -130,7 +141,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 			continue;
 		if (!use_ticket_key(k, iv, cipher, mac, false))
 			return 0;
-		return age == 0 ? 1 : 2;
+		return age == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 	}
 	return 0;
 }
@@ -180,7 +191,7 @@ static SSL_CTX *new_context(struct tls_service *service)
 				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ASYNC);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ctx, SESSION_LIFETIME_S);
-	SSL_CTX_set_num_tickets(ctx, 0); /* of TLS 1.3, by itself: the stream sends one */
+	SSL_CTX_set_num_tickets(ctx, 1);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	set_callbacks(ctx, service);
 	return ctx;

@@ -4,7 +4,6 @@
  */
 #include "common/tls-internal.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 
 /* RFC 9266 §4.1. Not before TLS 1.3, and there always. */
@@ -61,9 +60,14 @@ void tls_facts_take(SSL *ssl, struct tls_facts *f)
 	snprintf(f->cipher, sizeof(f->cipher), "%s", SSL_CIPHER_get_name(cipher));
 	f->bits = (unsigned)SSL_CIPHER_get_bits(cipher, NULL);
 	snprintf(f->server_name, sizeof(f->server_name), "%s", name == NULL ? "" : name);
+	take_peer(ssl, f);
+	tls_errors_clear();
+}
+
+void tls_facts_take_bindings(SSL *ssl, struct tls_facts *f)
+{
 	take_exporter(ssl, f);
 	take_unique(ssl, f);
 	take_endpoint(ssl, f);
-	take_peer(ssl, f);
-	ERR_clear_error();
+	tls_errors_clear();
 }

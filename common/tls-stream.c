@@ -7,7 +7,6 @@
 #include "common/tls-internal.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +15,6 @@ struct tls_stream {
 	struct tls_socket socket;
 	struct tls_job job;
 	bool wants_write;
-	bool owes_ticket; /* to who comes again */
 	bool broken;	  /* no good-bye */
 };
 
@@ -24,7 +22,8 @@ struct tls_stream *tls_stream_new(
     struct tls_service *service, int fd, tls_job_fn *on_signed, void *ctx)
 {
 	struct tls_stream *t = xcalloc(1, sizeof(*t));
-	*t = (struct tls_stream){.socket.fd = fd, .job = {.on_signed = on_signed, .ctx = ctx}};
+	*t = (struct tls_stream){.socket = {.fd = fd, .shaking_hands = true},
+	    .job = {.on_signed = on_signed, .ctx = ctx}};
 	t->ssl = tls_service_open(service, t);
 	BIO *bio = t->ssl == NULL ? NULL : tls_bio_new(&t->socket);
 	if (bio == NULL) {
@@ -68,15 +67,22 @@ static int unsuccessful(struct tls_stream *t, int error)
 	return TLS_STREAM_FAILED;
 }
 
+/* All that is left to send is the ticket of TLS 1.3: it goes with the first octets of the dialogue.
+ * (TLS 1.2, where the client waits for more, has no such state.) */
+static bool comes_ticket(const struct tls_stream *t)
+{
+	return SSL_get_state(t->ssl) == TLS_ST_EARLY_DATA;
+}
+
 int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why)
 {
 	int error;
+	t->socket.more_follows = comes_ticket(t);
 	int rc = tls_job_shake_hands(&t->job, t->ssl, &error);
 	int system_error = errno;
 	if (rc == 1) {
-		t->wants_write = false;
+		t->wants_write = t->socket.shaking_hands = t->socket.awaits_answer = false;
 		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
-		t->owes_ticket = SSL_version(t->ssl) >= TLS1_3_VERSION;
 		tls_facts_take(t->ssl, facts);
 		return 1;
 	}
@@ -84,9 +90,14 @@ int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const ch
 	if (rc == TLS_STREAM_AGAIN || rc == TLS_STREAM_SIGNING)
 		return rc;
 	*why = explain(error, system_error);
-	ERR_clear_error();
+	tls_errors_clear();
 	t->broken = true;
 	return TLS_STREAM_FAILED;
+}
+
+void tls_stream_take_bindings(struct tls_stream *t, struct tls_facts *facts)
+{
+	tls_facts_take_bindings(t->ssl, facts);
 }
 
 static int at_most(size_t n)
@@ -96,42 +107,35 @@ static int at_most(size_t n)
 
 int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 {
-	ERR_clear_error();
+	tls_errors_clear();
 	int rc = SSL_read(t->ssl, to, at_most(n));
 	if (rc > 0)
 		return rc;
 	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
+	tls_errors_clear();
 	return rc;
-}
-
-/* A ticket of TLS 1.3 goes with the first octets that are sent. A client shows it once (RFC 8446
- * appendix C.4), so there is one after a resumed handshake, too. */
-static void send_ticket(struct tls_stream *t)
-{
-	t->owes_ticket = false;
-	t->socket.more_follows = true;
-	if (SSL_new_session_ticket(t->ssl) == 1)
-		SSL_do_handshake(t->ssl);
 }
 
 int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows)
 {
-	ERR_clear_error();
-	if (t->owes_ticket)
-		send_ticket(t);
+	tls_errors_clear();
 	t->socket.more_follows = more_follows;
 	int rc = SSL_write(t->ssl, from, at_most(n));
 	if (rc > 0)
 		return rc;
 	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
+	tls_errors_clear();
 	return rc == 0 ? TLS_STREAM_FAILED : rc;
 }
 
 bool tls_stream_wants_write(const struct tls_stream *t)
 {
 	return t->wants_write;
+}
+
+bool tls_stream_wants_read(const struct tls_stream *t)
+{
+	return !t->wants_write && !t->job.signing;
 }
 
 bool tls_stream_has_more(const struct tls_stream *t)
@@ -144,6 +148,6 @@ void tls_stream_close(struct tls_stream *t)
 	t->socket.more_follows = false;
 	if (!t->broken && SSL_is_init_finished(t->ssl))
 		SSL_shutdown(t->ssl);
-	ERR_clear_error();
+	tls_errors_clear();
 	t->broken = true;
 }

@@ -27,6 +27,8 @@ void tls_stream_free(struct tls_stream *t);
 
 /* 1: done, `facts` are filled in. TLS_STREAM_FAILED: `why` (lives for ever) is for the log. */
 int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why);
+/* Adds to the facts of a handshake that is done what binds a login to it (RFC 5929, RFC 9266). */
+void tls_stream_take_bindings(struct tls_stream *t, struct tls_facts *facts);
 /* Octets; 0: the client has closed; _AGAIN; _FAILED. `n` is not 0. */
 int tls_stream_read(struct tls_stream *t, void *to, size_t n);
 /* Octets, which may be fewer than n; _AGAIN; _FAILED. `more_follows`: they may wait a moment for what
@@ -34,6 +36,8 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n);
 int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows);
 /* Whether the last call waits to write, not to read. */
 bool tls_stream_wants_write(const struct tls_stream *t);
+/* Whether it waits to read: not to write, and for no signature. */
+bool tls_stream_wants_read(const struct tls_stream *t);
 /* Octets that were received already may wait to be read: the socket will not say so. */
 bool tls_stream_has_more(const struct tls_stream *t);
 /* Says good-bye; does not wait. */

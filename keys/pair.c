@@ -165,6 +165,7 @@ void pair_reset(struct pair *pair)
 {
 	sk_X509_pop_free(pair->chain, X509_free);
 	EVP_PKEY_free(pair->key);
+	EVP_PKEY_CTX_free(pair->signing);
 	*pair = (struct pair){.chain = NULL};
 }
 
@@ -198,16 +199,35 @@ static bool set_scheme(EVP_PKEY_CTX *ctx, const struct tls_scheme *scheme)
 	       EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0;
 }
 
+static void forget_signing(struct pair *pair)
+{
+	EVP_PKEY_CTX_free(pair->signing);
+	pair->signing = NULL;
+}
+
+/* Finding the algorithm costs OpenSSL as much as half a signature by P-256, and most clients want
+ * the same scheme. */
+static bool prepare_signing(struct pair *pair, const struct tls_scheme *scheme)
+{
+	if (pair->signing != NULL && pair->scheme == scheme)
+		return true;
+	forget_signing(pair);
+	pair->signing = EVP_PKEY_CTX_new(pair->key, NULL);
+	pair->scheme = scheme;
+	return pair->signing != NULL && EVP_PKEY_sign_init(pair->signing) > 0 &&
+	       set_scheme(pair->signing, scheme);
+}
+
 size_t pair_sign(
-    const struct pair *pair, const struct tls_scheme *scheme, struct str digest, uint8_t *out)
+    struct pair *pair, const struct tls_scheme *scheme, struct str digest, uint8_t *out)
 {
 	size_t n = SIGNATURE_MAX;
 	if (!fits(pair, scheme, digest))
 		return 0;
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pair->key, NULL);
-	bool ok = ctx != NULL && EVP_PKEY_sign_init(ctx) > 0 && set_scheme(ctx, scheme) &&
-		  EVP_PKEY_sign(ctx, out, &n, (const uint8_t *)digest.p, digest.n) > 0;
-	EVP_PKEY_CTX_free(ctx);
+	bool ok = prepare_signing(pair, scheme) &&
+		  EVP_PKEY_sign(pair->signing, out, &n, (const uint8_t *)digest.p, digest.n) > 0;
+	if (!ok)
+		forget_signing(pair);
 	ERR_clear_error();
 	return ok ? n : 0;
 }

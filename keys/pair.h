@@ -23,6 +23,8 @@ struct pair {
 	STACK_OF(X509) * chain; /* the leaf first */
 	EVP_PKEY *key;
 	bool is_rsa;
+	EVP_PKEY_CTX *signing; /* of the last signature's scheme; NULL: there was none */
+	const struct tls_scheme *scheme;
 };
 
 /* Which of the two a fault is about. */
@@ -44,6 +46,6 @@ void pair_each_name(const struct pair *pair, void (*fn)(void *ctx, struct str na
 
 /* The signature of a digest that fits the scheme; 0 when it cannot be. `out` has SIGNATURE_MAX. */
 size_t pair_sign(
-    const struct pair *pair, const struct tls_scheme *scheme, struct str digest, uint8_t *out);
+    struct pair *pair, const struct tls_scheme *scheme, struct str digest, uint8_t *out);
 
 #endif

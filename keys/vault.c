@@ -204,7 +204,7 @@ void vault_tick(uint64_t now_ms)
 
 /* ---- looking ---------------------------------------------------------------------- */
 
-static struct vault_entry entry_of(const struct slot *s)
+static struct vault_entry entry_of(struct slot *s)
 {
 	return (struct vault_entry){.id = s->id,
 	    .name = s->name,
@@ -215,7 +215,7 @@ static struct vault_entry entry_of(const struct slot *s)
 
 bool vault_find(uint32_t id, struct vault_entry *entry)
 {
-	const struct slot *s;
+	struct slot *s;
 	SLIST_FOREACH(s, &slots, link)
 	if (s->id == id) {
 		*entry = entry_of(s);
@@ -228,7 +228,7 @@ void vault_each(
     const struct conf *conf, void (*fn)(void *ctx, const struct vault_entry *entry), void *ctx)
 {
 	for (size_t i = 0; i < conf->certificate_count; i++) {
-		const struct slot *s = in_force(&conf->certificates[i]);
+		struct slot *s = in_force(&conf->certificates[i]);
 		if (s == NULL)
 			continue;
 		const struct vault_entry entry = entry_of(s);

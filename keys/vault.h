@@ -23,7 +23,7 @@ void vault_tick(uint64_t now_ms);
 struct vault_entry {
 	uint32_t id;
 	const char *name;
-	const struct pair *pair;
+	struct pair *pair;
 	bool for_servers; /* listeners show it */
 	bool for_clients; /* deliver-remote does */
 };

@@ -74,6 +74,7 @@ void connection_look_ahead(struct connection *c)
 
 static void enter_tls(struct connection *c)
 {
+	tls_stream_take_bindings(c->tls, c->facts);
 	login_on_tls(&c->login, c->facts, auth_mechanisms_here(c->mechanisms, c->facts));
 	log_tls(c);
 	c->wake = 0;

@@ -73,6 +73,11 @@ static bool may_go_on(const struct session *s)
 	       s->smtp.phase != PHASE_TLS && !smtp_server_is_closed(&s->smtp);
 }
 
+static bool wants_input(const struct session *s)
+{
+	return s->handshake_ms == 0 ? may_go_on(s) : tls_stream_wants_read(s->tls);
+}
+
 /* When content begins and ends, for its deadlines. */
 static void note_content(struct session *s)
 {
@@ -188,18 +193,18 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 	(void)fd;
 	(void)what;
-	if (s->handshake_ms != 0) {
-		session_tls_go_on(s);
-		return;
-	}
 	if (s->lingering) {
 		discard_input(s);
 		return;
 	}
 	/* Only now that input comes which is not wanted, it is worth a system call to say so. */
-	if (!may_go_on(s)) {
+	if (!wants_input(s)) {
 		event_del(&s->readable);
 		s->watching = false;
+		return;
+	}
+	if (s->handshake_ms != 0) {
+		session_tls_go_on(s);
 		return;
 	}
 	ssize_t n = read_some(s);
@@ -274,13 +279,14 @@ void session_io_begin(struct session *s)
 
 void session_io_await(struct session *s, short what)
 {
-	event_del(&s->writable);
-	event_del(&s->readable);
 	if (what & EV_WRITE)
 		event_add(&s->writable, NULL);
-	if (what & EV_READ)
+	else
+		event_del(&s->writable);
+	if (what & EV_READ && !s->watching) {
 		event_add(&s->readable, NULL);
-	s->watching = what & EV_READ;
+		s->watching = true;
+	}
 }
 
 void session_io_resume(struct session *s)

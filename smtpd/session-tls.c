@@ -41,6 +41,8 @@ void session_tls_begin(struct session *s)
 static void enter_tls(struct session *s)
 {
 	bool known = s->facts->has_peer && conf_may_relay(service_conf(), s->facts->peer_sha256);
+	if (s->way.auth != CONF_AUTH_NO)
+		tls_stream_take_bindings(s->tls, s->facts);
 	s->handshake_ms = 0;
 	s->waiting_ms = loop_now_ms();
 	s->smtp.may_relay = s->smtp.may_relay || known;

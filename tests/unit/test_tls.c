@@ -166,6 +166,8 @@ static void step_server(struct link *l)
 {
 	int rc = tls_stream_handshake(l->server, &l->facts, &l->why);
 	l->server_done = rc == 1;
+	if (l->server_done)
+		tls_stream_take_bindings(l->server, &l->facts);
 	l->server_failed = rc == TLS_STREAM_FAILED;
 	l->signing = rc == TLS_STREAM_SIGNING;
 }

@@ -10,9 +10,10 @@ START_TEST(bytes_come_out_as_they_went_in)
 	uint8_t in = 0;
 	uint8_t expected = 0;
 	/* Lengths that make it move, grow and wrap; more in than out, then the reverse. */
-	for (unsigned round = 0; round < 2000; round++) {
-		size_t put = (round * 7919) % (round < 1000 ? 97 : 31);
-		size_t take = (round * 104729) % (round < 1000 ? 31 : 97);
+	const unsigned half = unit_times(1000);
+	for (unsigned round = 0; round < 2 * half; round++) {
+		size_t put = (round * 7919) % (round < half ? 97 : 31);
+		size_t take = (round * 104729) % (round < half ? 31 : 97);
 		for (size_t i = 0; i < put; i++)
 			ck_assert(buf_append_u8(&b, in++));
 		for (size_t i = 0; i < take && buf_len(&b) > 0; i++) {

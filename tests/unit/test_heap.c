@@ -25,7 +25,7 @@ START_TEST(first_is_always_the_smallest)
 	static struct heap_node nodes[NODES];
 	struct heap h = {0};
 	srand(1);
-	for (int step = 0; step < STEPS; step++) {
+	for (int step = 0; step < (int)unit_times(STEPS); step++) {
 		struct heap_node *node = &nodes[rand() % NODES];
 		if (heap_holds(node)) {
 			heap_remove(&h, node);

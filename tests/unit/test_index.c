@@ -10,14 +10,16 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { IDS = 20000 };
+enum { IDS = 20000, FEW_IDS = 3000 }; /* both of several leaves */
 
 static struct message *messages[IDS];
 static struct index idx;
+static size_t ids;
 
 static void setup(void)
 {
-	for (size_t i = 0; i < IDS; i++) {
+	ids = unit_wants_few_rounds() ? FEW_IDS : IDS;
+	for (size_t i = 0; i < ids; i++) {
 		messages[i] = calloc(1, sizeof(struct message));
 		messages[i]->id = (i + 1) * 3;
 	}
@@ -27,7 +29,7 @@ static void setup(void)
 static void teardown(void)
 {
 	index_reset(&idx);
-	for (size_t i = 0; i < IDS; i++)
+	for (size_t i = 0; i < ids; i++)
 		free(messages[i]);
 }
 
@@ -36,7 +38,7 @@ static void check_order(const bool *in, size_t count)
 	uint64_t id = 0;
 	size_t seen = 0;
 	ck_assert_uint_eq(idx.count, count);
-	for (size_t i = 0; i < IDS; i++) {
+	for (size_t i = 0; i < ids; i++) {
 		ck_assert_ptr_eq(index_find(&idx, messages[i]->id), in[i] ? messages[i] : NULL);
 		ck_assert_ptr_null(index_find(&idx, messages[i]->id + 1));
 		if (!in[i])
@@ -53,36 +55,36 @@ static void check_order(const bool *in, size_t count)
 static size_t place_of(int order, size_t i)
 {
 	return order == 0   ? i
-	       : order == 1 ? IDS - 1 - i
-			    : i * 7919 % IDS; /* 7919 is prime to IDS */
+	       : order == 1 ? ids - 1 - i
+			    : i * 7919 % ids; /* 7919 is prime to both */
 }
 
 START_TEST(keeps_order_however_ids_come)
 {
 	static bool in[IDS];
-	for (size_t i = 0; i < IDS; i++) {
+	for (size_t i = 0; i < ids; i++) {
 		index_add(&idx, messages[place_of(_i, i)]);
 		in[place_of(_i, i)] = true;
 	}
-	check_order(in, IDS);
-	ck_assert_uint_le(idx.leaf_count, _i == 0 ? IDS / 510 + 1 : IDS / 240);
-	for (size_t i = 0; i < IDS; i++)
+	check_order(in, ids);
+	ck_assert_uint_le(idx.leaf_count, _i == 0 ? ids / 510 + 1 : ids / 240);
+	for (size_t i = 0; i < ids; i++)
 		if (i % 3 != 0) {
 			index_remove(&idx, messages[i]->id);
 			in[i] = false;
 		}
-	check_order(in, (IDS + 2) / 3);
+	check_order(in, (ids + 2) / 3);
 }
 END_TEST
 
 START_TEST(few_survivors_share_leaves)
 {
-	for (size_t i = 0; i < IDS; i++)
+	for (size_t i = 0; i < ids; i++)
 		index_add(&idx, messages[i]);
-	for (size_t i = 0; i < IDS; i++)
+	for (size_t i = 0; i < ids; i++)
 		if (i % 500 != 0)
 			index_remove(&idx, messages[i]->id);
-	ck_assert_uint_eq(idx.count, IDS / 500);
+	ck_assert_uint_eq(idx.count, ids / 500);
 	ck_assert_uint_le(idx.leaf_count, 2);
 }
 END_TEST
@@ -93,7 +95,7 @@ START_TEST(comings_and_goings)
 	size_t count = 0;
 	srand(2);
 	for (int step = 0; step < (int)unit_times(100000); step++) {
-		size_t i = (size_t)rand() % IDS;
+		size_t i = (size_t)rand() % ids;
 		if (in[i])
 			index_remove(&idx, messages[i]->id);
 		else

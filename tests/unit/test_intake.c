@@ -572,7 +572,7 @@ END_TEST
 START_TEST(a_worker_cannot_fill_the_memory)
 {
 	static char big[INLINE_CONTENT_MAX];
-	for (uint32_t i = 1; i <= 3000; i++) {
+	for (uint32_t i = 1; i <= (unit_wants_few_rounds() ? 2100 : 3000); i++) {
 		struct msg_submit m = submission(i, i);
 		m.content = str_from(big, sizeof(big));
 		ck_assert(msg_submit_send(w.channel, &m, NULL));

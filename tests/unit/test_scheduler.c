@@ -951,22 +951,23 @@ END_TEST
 START_TEST(a_hundred_thousand_do_not_delay_a_note)
 {
 	enum { MAILING = 100000, NOTES = 100 };
+	const int mailing = (int)unit_times(MAILING);
 	struct sim *sim = calloc(1, sizeof(*sim));
 	struct sim_job *jobs = calloc(MAILING, sizeof(*jobs)), notes[NOTES];
 	sim->is_up = weather;
 	sim->takes = takes;
 	scheduler_set_transport(s, TRANSPORT_REMOTE, &remote);
-	for (int i = 0; i < MAILING; i++)
+	for (int i = 0; i < mailing; i++)
 		post(sim, &jobs[i], "live", 1);
 	for (int i = 0; i < NOTES; i++) {
 		run(sim, (uint64_t)(i + 1) * SECOND);
 		post(sim, &notes[i], "live", (uint32_t)(2 + i));
 	}
 	run(sim, DAY);
-	ck_assert_uint_eq(sim->delivered, MAILING + NOTES);
+	ck_assert_uint_eq(sim->delivered, (unsigned)mailing + NOTES);
 	for (int i = 0; i < NOTES; i++)
 		ck_assert_uint_le(notes[i].delivered - notes[i].came, 200);
-	for (int i = 1; i < MAILING; i++)
+	for (int i = 1; i < mailing; i++)
 		ck_assert_uint_ge(jobs[i].delivered, jobs[i - 1].delivered);
 	free(jobs);
 	free(sim);

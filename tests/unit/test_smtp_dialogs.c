@@ -48,7 +48,8 @@ START_TEST(dialog)
 	struct str text = load(path, &memory);
 	for (int deferred = 0; deferred < 2; deferred++) {
 		size_t longest = run(path, text, (struct dialog_mode){.deferred = deferred});
-		size_t step = longest * longest / WORK_MAX + (unit_wants_few_rounds() ? 10 : 1);
+		size_t step =
+		    1 + (unit_wants_few_rounds() ? longest / 3 : longest * longest / WORK_MAX);
 		for (size_t cut = 1; cut < longest; cut += step)
 			run(path, text, (struct dialog_mode){.cut = cut, .deferred = deferred});
 		run(path, text, (struct dialog_mode){.octets = true, .deferred = deferred});

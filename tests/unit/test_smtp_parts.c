@@ -9,6 +9,7 @@
 #include "common/slots.h"
 #include "smtpd/transaction.h"
 #include "tests/unit/smtp-harness.h"
+#include "tests/unit/unit.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -159,9 +160,10 @@ START_TEST(deadlines_fire_in_time)
 {
 	enum { TIMERS = 2000 };
 	static struct timer timers[TIMERS];
+	const unsigned count = unit_times(TIMERS);
 	uint64_t now = 123456, random = 1;
 	deadline_wheel_init(&wheel, now);
-	for (unsigned i = 0; i < TIMERS; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		random = random * 6364136223846793005U + 1442695040888963407U;
 		timers[i].due = now + (random >> 33) % (i % 2 == 0 ? 5000 : 2000000);
 		timers[i].again = i % 5 == 0;
@@ -177,7 +179,7 @@ START_TEST(deadlines_fire_in_time)
 	for (unsigned step = 0; step < 3000; step++) {
 		now += step % 10 == 0 ? 2300 : 600;
 		deadline_advance(&wheel, now, on_due, &now);
-		for (unsigned i = 0; i < TIMERS; i++) {
+		for (unsigned i = 0; i < count; i++) {
 			bool cleared = i % 7 == 0;
 			/* Up to a tick late, and as long as nobody turned the wheel. */
 			bool late = timers[i].fired == 0 && timers[i].due + 1000 + 2300 <= now;
@@ -313,13 +315,14 @@ START_TEST(cache_is_bounded)
 	struct rcpt_cache *c = rcpt_cache_new();
 	struct smtp_rcpt_answer a;
 	char address[200];
+	const unsigned all = unit_wants_few_rounds() ? 40000 : 100000;
 	memset(address, 'x', sizeof(address));
 	rcpt_cache_put(c, STR("kept@example.org"), 0, &local);
-	for (unsigned i = 0; i < 100000; i++) {
+	for (unsigned i = 0; i < all; i++) {
 		int n = snprintf(address, sizeof(address), "u%u@example.org", i);
 		address[n] = 'x';
 		rcpt_cache_put(
-		    c, str_from(address, i < 50000 ? (size_t)n : sizeof(address)), 0, &unknown);
+		    c, str_from(address, i < all / 2 ? (size_t)n : sizeof(address)), 0, &unknown);
 		ck_assert(rcpt_cache_find(c, STR("kept@example.org"), 0, &a));
 		ck_assert_uint_le(rcpt_cache_count(c), RCPT_CACHE_ENTRIES);
 		ck_assert_uint_le(rcpt_cache_octets(c), RCPT_CACHE_OCTETS);

@@ -5,11 +5,13 @@
  * nothing is lost.
  */
 #include "spool-model.h"
+#include "unit.h"
 
 #include <check.h>
 #include <stdlib.h>
 
-enum { SEGMENT = 256 * 1024, ROUNDS = 750, A_ROUND = 8, SOME_SEGMENTS = 8, STAYS = 50 };
+enum { SEGMENT = 256 * 1024, A_ROUND = 8, SOME_SEGMENTS = 8, STAYS = 50 };
+enum { ROUNDS = 750, FEW_ROUNDS = 400 };
 
 static struct sim sim;
 static struct model model;
@@ -78,11 +80,12 @@ static void a_round(order_fn *next, size_t keep, uint32_t size, bool some_stay)
 static void life(order_fn *next, size_t keep, uint32_t size, bool some_stay)
 {
 	struct spool_figures f;
+	const int rounds = unit_wants_few_rounds() ? FEW_ROUNDS : ROUNDS;
 	live.count = most_segments = 0;
 	sim_init(&sim, 7);
 	model_init(&model, &sim, SEGMENT);
 	model_open(&model);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		a_round(next, keep, size, some_stay);
 		if (i % 8 == 7)
 			model_turn(&model, true);

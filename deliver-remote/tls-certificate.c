@@ -89,12 +89,14 @@ static int on_wanted(SSL *ssl, void *unused)
 {
 	struct tls *t = SSL_get_app_data(ssl);
 	(void)unused;
+	t->asked = true;
 	if (t->certificate[0] == '\0')
 		return 1;
 	if (!tls_keys_are_known())
 		return -1;
 	const struct tls_identity *id = choose(t);
-	t->missing = id != NULL ? !show(ssl, id) : !is_there(t);
+	t->shown = id != NULL && show(ssl, id);
+	t->missing = id != NULL ? !t->shown : !is_there(t);
 	return !t->missing;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Between the parts of TLS with one server: tls.c (its life, the handshake, octets), tls-expect.c
- * (what is demanded), tls-certificate.c (what we show), tls-resume.c (sessions that go on).
+ * (what is demanded), tls-certificate.c (what we show), tls-alert.c (what the server says
+ * against it), tls-resume.c (sessions that go on).
  */
 #ifndef POSTERN_REMOTE_TLS_INTERNAL_H
 #define POSTERN_REMOTE_TLS_INTERNAL_H
@@ -24,6 +25,10 @@ struct tls {
 	size_t fingerprint_count;
 	char certificate[DOMAIN_MAX + 1]; /* its name; empty: we show none */
 	bool missing;			  /* there is none of that name */
+	bool asked;			  /* for it, by the server */
+	bool shown;
+	bool heard; /* an octet of the server's, who is content with the handshake then */
+	int alert;  /* by which the server ended it; 0: none */
 	bool waiting;			  /* for what keys will say there is */
 	TAILQ_ENTRY(tls) link;		  /* of those who do */
 	bool may_resume;		  /* `session_key` is set */
@@ -46,6 +51,10 @@ void tls_certificate_setup(SSL_CTX *context);
 /* The handshake waits until keys has said what there is. */
 void tls_certificate_await(struct tls *t);
 void tls_certificate_forget(struct tls *t);
+
+/* ---- alerts ---- */
+/* OpenSSL's latest error may be one that came. */
+void tls_alert_note(struct tls *t);
 
 /* ---- resuming ---- */
 void tls_resume_configure(SSL_CTX *context);

@@ -136,6 +136,8 @@ static void explain(const struct tls *t, int error, int system_error, struct tex
 	else if (tls_decides(t->demand) && verdict != X509_V_OK)
 		text_printf(why, "certificate verification failed: %s",
 		    X509_verify_cert_error_string(verdict));
+	else if (tls_explain_alert(t, why))
+		return;
 	else if (error == SSL_ERROR_SSL && reason != NULL)
 		text_add(why, str_from_cstr(reason));
 	else if (error == SSL_ERROR_SYSCALL && system_error != 0)
@@ -157,6 +159,7 @@ static int unsuccessful(struct tls *t, int error)
 	if (error == SSL_ERROR_ZERO_RETURN)
 		return 0;
 	t->broken = true;
+	tls_alert_note(t);
 	return TLS_FAILED;
 }
 
@@ -195,10 +198,14 @@ int tls_read(struct tls *t, void *to, size_t n)
 {
 	ERR_clear_error();
 	int rc = SSL_read(t->ssl, to, at_most(n));
-	if (rc > 0)
+	if (rc > 0) {
+		t->heard = true;
 		return rc;
+	}
 	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
 	ERR_clear_error();
+	if (tls_is_refused(t))
+		tls_resume_failed(t);
 	return rc;
 }
 

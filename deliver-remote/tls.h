@@ -55,6 +55,11 @@ int tls_handshake(struct tls *t, struct text *why);
 /* Octets; 0: the server has closed; TLS_AGAIN; TLS_FAILED. `n` is not 0. */
 int tls_read(struct tls *t, void *to, size_t n);
 int tls_write(struct tls *t, const void *from, size_t n);
+/* After TLS_FAILED: the alert by which the server ended it, for people; false: there was none. */
+bool tls_explain_alert(const struct tls *t, struct text *out);
+/* It came instead of the server's first octet. In TLS 1.3 our certificate and the end of our handshake
+ * are judged when the handshake is done here (RFC 8446 §4.4.2.4, §6.2): it has failed. */
+bool tls_is_refused(const struct tls *t);
 /* A session was offered: without one it may go better, and none will be offered next time. */
 bool tls_has_offered_session(const struct tls *t);
 /* It failed for want of our certificate, or of a signature. */

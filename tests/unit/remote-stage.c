@@ -745,6 +745,8 @@ bool remote_peer_tls(struct remote_peer *p, const struct remote_certificate *c)
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_use_certificate(ctx, c->cert);
 	SSL_CTX_use_PrivateKey(ctx, c->key);
+	if (c->demanding)
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	p->ssl = SSL_new(ctx);
 	SSL_CTX_free(ctx);
 	SSL_set_fd(p->ssl, p->fd);

@@ -1,37 +1,29 @@
-/* SPDX-License-Identifier: ISC
- *
- * The job is the handshake's; octets need none.
- */
+/* SPDX-License-Identifier: ISC */
 #include "common/tls-stream.h"
 #include "common/mem.h"
 #include "common/tls-internal.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct tls_stream {
-	SSL *ssl;
+	struct tls_io io;
 	struct tls_socket socket;
-	struct tls_job job;
-	bool wants_write;
 	bool owes_ticket; /* to who comes again */
-	bool broken;	  /* no good-bye */
 };
 
 struct tls_stream *tls_stream_new(
     struct tls_service *service, int fd, tls_job_fn *on_signed, void *ctx)
 {
 	struct tls_stream *t = xcalloc(1, sizeof(*t));
-	*t = (struct tls_stream){.socket.fd = fd, .job = {.on_signed = on_signed, .ctx = ctx}};
-	t->ssl = tls_service_open(service, t);
-	BIO *bio = t->ssl == NULL ? NULL : tls_bio_new(&t->socket);
+	*t = (struct tls_stream){.socket.fd = fd, .io.job = {.on_signed = on_signed, .ctx = ctx}};
+	t->io.ssl = tls_service_open(service, t);
+	BIO *bio = t->io.ssl == NULL ? NULL : tls_bio_new(&t->socket);
 	if (bio == NULL) {
 		tls_stream_free(t);
 		return NULL;
 	}
-	SSL_set_bio(t->ssl, bio, bio);
+	SSL_set_bio(t->io.ssl, bio, bio);
 	return t;
 }
 
@@ -39,70 +31,25 @@ void tls_stream_free(struct tls_stream *t)
 {
 	if (t == NULL)
 		return;
-	tls_job_end(&t->job, t->ssl);
-	SSL_free(t->ssl);
+	tls_io_free(&t->io);
 	free(t);
-}
-
-static const char *explain(int error, int system_error)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_error());
-	if (error == SSL_ERROR_SSL && reason != NULL)
-		return reason;
-	if (error == SSL_ERROR_SYSCALL && system_error != 0)
-		return strerrordesc_np(system_error);
-	return "the client closed the connection";
-}
-
-/* What a return of OpenSSL's that is no success means. */
-static int unsuccessful(struct tls_stream *t, int error)
-{
-	t->wants_write = error == SSL_ERROR_WANT_WRITE;
-	if (t->job.signing)
-		return TLS_STREAM_SIGNING;
-	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
-		return TLS_STREAM_AGAIN;
-	if (error == SSL_ERROR_ZERO_RETURN)
-		return 0;
-	t->broken = true;
-	return TLS_STREAM_FAILED;
 }
 
 int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why)
 {
-	int error;
-	int rc = tls_job_shake_hands(&t->job, t->ssl, &error);
-	int system_error = errno;
-	if (rc == 1) {
-		t->wants_write = false;
-		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
-		t->owes_ticket = SSL_version(t->ssl) >= TLS1_3_VERSION;
-		tls_facts_take(t->ssl, facts);
-		return 1;
-	}
-	rc = unsuccessful(t, error);
-	if (rc == TLS_STREAM_AGAIN || rc == TLS_STREAM_SIGNING)
+	int rc = tls_io_shake_hands(&t->io);
+	if (rc == TLS_FAILED)
+		*why = t->io.why != NULL ? t->io.why : "the client closed the connection";
+	if (rc != 1)
 		return rc;
-	*why = explain(error, system_error);
-	ERR_clear_error();
-	t->broken = true;
-	return TLS_STREAM_FAILED;
-}
-
-static int at_most(size_t n)
-{
-	return n < INT32_MAX ? (int)n : INT32_MAX;
+	t->owes_ticket = SSL_version(t->io.ssl) >= TLS1_3_VERSION;
+	tls_facts_take(t->io.ssl, facts);
+	return 1;
 }
 
 int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 {
-	ERR_clear_error();
-	int rc = SSL_read(t->ssl, to, at_most(n));
-	if (rc > 0)
-		return rc;
-	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
-	return rc;
+	return tls_io_read(&t->io, to, n);
 }
 
 /* A ticket of TLS 1.3 goes with the first octets that are sent. A client shows it once (RFC 8446
@@ -111,39 +58,38 @@ static void send_ticket(struct tls_stream *t)
 {
 	t->owes_ticket = false;
 	t->socket.more_follows = true;
-	if (SSL_new_session_ticket(t->ssl) == 1)
-		SSL_do_handshake(t->ssl);
+	if (SSL_new_session_ticket(t->io.ssl) == 1)
+		SSL_do_handshake(t->io.ssl);
 }
 
 int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows)
 {
-	ERR_clear_error();
 	if (t->owes_ticket)
 		send_ticket(t);
 	t->socket.more_follows = more_follows;
-	int rc = SSL_write(t->ssl, from, at_most(n));
-	if (rc > 0)
+	return tls_io_write(&t->io, from, n);
+}
+
+ssize_t tls_stream_result(int rc)
+{
+	if (rc >= 0)
 		return rc;
-	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
-	return rc == 0 ? TLS_STREAM_FAILED : rc;
+	errno = rc == TLS_AGAIN ? EAGAIN : EPIPE;
+	return -1;
 }
 
 bool tls_stream_wants_write(const struct tls_stream *t)
 {
-	return t->wants_write;
+	return t->io.wants_write;
 }
 
 bool tls_stream_has_more(const struct tls_stream *t)
 {
-	return SSL_has_pending(t->ssl) == 1;
+	return tls_io_has_more(&t->io);
 }
 
 void tls_stream_close(struct tls_stream *t)
 {
 	t->socket.more_follows = false;
-	if (!t->broken && SSL_is_init_finished(t->ssl))
-		SSL_shutdown(t->ssl);
-	ERR_clear_error();
-	t->broken = true;
+	tls_io_close(&t->io);
 }

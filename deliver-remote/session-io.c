@@ -122,10 +122,8 @@ static void lose(struct session *s, int error)
 /* What it can; TLS_AGAIN, TLS_FAILED with errno, or octets. */
 static int write_some(struct session *s)
 {
-	if (s->tls != NULL) {
-		errno = 0;
+	if (s->tls != NULL)
 		return tls_write(s->tls, buf_data(&s->out), buf_len(&s->out));
-	}
 	ssize_t n = send(s->fd, buf_data(&s->out), buf_len(&s->out), MSG_NOSIGNAL);
 	if (n >= 0)
 		return (int)n;
@@ -158,10 +156,8 @@ void session_flush(struct session *s)
 
 static int read_some(struct session *s)
 {
-	if (s->tls != NULL) {
-		errno = 0;
+	if (s->tls != NULL)
 		return tls_read(s->tls, scratch, sizeof(scratch));
-	}
 	ssize_t n = recv(s->fd, scratch, sizeof(scratch), 0);
 	if (n >= 0)
 		return (int)n;

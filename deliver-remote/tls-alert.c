@@ -5,17 +5,6 @@
  */
 #include "deliver-remote/tls-internal.h"
 
-#include <openssl/err.h>
-
-void tls_alert_note(struct tls *t)
-{
-	unsigned long error = ERR_peek_error();
-	int reason = ERR_GET_REASON(error);
-	if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET &&
-	    reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
-		t->alert = reason - SSL_AD_REASON_OFFSET;
-}
-
 /* RFC 8446 §6. Those of TLS 1.3 alone OpenSSL 3.0 has no names for. */
 static const char *name_of(int alert)
 {
@@ -50,7 +39,7 @@ static bool is_about_certificate(int alert)
 /* What a server makes of us that it ends the handshake with. */
 static void explain_refusal(const struct tls *t, struct text *out)
 {
-	if (t->shown && is_about_certificate(t->alert))
+	if (t->shown && is_about_certificate(t->io.alert))
 		text_printf(out, " (the server refuses our certificate %s)", t->certificate);
 	else if (t->asked && !t->shown)
 		text_add(out, STR(" (the server asked for a certificate, and none was shown)"));
@@ -58,9 +47,9 @@ static void explain_refusal(const struct tls *t, struct text *out)
 
 bool tls_explain_alert(const struct tls *t, struct text *out)
 {
-	if (t->alert == 0)
+	if (t->io.alert == 0)
 		return false;
-	text_printf(out, "TLS alert: %s", name_of(t->alert));
+	text_printf(out, "TLS alert: %s", name_of(t->io.alert));
 	if (tls_is_refused(t))
 		explain_refusal(t, out);
 	return true;
@@ -68,5 +57,5 @@ bool tls_explain_alert(const struct tls *t, struct text *out)
 
 bool tls_is_refused(const struct tls *t)
 {
-	return t->alert != 0 && !t->heard;
+	return t->io.alert != 0 && !t->heard;
 }

@@ -7,7 +7,7 @@
 #ifndef POSTERN_REMOTE_TLS_INTERNAL_H
 #define POSTERN_REMOTE_TLS_INTERNAL_H
 
-#include "common/tls-job.h"
+#include "common/tls-io.h"
 #include "deliver-remote/tls-sessions.h"
 #include "deliver-remote/tls.h"
 
@@ -15,25 +15,21 @@
 #include <sys/queue.h>
 
 struct tls {
-	SSL *ssl;
-	struct tls_job job;
+	struct tls_io io;
 	enum tls_demand demand;
 	enum remote_tls level;
-	bool wants_write;
-	bool broken; /* no good-bye */
 	const struct hop_fingerprint *fingerprints;
 	size_t fingerprint_count;
 	char certificate[DOMAIN_MAX + 1]; /* its name; empty: we show none */
 	bool missing;			  /* there is none of that name */
 	bool asked;			  /* for it, by the server */
 	bool shown;
-	bool heard; /* an octet of the server's, who is content with the handshake then */
-	int alert;  /* by which the server ended it; 0: none */
-	bool waiting;			  /* for what keys will say there is */
-	TAILQ_ENTRY(tls) link;		  /* of those who do */
-	bool may_resume;		  /* `session_key` is set */
-	bool offered;			  /* a session, whose certificate is as demanded */
-	bool accepted;			  /* the handshake is over, and as demanded */
+	bool heard;   /* an octet of the server's, who is content with the handshake then */
+	bool waiting; /* for what keys will say there is */
+	TAILQ_ENTRY(tls) link; /* of those who do */
+	bool may_resume;       /* `session_key` is set */
+	bool offered;	       /* a session, whose certificate is as demanded */
+	bool accepted;	       /* the handshake is over, and as demanded */
 	struct tls_session_key session_key;
 	uint64_t session_until_ms; /* of the session that was offered */
 	uint64_t until_ms;	   /* of those that come of this connection */
@@ -51,10 +47,6 @@ void tls_certificate_setup(SSL_CTX *context);
 /* The handshake waits until keys has said what there is. */
 void tls_certificate_await(struct tls *t);
 void tls_certificate_forget(struct tls *t);
-
-/* ---- alerts ---- */
-/* OpenSSL's latest error may be one that came. */
-void tls_alert_note(struct tls *t);
 
 /* ---- resuming ---- */
 void tls_resume_configure(SSL_CTX *context);

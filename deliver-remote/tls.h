@@ -9,7 +9,7 @@
 
 #include "common/answers.h"
 #include "common/msg-remote-directory.h"
-#include "common/tls-job.h"
+#include "common/tls-io.h"
 #include "deliver-remote/place.h"
 #include "deliver-remote/text.h"
 #include "deliver-remote/tls-policy.h"
@@ -44,15 +44,9 @@ struct tls;
 struct tls *tls_new(int fd, const struct tls_expect *expect, tls_job_fn *on_signed, void *ctx);
 void tls_free(struct tls *t);
 
-enum {
-	TLS_AGAIN = -1, /* see tls_wants_write */
-	TLS_FAILED = -2,
-	TLS_SIGNING = -3, /* keys is asked; `on_signed` will be called */
-};
-
-/* 1: done and as demanded; TLS_AGAIN; TLS_SIGNING; TLS_FAILED with `why`. */
+/* 1: done and as demanded; TLS_AGAIN; TLS_SIGNING: keys is asked; TLS_FAILED with `why`. */
 int tls_handshake(struct tls *t, struct text *why);
-/* Octets; 0: the server has closed; TLS_AGAIN; TLS_FAILED. `n` is not 0. */
+/* As tls_io_read and tls_io_write. */
 int tls_read(struct tls *t, void *to, size_t n);
 int tls_write(struct tls *t, const void *from, size_t n);
 /* After TLS_FAILED: the alert by which the server ended it, for people; false: there was none. */

@@ -35,6 +35,7 @@ enum {
 };
 
 /* --- Faults --- */
+#define CONF_CONFUSE_SAYS "libconfuse alone says: " /* begins one that the scanner did not find */
 void conf_fault(struct conf_faults *faults, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -173,8 +174,7 @@ bool conf_check_title(
     struct conf_faults *faults, unsigned line, enum conf_section section, struct str title);
 /* The same title, as far as that section is concerned. */
 bool conf_is_same_title(enum conf_section section, struct str a, struct str b);
-/* A new struct at the end of the section's list, with defaults; NULL for `listen`, which has none.
- */
+/* A new struct at the end of the section's list, with defaults; NULL for `listen`. */
 void *conf_add_titled(struct conf *conf, const struct conf_heading *heading);
 /* What their values must be, once all are read. */
 void conf_check_titled(struct conf *conf, const struct conf_scan *scan, struct conf_faults *faults);

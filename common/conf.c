@@ -101,7 +101,7 @@ __attribute__((format(printf, 2, 0))) static void on_confuse_fault(
 {
 	char text[512];
 	vsnprintf(text, sizeof(text), format, ap);
-	conf_fault(confuse_faults, cfg == NULL ? 0 : (unsigned)cfg->line, "%s", text);
+	conf_fault(confuse_faults, cfg == NULL ? 0 : (unsigned)cfg->line, CONF_CONFUSE_SAYS "%s", text);
 }
 
 static cfg_opt_t section_options[CONF_SECTIONS][64];
@@ -342,7 +342,7 @@ static void read_values(struct reader *r)
 	confuse_faults = r->faults;
 	cfg_set_error_function(r->cfg, on_confuse_fault);
 	if (cfg_parse_buf(r->cfg, r->scan->clean) != CFG_SUCCESS && r->faults->count == 0)
-		conf_fault(r->faults, 0, "the file cannot be read");
+		conf_fault(r->faults, 0, CONF_CONFUSE_SAYS "the file cannot be read");
 	set_values(r);
 	set_networks(r);
 	set_fingerprints(r);

@@ -23,8 +23,9 @@ static const char *name_fault(int code)
 {
 	switch (code) {
 	case STRINGPREP_CONTAINS_UNASSIGNED:
-		return "has a character newer than Unicode 3.2 (a symbol, say), which SASLprep "
-		       "(RFC 4013) does not know: use letters, digits and older signs";
+		return "has a character newer than Unicode 3.2 (an emoji, say), which programs "
+		       "with SCRAM refuse to send (RFC 5802 §2.2): use letters, digits and older "
+		       "signs";
 	case STRINGPREP_CONTAINS_PROHIBITED:
 	case STRINGPREP_BIDI_CONTAINS_PROHIBITED:
 		return "has a control character, or another that SASLprep (RFC 4013) does not "

@@ -13,8 +13,11 @@
 #include "common/str.h"
 
 enum saslprep_use {
-	SASLPREP_STORED, /* what will be compared with: characters without a meaning are refused */
-	SASLPREP_QUERY,	 /* what is compared, as a client sent it (RFC 3454 §7) */
+	/* What SCRAM makes keys of, at both ends (RFC 5802 §2.2): characters newer than Unicode 3.2
+	 * are refused. */
+	SASLPREP_STORED,
+	/* What is compared, as a client sent it (RFC 3454 §7): they stay as they are. */
+	SASLPREP_QUERY,
 };
 
 enum { SASLPREP_MAX = PASSWORD_MAX };

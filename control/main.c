@@ -16,8 +16,10 @@
 #include "control/run-dir.h"
 #include "control/suite.h"
 
+#include "common/forked.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/mem.h"
 #include "common/paths.h"
 
 #include <errno.h>
@@ -64,6 +66,18 @@ static void parse_options(int argc, char **argv)
 		usage();
 }
 
+/* What whoever typed `postern start` had open is no business of a server's: a shell's pipe would
+ * stay open as long as we run, and go to nobody but stay in reach. */
+static void close_strays(const struct listeners *inherited)
+{
+	int *keep = xreallocarray(NULL, inherited->count + 1, sizeof(*keep));
+	for (size_t i = 0; i < inherited->count; i++)
+		keep[i] = inherited->list[i].fd;
+	keep[inherited->count] = control.ready_fd;
+	forked_close_all_but(keep, inherited->count + 1);
+	free(keep);
+}
+
 /* 0, 1 and 2 are open, so that nothing of ours is taken for them. */
 static void open_standard_descriptors(void)
 {
@@ -86,8 +100,10 @@ static int open_log(const struct conf *conf, struct buf *faults)
 {
 	int fd = child_raise_fd(log_open(conf->log_sink, conf->log_path));
 	if (fd < 0) {
-		buf_printf(faults, "the log cannot be opened: %s: %s\n",
-		    conf->log_sink == LOG_SINK_FILE ? conf->log_path : "/dev/log", strerror(errno));
+		bool file = conf->log_sink == LOG_SINK_FILE;
+		buf_printf(faults, "the log cannot be opened: %s: %s%s\n",
+		    file ? conf->log_path : "/dev/log", strerror(errno),
+		    file ? "" : "; start a syslog daemon, or name a file: log = \"/...\"");
 		refuse(EX_CANTCREAT, faults);
 	}
 	log_init("control", conf->hostname, conf->log_sink, conf->log_format, conf->log_verbose);
@@ -252,6 +268,7 @@ int main(int argc, char **argv)
 	open_standard_descriptors();
 	listen_inherit(&inherited);
 	parse_options(argc, argv);
+	close_strays(&inherited);
 	umask(022);
 	notify_init();
 	if (!conf_file_load(control.conf_path, &file, &faults))

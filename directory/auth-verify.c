@@ -21,7 +21,7 @@
 enum {
 	/* Passwords that wait, of all workers together: some seconds' work. */
 	QUEUE_MAX = 256,
-	LINE_MAX = 32, /* of one network */
+	LINE_MAX = 32,	     /* of one network */
 	FRONT_END_LINES = 8, /* a front end has as many as so many networks */
 	STAND_IN_SALT = SCRAM_SALT_SIZE,
 };
@@ -211,11 +211,12 @@ static bool set_address(struct exchange *x)
 {
 	struct pool *pool = pool_new(64 * 1024);
 	const struct lookup tables = live_lookup(server_live());
-	struct str key = login_name_key(sasl_user(&x->sasl), &tables, pool);
-	struct str as = login_name_key(str_from(x->sasl.as, x->sasl.as_size), &tables, pool);
+	const struct str domain = system_lookup_login_domain(server_rules()->conf);
+	struct str key = login_name_key(sasl_user(&x->sasl), domain, &tables, pool);
+	struct str as = str_from(x->sasl.as, x->sasl.as_size);
 	memcpy(x->address, key.p == NULL ? "" : key.p, key.n);
 	x->address_size = key.n;
-	bool same = as.n == 0 || str_eq(as, key);
+	bool same = as.n == 0 || str_eq(login_name_key(as, domain, &tables, pool), key);
 	pool_free(pool);
 	return same;
 }

@@ -42,18 +42,28 @@ static int make_value(struct str password, bool scram, struct buf *out)
 	return ok ? EX_OK : EX_OSERR;
 }
 
+/* What is made of no key of SCRAM only has to be the same whenever it is sent. */
+static bool prepare(struct str password, bool scram, struct saslprep *out)
+{
+	const char *why = saslprep_make(password, scram ? SASLPREP_STORED : SASLPREP_QUERY, out);
+	if (why == NULL)
+		return true;
+	bool without = scram && saslprep_make(password, SASLPREP_QUERY, out) == NULL;
+	fprintf(stderr, "the password %s%s; nothing was changed\n", why,
+	    without ? ", or --no-scram" : "");
+	return false;
+}
+
 static int ask_value(bool scram, struct buf *out)
 {
 	char password[PASSWORD_MAX + 1];
 	struct saslprep prepared;
 	size_t n;
 	int status = EX_NOINPUT;
-	if (password_read(password, &n)) {
-		const char *why = saslprep_make(str_from(password, n), SASLPREP_STORED, &prepared);
-		if (why != NULL)
-			fprintf(stderr, "the password %s; nothing was changed\n", why);
-		status = why == NULL ? make_value(saslprep_str(&prepared), scram, out) : EX_DATAERR;
-	}
+	if (password_read(password, &n))
+		status = prepare(str_from(password, n), scram, &prepared)
+			     ? make_value(saslprep_str(&prepared), scram, out)
+			     : EX_DATAERR;
 	password_wipe(password, sizeof(password));
 	password_wipe(&prepared, sizeof(prepared));
 	return status;

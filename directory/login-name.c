@@ -25,9 +25,25 @@ static struct str prepare(struct str name, struct pool *pool)
 	return pool_copy(pool, saslprep_str(&prepared), &copy) ? copy : name;
 }
 
-/* Both keys are made, whether there is such a user or not: the time is the same. */
-struct str login_name_key(struct str name, const struct lookup *tables, struct pool *pool)
+static struct str complete(struct str name, struct str domain, struct pool *pool)
 {
+	if (name.n == 0 || domain.n == 0 || name.n + 1 + domain.n > ADDRESS_MAX ||
+	    str_find(name, '@') < name.n)
+		return name;
+	char *whole = pool_alloc(pool, name.n + 1 + domain.n);
+	if (whole == NULL)
+		return name;
+	memcpy(whole, name.p, name.n);
+	whole[name.n] = '@';
+	memcpy(whole + name.n + 1, domain.p, domain.n);
+	return str_from(whole, name.n + 1 + domain.n);
+}
+
+/* Both keys are made, whether there is such a user or not: the time is the same. */
+struct str login_name_key(
+    struct str name, struct str domain, const struct lookup *tables, struct pool *pool)
+{
+	name = complete(name, domain, pool);
 	struct str sent = key_of(name, pool);
 	if (utf8_is_ascii(name))
 		return sent;

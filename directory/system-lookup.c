@@ -12,6 +12,13 @@ struct str system_lookup_user(const struct conf *conf, struct str address)
 	return local_part;
 }
 
+struct str system_lookup_login_domain(const struct conf *conf)
+{
+	return conf->system.pam && conf->system.domains.count > 0
+		   ? str_from_cstr(conf->system.domains.list[0])
+		   : (struct str){NULL, 0};
+}
+
 static enum lookup_result get_user(struct system_lookup *s, struct str name)
 {
 	if (!user_name_is_sane(name))

@@ -29,5 +29,8 @@ struct system_lookup {
 struct lookup system_lookup_get(struct system_lookup *s);
 /* The user's name when the address (a key of key.h) is of a system domain; else empty. */
 struct str system_lookup_user(const struct conf *conf, struct str address);
+/* What a login without a domain is completed with: where the machine's users log in, their first
+ * domain; else empty. */
+struct str system_lookup_login_domain(const struct conf *conf);
 
 #endif

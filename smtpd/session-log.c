@@ -141,6 +141,8 @@ void session_log_refusal(const struct session *s, const struct smtp_refusal *r)
 	}
 	buf_printf(b, "> proto=%s helo=<%s>", smtp_server_protocol(&s->smtp),
 	    s->smtp.helo == NULL ? "" : s->smtp.helo);
+	if (s->smtp.login != NULL)
+		buf_printf(b, " sasl_username=<%s>", s->smtp.login);
 	write_note(STR("NOQUEUE"), b);
 }
 

@@ -102,22 +102,21 @@ static bool fill_envelope(struct smtp_server *s, const struct address *sender)
 static enum smtp_status begin(struct smtp_server *s, const struct argument *a)
 {
 	transaction_begin(&s->txn);
+	if (!fill_envelope(s, &a->address))
+		return STATUS_LOCAL_ERROR;
 	enum smtp_status status =
 	    parameter_take_all(parameters, sizeof(parameters) / sizeof(parameters[0]), s, a->text);
 	if (status != STATUS_NONE)
 		return status;
 	/* RFC 6531 §3.5 */
-	if (a->address.is_utf8 && !(s->txn.envelope.flags & ENVELOPE_SMTPUTF8))
-		return STATUS_NEEDS_UTF8;
-	return fill_envelope(s, &a->address) ? STATUS_NONE : STATUS_LOCAL_ERROR;
+	bool declared = s->txn.envelope.flags & ENVELOPE_SMTPUTF8;
+	return a->address.is_utf8 && !declared ? STATUS_NEEDS_UTF8 : STATUS_NONE;
 }
 
 enum smtp_status smtp_mail_decide(struct smtp_server *s, enum smtp_status status)
 {
-	if (status != STATUS_NONE) {
-		transaction_reset(&s->txn);
+	if (status != STATUS_NONE)
 		return status;
-	}
 	smtp_set_state(s, SMTP_MAIL);
 	return STATUS_SENDER_OK;
 }

@@ -95,6 +95,18 @@ def test_a_suite_of_root_is_as_declared(rooted):  # noqa: F811
 
 
 @needs_root
+def test_what_the_starter_had_open_is_left_behind(make):
+    one = make(start=False)
+    ours, theirs = os.pipe()
+    one.postern("start", "--detach", pass_fds=(theirs,), check=True)
+    one.wait_ready()
+    os.close(theirs)
+    assert os.read(ours, 1) == b""  # nobody has it any more
+    os.close(ours)
+    check_clean(one)
+
+
+@needs_root
 def test_large_messages_on_their_way_are_no_excess(make):
     one = make()
     with one.smtp() as smtp:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The postmaster is told of who passes a limit, with real clients, over restarts; and front ends."""
+import contextlib
 import email
 import json
 import os
@@ -12,7 +13,9 @@ import pytest
 
 from conftest import tool
 from instance import wait_for
+from test_auth import plain
 from test_submission import ANN, BOB, Submitting, letter, refusal
+from test_tls import context
 
 
 class Telling(Submitting):
@@ -31,6 +34,15 @@ class Telling(Submitting):
                         "--tls-starttls=on", "--tls-certcheck=off", "--auth=plain", f"--user={ANN}",
                         f"--passwordeval=echo {self.passwords[ANN]}", f"--from={ANN}", ANN,
                         input=letter(ANN).replace("\r\n", "\n"))
+
+    def tries(self, login, password, comes_to):
+        """The log says what comes of it. The client goes then: its answer is held back, for up to 15 seconds."""
+        with contextlib.closing(smtplib.SMTP_SSL("127.0.0.1", self.submissions_port, timeout=30, context=context())) as client:
+            said = f"login=<{login}> (login {comes_to})"
+            before = self.log().count(said)
+            client.ehlo("webmail.example")
+            client.putcmd("AUTH", f"PLAIN {plain(login, password)}")
+            wait_for(said, 10, lambda: self.log().count(said) > before)
 
     def told(self):
         return len(re.findall(r"session=limit\b", self.log()))
@@ -176,19 +188,20 @@ def test_in_the_operators_words_of_an_address(make):
 def test_a_front_end(make):
     """Webmail logs in for all: one user's limits and failures are nobody else's."""
     one = make(submission={"address-recipients-per-hour": 1, "network-recipients-per-hour": 1, "recipients-per-hour": 4},
-               auth={"failures": 2, "login-failures": 3, "front-ends": ["127.0.0.1/32"]})
+               auth={"failures": 2, "login-failures": 2, "front-ends": ["127.0.0.1/32"]})
     for name, own in (("ann", ANN), ("bob", BOB)):
         with one.login(name) as client:
             client.sendmail(own, [ANN, BOB], letter(own))
-    stranger = smtplib.SMTP("127.0.0.1", one.smtp_port, timeout=20)
-    code, _ = stranger.docmd("EHLO webmail.example")
-    stranger.docmd("MAIL FROM:<ann@example.test>")
-    assert code == 250 and stranger.docmd("RCPT TO:<a@elsewhere.example>")[0] >= 500  # that is for "networks"
-    for password in ("x1", "x2", "x3"):
-        with smtplib.SMTP_SSL("127.0.0.1", one.submissions_port, timeout=30) as client:
-            with pytest.raises(smtplib.SMTPAuthenticationError):
-                client.login(ANN, password)
-    with pytest.raises(smtplib.SMTPAuthenticationError):
-        one.login("ann")  # who uses it there is not known
+    with smtplib.SMTP("127.0.0.1", one.smtp_port, timeout=20) as stranger:
+        code, _ = stranger.docmd("EHLO webmail.example")
+        stranger.docmd("MAIL FROM:<ann@example.test>")
+        assert code == 250 and stranger.docmd("RCPT TO:<a@elsewhere.example>")[0] >= 500  # that is for "networks"
+    for login in ("nobody", "someone", "anyone"):  # more than the limit of an address
+        one.tries(f"{login}@example.test", "wrong", "failed: no such user, or one without a password")
+    for password in ("x1", "x2"):
+        one.tries(ANN, password, "failed: wrong password")
+    one.tries(ANN, one.passwords[ANN], "refused: too many failures")  # who uses it there is not known
     one.login("bob").quit()
-    assert [r["kind"] for r in json.loads(one.postern("auth", "status", "--json", check=True).out)] == ["login"]
+    counted = json.loads(one.postern("auth", "status", "--json", check=True).out)
+    assert {(r["kind"], r["name"], r["failures"]) for r in counted} == {
+        ("login", ANN, 2), *(("login", f"{name}@example.test", 1) for name in ("nobody", "someone", "anyone"))}

@@ -15,11 +15,12 @@ import pytest
 
 from instance import Instance, crypt_hash, wait_for
 
-ANN, BOB, BEAR = "ann@example.test", "bob@example.test", "b\u00e4r@example.test"
+ANN, BOB, BEAR, EVE = "ann@example.test", "bob@example.test", "b\u00e4r@example.test", "eve@example.test"
 COMPOSED = "p\u00e4ssw\u00f6rd \u00a9"
 FORMS = {"composed": COMPOSED, "decomposed": unicodedata.normalize("NFD", COMPOSED),
          "no-break space": COMPOSED.replace(" ", "\u00a0"), "full width": "p\u00e4ssw\u00f6r\uff44 \u00a9",
          "soft hyphen": "p\u00e4ss\u00adw\u00f6rd \u00a9"}
+CLEF = "cl\u00e9 \U0001f511\u2764\ufe0f"
 
 
 def saslprep(text):
@@ -48,6 +49,7 @@ def server():
         one.postern("user", "passwd", ANN, input=COMPOSED + "\n", check=True)
         one.postern("user", "add", BEAR, input=FORMS["decomposed"] + "\n", check=True)
         one.postern("user", "add", "a=b@example.test", input="x=2C\n", check=True)
+        one.postern("user", "add", EVE, "--no-scram", input=CLEF + "\n", check=True)
         one.start()
         yield one
 
@@ -97,6 +99,24 @@ def test_scram_takes_every_form_from_who_prepares_it(server, form):
     assert scram(server, ANN, saslprep(FORMS[form])) == 235
 
 
+@pytest.mark.parametrize("form", [CLEF, unicodedata.normalize("NFD", CLEF), CLEF.replace(" ", "\u00a0"), CLEF[:-1]])
+def test_plain_takes_emoji(server, form):
+    """The last is a heart of text: what makes it an emoji counts for nothing."""
+    assert plain(server, EVE, form) == 235
+
+
+def test_other_emoji_are_wrong(server):
+    for other in (CLEF.replace("\U0001f511", "\U0001f512"), CLEF.replace("\U0001f511", ""), CLEF + "\U0001f511"):
+        assert plain(server, EVE, other) == 535
+
+
+def test_msmtp_and_mpop_send_emoji(server, tmp_path):
+    login = ["--auth=plain", f"--user={EVE}", f"--passwordeval=printf '%s\\n' '{CLEF}'", "--tls=off"]
+    run("msmtp", "--host=127.0.0.1", f"--port={server.smtp_port}", *login, f"--from={EVE}", EVE, input="Subject: x\n\nx\n")
+    run("mpop", "--host=127.0.0.1", f"--port={server.pop3_port}", *login, "--keep=on",
+        f"--delivery=mbox,{tmp_path}/mbox", f"--uidls-file={tmp_path}/uidls")
+
+
 def test_other_passwords_are_wrong(server):
     assert plain(server, ANN, unicodedata.normalize("NFD", COMPOSED.upper())) == 535
     assert scram(server, ANN, "password \u00a9") == 535
@@ -139,15 +159,27 @@ def test_what_stands_for_other_characters_in_scrams_names(server):
 
 
 REFUSED = {"nothing": (b"", "no password was given"), "Latin-1": (COMPOSED.encode("latin-1"), "is not UTF-8"),
-           "a control character": (b"a\tb", "control character"), "emoji": ("a\U0001f511".encode(), "newer than Unicode 3.2"),
+           "a control character": (b"a\tb", "control character"), "private use": ("\U0001f511\ue000".encode(), "does not allow; nothing"),
            "both directions": ("a\u05d0".encode(), "right to left"), "nothing that counts": ("\u00ad".encode(), "do not count")}
 
 
+@pytest.mark.parametrize("options", [[], ["--no-scram"]], ids=["keys", "no keys"])
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_no_password(server, what):
+def test_what_is_no_password(server, what, options):
     """It is said in words, and nothing is changed."""
     before = (server.directory / "tables" / "users").read_bytes()
     octets, says = REFUSED[what]
-    done = server.postern("user", "passwd", ANN, input=octets + b"\n")
+    done = server.postern("user", "passwd", ANN, *options, input=octets + b"\n")
     assert done.returncode in (65, 66) and says in done.stderr.decode(), done
     assert b"a\tb" not in done.stderr and (server.directory / "tables" / "users").read_bytes() == before
+
+
+def test_emoji_bring_no_keys(server):
+    """The command says what to do; with --no-scram it is done (EVE's)."""
+    before = (server.directory / "tables" / "users").read_bytes()
+    done = server.postern("user", "passwd", ANN, input=CLEF + "\n")
+    assert done.returncode == 65 and "newer than Unicode 3.2 (an emoji, say)" in done.err
+    assert "older signs, or --no-scram; nothing was changed" in done.err
+    assert (server.directory / "tables" / "users").read_bytes() == before
+    user, = json.loads(server.postern("user", "list", EVE, "--json", check=True).out)
+    assert not user["scram"]

@@ -2,6 +2,7 @@
 """Submission as mail clients do it: over TLS, with a login, from one's own addresses, within limits."""
 import email
 import json
+import re
 import smtplib
 import subprocess
 
@@ -98,6 +99,9 @@ def test_users_send_as_themselves(server):
         assert refusal(client, "anybody@sub.partner.example", [ANN], letter(BOB)) == (553, "5.7.1")
     server.wait_for_mail("bob", 4)
     server.wait_for_mail("ann", 1)
+    said = re.findall(r"reject: (MAIL|DATA).*: (5\d\d) .* from=<(.*?)> .* sasl_username=<(.*)>", server.log())
+    assert (("MAIL", "553", BOB, ANN) in said and ("DATA", "550", ANN, ANN) in said and
+            ("MAIL", "553", "anybody@sub.partner.example", BOB) in said), said
 
 
 def test_the_table_takes_effect_without_a_restart(server):

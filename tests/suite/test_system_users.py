@@ -441,6 +441,11 @@ def test_submission_by_the_password_of_pam(machine, server):
             assert client.mail(sender)[0] == code, sender
         client.rset()
         client.sendmail(at("carl"), [at("dora")], content("by AUTH"))
+    with smtplib.SMTP(*server.smtp_address, timeout=30) as client:
+        client.ehlo("client.example")
+        assert client.login("carl", "secret-carl")[0] == 235  # the machine's own users have no other domain
+        assert client.mail(at("carl"))[0] == 250
+    assert login(server, "carl", "secret-carl").startswith(b"+OK")
     assert "Subject: by AUTH" in wait_mail(machine, "dora")[0].read_text()
     server.wait_log(f"protocol=smtp, mechanism=PLAIN, login=<{at('carl')}> (login: by PAM)")
 

@@ -8,6 +8,7 @@
 unsigned directory_peer_asked;
 char directory_peer_last[ADDRESS_MAX + 1];
 bool directory_peer_silent;
+int directory_peer_told;
 
 static struct channel *peer;
 static const struct directory_row *rows;
@@ -42,7 +43,16 @@ static bool got_query(void *ctx, const struct msg_address_query *m, int *fds)
 	return true;
 }
 
-static const struct queue_directory_server_handlers handlers = {.address_query = got_query};
+static bool got_told(void *ctx, const struct msg_limit_told *m, int *fds)
+{
+	(void)ctx;
+	(void)fds;
+	directory_peer_told = m->told;
+	return true;
+}
+
+static const struct queue_directory_server_handlers handlers = {
+    .address_query = got_query, .limit_told = got_told};
 
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
@@ -82,4 +92,9 @@ void directory_peer_changed(uint32_t generation)
 void directory_peer_send(const struct msg_address_answer *m)
 {
 	msg_address_answer_send(peer, m, NULL);
+}
+
+void directory_peer_limit(const struct msg_limit_passed *m)
+{
+	msg_limit_passed_send(peer, m, NULL);
 }

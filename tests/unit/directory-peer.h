@@ -20,6 +20,8 @@ extern unsigned directory_peer_asked;
 extern char directory_peer_last[ADDRESS_MAX + 1];
 /* Asks are kept unanswered while it is set. */
 extern bool directory_peer_silent;
+/* Of the last `limit_told`. */
+extern int directory_peer_told;
 
 /* `rows` ends with key == NULL; what is in none is RCPT_NO_MAILBOX. */
 void directory_peer_start(struct router *r, const struct directory_row *rows);
@@ -27,5 +29,6 @@ void directory_peer_kill(void);
 bool directory_peer_lives(void);
 void directory_peer_changed(uint32_t generation);
 void directory_peer_send(const struct msg_address_answer *m);
+void directory_peer_limit(const struct msg_limit_passed *m);
 
 #endif

@@ -5,14 +5,14 @@
  */
 #include "common/loop.h"
 #include "directory/guesses.h"
-#include "directory/usage.h"
 #include "directory/login-cache.h"
 #include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/turns.h"
+#include "directory/usage.h"
 #include "directory/user-record.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,11 +222,38 @@ START_TEST(forms_of_a_name)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct lookup tables = {get_user, (void *)(uintptr_t)rows[i].users};
 		struct pool *pool = pool_new(64 * 1024);
-		struct str key = login_name_key(str_from_cstr(rows[i].name), &tables, pool);
+		struct str key =
+		    login_name_key(str_from_cstr(rows[i].name), STR(""), &tables, pool);
 		ck_assert_msg(str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i,
 		    STR_ARG(key));
 		pool_free(pool);
 	}
+}
+END_TEST
+
+START_TEST(names_without_a_domain)
+{
+	static const char *const users[] = {NFC, NULL};
+	const struct lookup tables = {get_user, (void *)(uintptr_t)users};
+	static const struct {
+		const char *name, *key;
+	} rows[] = {{"bob", "bob@example.org"}, {"Bob", "bob@example.org"}, {"b\xc3\xa4r", NFC},
+	    {"ba\xcc\x88r", NFC}, {"bob@", "bob@"}, {"", ""},
+	    {"bob@example.net", "bob@example.net"}, {"a b", "a b@example.org"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pool *pool = pool_new(64 * 1024);
+		struct str key =
+		    login_name_key(str_from_cstr(rows[i].name), STR("example.org"), &tables, pool);
+		ck_assert_msg(
+		    str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i, STR_ARG(key));
+		pool_free(pool);
+	}
+	char longest[ADDRESS_MAX + 1] = "";
+	memset(longest, 'x', ADDRESS_MAX);
+	struct pool *pool = pool_new(64 * 1024);
+	struct str key = login_name_key(str_from_cstr(longest), STR("example.org"), &tables, pool);
+	ck_assert(str_eq(key, str_from_cstr(longest)));
+	pool_free(pool);
 }
 END_TEST
 
@@ -344,6 +371,32 @@ START_TEST(counts_outlive_a_restart)
 }
 END_TEST
 
+static bool refuse(void *of, struct str key, struct str value, uint64_t now_ms)
+{
+	(void)of;
+	(void)key;
+	(void)value;
+	(void)now_ms;
+	return false;
+}
+
+/* Whole, but of another version, say. */
+START_TEST(a_file_of_other_records_is_set_aside)
+{
+	struct stat st;
+	struct state_kept other = guesses_kept;
+	enter_scratch();
+	fill(10);
+	other.load = refuse;
+	struct guesses *g = guesses_new(&limits);
+	state_store_close(state_store_open(&other, g));
+	guesses_free(g);
+	ck_assert_int_eq(stat("guesses.bad", &st), 0);
+	ck_assert_int_ne(stat("guesses.db", &st), 0);
+	leave_scratch();
+}
+END_TEST
+
 START_TEST(a_secret_stays)
 {
 	uint8_t a[32], b[32];
@@ -360,7 +413,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("auth-parts");
 	TCase *c = tcase_create("auth-parts");
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, nobody_gets_in_as_another);
@@ -369,14 +421,11 @@ int main(void)
 	tcase_add_test(c, first_class_goes_first);
 	tcase_add_test(c, keys_of_a_user);
 	tcase_add_test(c, forms_of_a_name);
+	tcase_add_test(c, names_without_a_domain);
 	tcase_add_test(c, failures_outlive_a_restart);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
 	tcase_add_test(c, counts_outlive_a_restart);
+	tcase_add_test(c, a_file_of_other_records_is_set_aside);
 	tcase_add_test(c, a_secret_stays);
-	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failures = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failures == 0 ? 0 : 1;
+	return unit_run_case("auth-parts", c);
 }

@@ -1087,11 +1087,8 @@ START_TEST(libconfuse_agrees_with_the_scanner)
 		for (size_t k = i % step; k < sizeof(signs) - 1; k += step) {
 			text[i] = signs[k];
 			struct conf *c = parse(text);
-			for (size_t f = 0; f < faults.count; f++) {
-				ck_assert_ptr_null(strstr(faults.list[f].text, "no such option"));
-				ck_assert_ptr_null(strstr(faults.list[f].text, "unexpected"));
-				ck_assert_ptr_null(strstr(faults.list[f].text, "cannot be read"));
-			}
+			for (size_t f = 0; f < faults.count; f++)
+				ck_assert_ptr_null(strstr(faults.list[f].text, CONF_CONFUSE_SAYS));
 			conf_free(c);
 		}
 		text[i] = was;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/guesses.h"
 #include "common/mem.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define SECOND ((uint64_t)1000)
 #define MINUTE (60 * SECOND)
@@ -324,13 +323,13 @@ START_TEST(a_front_end)
 	ck_assert(guesses_may_try(g, &webmail, BOB, now));
 	ck_assert(may("[198.51.100.1]", ANN));
 	ck_assert(!may("[203.0.113.1]", ANN));
+	ck_assert(!may("local uid 1000", ANN));
 	ck_assert(may("[192.0.2.1]", BOB));
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("guesses");
 	TCase *c = tcase_create("guesses");
 	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -347,10 +346,5 @@ int main(void)
 	tcase_add_test(c, a_restart_changes_nothing);
 	tcase_add_test(c, a_clock_that_went_back);
 	tcase_add_test(c, a_front_end);
-	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failures = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failures == 0 ? 0 : 1;
+	return unit_run_case("guesses", c);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/telling.h"
 #include "directory/usage.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { NOW = 1800000000, HOUR = 3600, DAY = 24 * HOUR };
 
@@ -345,7 +344,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("usage");
 	TCase *c = tcase_create("usage");
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, an_hour_and_a_day);
@@ -362,10 +360,5 @@ int main(void)
 	tcase_add_test(c, so_many_mails_an_hour);
 	tcase_add_test(c, a_clock_that_is_set_back);
 	tcase_add_test(c, bounded);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("usage", c);
 }

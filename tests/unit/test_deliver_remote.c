@@ -6,9 +6,9 @@
  */
 #include "deliver-remote/session.h"
 #include "tests/unit/remote-stage.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -1713,9 +1713,5 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, finishes_when_told_to_stop);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_suite(suite);
 }

@@ -51,7 +51,7 @@ enum owner_verdict {
 	OWNER_OK = 1,
 	OWNER_NOT_ALLOWED = 2, /* the uid is not among those that get mail as themselves */
 	OWNER_NONE = 3,	       /* there is no such user any more */
-	OWNER_BUSY = 4,	       /* too many processes, or out of something */
+	OWNER_BUSY = 4,	       /* too many processes, out of something, or no look-up now */
 };
 
 /* Why a user's process cannot work: its exit status is OWNER_EXIT + one of these. */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
+ * Never: take a database that does not answer for one that does not have the user, for that mail
+ * would come back. The C library returns 0 where the last one that it asked said so; of a server of
+ * LDAP that is away the modules make ENOENT.
+ *
  * Root opens no path below a directory that somebody else may write to: setfsuid
  * makes the user of everything that happens in the file system, while the process
  * may still change its root directory; then the rest of root goes, for good.
@@ -36,7 +40,7 @@ enum user_verdict system_user_find(const struct conf_system *conf, struct str na
 	text[name.n] = '\0';
 	int error = getpwnam_r(text, &pw, space, sizeof(space), &found);
 	if (found == NULL)
-		return error == 0 || error == ENOENT || error == ESRCH ? USER_NONE : USER_FAILED;
+		return error == 0 ? USER_NONE : USER_FAILED;
 	/* Some databases take names for equal that are not. */
 	if (!str_eq(str_from_cstr(pw.pw_name), name))
 		return USER_NONE;
@@ -64,7 +68,7 @@ enum owner_verdict system_user_get(
 		return OWNER_NOT_ALLOWED;
 	int error = getpwuid_r(uid, &pw, space, sizeof(space), &found);
 	if (found == NULL)
-		return error == 0 || error == ENOENT || error == ESRCH ? OWNER_NONE : OWNER_BUSY;
+		return error == 0 ? OWNER_NONE : OWNER_BUSY;
 	if (pw.pw_uid != uid || pw.pw_gid == 0)
 		return OWNER_NOT_ALLOWED;
 	*out = (struct system_user){.uid = pw.pw_uid, .gid = pw.pw_gid};

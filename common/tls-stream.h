@@ -8,14 +8,10 @@
 #define POSTERN_TLS_STREAM_H
 
 #include "common/tls-facts.h"
-#include "common/tls-job.h"
+#include "common/tls-io.h"
 #include "common/tls-service.h"
 
-enum {
-	TLS_STREAM_AGAIN = -1, /* see tls_stream_wants_write */
-	TLS_STREAM_FAILED = -2,
-	TLS_STREAM_SIGNING = -3, /* `on_signed` will be called */
-};
+#include <sys/types.h>
 
 struct tls_stream;
 
@@ -25,15 +21,17 @@ struct tls_stream *tls_stream_new(
 /* NULL does nothing. */
 void tls_stream_free(struct tls_stream *t);
 
-/* 1: done, `facts` are filled in. TLS_STREAM_FAILED: `why` (lives for ever) is for the log. */
+/* 1: done, `facts` are filled in. TLS_AGAIN; TLS_SIGNING; TLS_FAILED: `why` (lives for ever) is for
+ * the log. */
 int tls_stream_handshake(struct tls_stream *t, struct tls_facts *facts, const char **why);
 /* Adds to the facts of a handshake that is done what binds a login to it (RFC 5929, RFC 9266). */
 void tls_stream_take_bindings(struct tls_stream *t, struct tls_facts *facts);
-/* Octets; 0: the client has closed; _AGAIN; _FAILED. `n` is not 0. */
+/* As tls_io_read and tls_io_write. `more_follows`: the octets may wait a moment for what is written
+ * next, tls_stream_close's good-bye included. */
 int tls_stream_read(struct tls_stream *t, void *to, size_t n);
-/* Octets, which may be fewer than n; _AGAIN; _FAILED. `more_follows`: they may wait a moment for what
- * is written next, tls_stream_close's good-bye included. */
 int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more_follows);
+/* What they return as recv(2) and send(2) would: -1 with errno EAGAIN, or EPIPE. */
+ssize_t tls_stream_result(int rc);
 /* Whether the last call waits to write, not to read. */
 bool tls_stream_wants_write(const struct tls_stream *t);
 /* Whether it waits to read: not to write, and for no signature. */

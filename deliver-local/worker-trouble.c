@@ -21,7 +21,9 @@ static const struct worker_trouble users[] = {
 static const struct worker_trouble refusals[] = {
     [OWNER_NOT_ALLOWED] = REFUSED("5.1.1", "this user gets no mail as itself (uid-min, uid-max)"),
     [OWNER_NONE] = REFUSED("5.1.1", "there is no such user any more"),
-    [OWNER_BUSY] = LATER("4.3.2", "deliver-owner has no room for another process"),
+    [OWNER_BUSY] =
+	LATER("4.3.2", "deliver-owner has no room for another process, or cannot look up the "
+		       "user now"),
 };
 
 static const struct worker_trouble troubles[TROUBLE_COUNT] = {

@@ -106,19 +106,25 @@ void session_shake_hands(struct session *s)
 
 static void lose(struct session *s, int error)
 {
-	struct str why = error == 0 ? STR("") : str_from_cstr(strerrordesc_np(error));
+	struct text why;
+	text_clear(&why);
+	bool alert = s->tls != NULL && tls_explain_alert(s->tls, &why);
+	if (alert && tls_is_refused(s->tls)) {
+		session_fail_tls(s, text_str(&why));
+		return;
+	}
+	if (!alert && error != 0)
+		text_add(&why, str_from_cstr(strerrordesc_np(error)));
 	if (error == ECONNRESET && s->phase == CLIENT_PHASE_GREETING)
-		session_set_fault(s, LINK_RESET, why);
-	client_on_closed(&s->client, why);
+		session_set_fault(s, LINK_RESET, text_str(&why));
+	client_on_closed(&s->client, text_str(&why));
 }
 
 /* What it can; TLS_AGAIN, TLS_FAILED with errno, or octets. */
 static int write_some(struct session *s)
 {
-	if (s->tls != NULL) {
-		errno = 0;
+	if (s->tls != NULL)
 		return tls_write(s->tls, buf_data(&s->out), buf_len(&s->out));
-	}
 	ssize_t n = send(s->fd, buf_data(&s->out), buf_len(&s->out), MSG_NOSIGNAL);
 	if (n >= 0)
 		return (int)n;
@@ -151,10 +157,8 @@ void session_flush(struct session *s)
 
 static int read_some(struct session *s)
 {
-	if (s->tls != NULL) {
-		errno = 0;
+	if (s->tls != NULL)
 		return tls_read(s->tls, scratch, sizeof(scratch));
-	}
 	ssize_t n = recv(s->fd, scratch, sizeof(scratch), 0);
 	if (n >= 0)
 		return (int)n;

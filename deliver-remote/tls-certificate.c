@@ -55,13 +55,13 @@ static bool is_ours(const struct tls *t, const struct tls_identity *id)
 static const struct tls_identity *choose(const struct tls *t)
 {
 	const struct tls_identities *all = tls_keys_identities();
-	int count = SSL_get_shared_sigalgs(t->ssl, 0, NULL, NULL, NULL, NULL, NULL);
+	int count = SSL_get_shared_sigalgs(t->io.ssl, 0, NULL, NULL, NULL, NULL, NULL);
 	for (int i = 0; i < count; i++) {
 		unsigned char low = 0, high = 0;
-		SSL_get_shared_sigalgs(t->ssl, i, NULL, NULL, NULL, &low, &high);
+		SSL_get_shared_sigalgs(t->io.ssl, i, NULL, NULL, NULL, &low, &high);
 		const struct tls_scheme *scheme = tls_scheme_find((uint16_t)(high << 8 | low));
 		for (size_t k = 0; scheme != NULL && k < all->count; k++)
-			if (is_ours(t, &all->list[k]) && fits(t->ssl, scheme, &all->list[k]))
+			if (is_ours(t, &all->list[k]) && fits(t->io.ssl, scheme, &all->list[k]))
 				return &all->list[k];
 	}
 	return NULL;
@@ -89,12 +89,14 @@ static int on_wanted(SSL *ssl, void *unused)
 {
 	struct tls *t = SSL_get_app_data(ssl);
 	(void)unused;
+	t->asked = true;
 	if (t->certificate[0] == '\0')
 		return 1;
 	if (!tls_keys_are_known())
 		return -1;
 	const struct tls_identity *id = choose(t);
-	t->missing = id != NULL ? !show(ssl, id) : !is_there(t);
+	t->shown = id != NULL && show(ssl, id);
+	t->missing = id != NULL ? !t->shown : !is_there(t);
 	return !t->missing;
 }
 
@@ -127,6 +129,6 @@ void tls_on_keys(void)
 	tls_sessions_clear(); /* to their servers we are who we were */
 	while ((t = TAILQ_FIRST(&waiting)) != NULL) {
 		tls_certificate_forget(t);
-		t->job.on_signed(t->job.ctx);
+		t->io.job.on_signed(t->io.job.ctx);
 	}
 }

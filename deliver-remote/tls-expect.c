@@ -80,19 +80,19 @@ static bool set_sni(SSL *ssl, const struct tls_expect *e)
 bool tls_expect_all(struct tls *t, const struct tls_expect *e)
 {
 	if (t->demand == TLS_DEMAND_DANE) {
-		int usable = expect_dane(t->ssl, e);
+		int usable = expect_dane(t->io.ssl, e);
 		if (usable < 0 || (usable == 0 && e->dane_only))
 			return false;
 		/* Records that nobody can match demand encryption, no more (RFC 7672 §2.2). */
 		if (usable == 0)
 			t->demand = TLS_DEMAND_ENCRYPT;
-	} else if (!expect_names(t->ssl, e)) {
+	} else if (!expect_names(t->io.ssl, e)) {
 		return false;
 	}
-	SSL_set_verify(t->ssl, tls_decides(t->demand) ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	SSL_set_verify(t->io.ssl, tls_decides(t->demand) ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	bool any = t->demand == TLS_DEMAND_MAY || t->demand == TLS_DEMAND_ENCRYPT;
-	SSL_set_security_level(t->ssl, any ? SECURITY_LEVEL_ANY : SECURITY_LEVEL);
-	return set_sni(t->ssl, e);
+	SSL_set_security_level(t->io.ssl, any ? SECURITY_LEVEL_ANY : SECURITY_LEVEL);
+	return set_sni(t->io.ssl, e);
 }
 
 /* ---- fingerprints ------------------------------------------------------------------ */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
  * Between the parts of TLS with one server: tls.c (its life, the handshake, octets), tls-expect.c
- * (what is demanded), tls-certificate.c (what we show), tls-resume.c (sessions that go on).
+ * (what is demanded), tls-certificate.c (what we show), tls-alert.c (what the server says
+ * against it), tls-resume.c (sessions that go on).
  */
 #ifndef POSTERN_REMOTE_TLS_INTERNAL_H
 #define POSTERN_REMOTE_TLS_INTERNAL_H
 
-#include "common/tls-job.h"
+#include "common/tls-io.h"
 #include "deliver-remote/tls-sessions.h"
 #include "deliver-remote/tls.h"
 
@@ -14,22 +15,21 @@
 #include <sys/queue.h>
 
 struct tls {
-	SSL *ssl;
-	struct tls_job job;
+	struct tls_io io;
 	enum tls_demand demand;
 	enum remote_tls level;
-	bool wants_write;
-	bool broken;  /* no good-bye */
-	bool cut_off; /* in the handshake */
 	const struct hop_fingerprint *fingerprints;
 	size_t fingerprint_count;
 	char certificate[DOMAIN_MAX + 1]; /* its name; empty: we show none */
 	bool missing;			  /* there is none of that name */
-	bool waiting;			  /* for what keys will say there is */
-	TAILQ_ENTRY(tls) link;		  /* of those who do */
-	bool may_resume;		  /* `session_key` is set */
-	bool offered;			  /* a session, whose certificate is as demanded */
-	bool accepted;			  /* the handshake is over, and as demanded */
+	bool asked;			  /* for it, by the server */
+	bool shown;
+	bool heard;   /* an octet of the server's, who is content with the handshake then */
+	bool waiting; /* for what keys will say there is */
+	TAILQ_ENTRY(tls) link; /* of those who do */
+	bool may_resume;       /* `session_key` is set */
+	bool offered;	       /* a session, whose certificate is as demanded */
+	bool accepted;	       /* the handshake is over, and as demanded */
 	struct tls_session_key session_key;
 	uint64_t session_until_ms; /* of the session that was offered */
 	uint64_t until_ms;	   /* of those that come of this connection */

@@ -18,7 +18,7 @@
 void tls_resume_setup(struct tls *t, const struct tls_expect *e)
 {
 	uint8_t octets[sizeof(struct place) + 1 + 2 * (DOMAIN_MAX + 1)];
-	const char *sni = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+	const char *sni = SSL_get_servername(t->io.ssl, TLSEXT_NAMETYPE_host_name);
 	size_t n = sizeof(struct place), sni_n = sni != NULL ? strlen(sni) : 0;
 	unsigned size;
 	if (e->address == NULL || sni_n > DOMAIN_MAX)
@@ -63,7 +63,7 @@ static bool is_as_demanded(const struct tls *t, const SSL_SESSION *session)
 	if (t->demand == TLS_DEMAND_FINGERPRINT)
 		return tls_has_fingerprint(
 		    t, SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)session));
-	return !tls_decides(t->demand) || verify(t->ssl, t->demand == TLS_DEMAND_DANE);
+	return !tls_decides(t->demand) || verify(t->io.ssl, t->demand == TLS_DEMAND_DANE);
 }
 
 void tls_resume_offer(struct tls *t)
@@ -74,9 +74,9 @@ void tls_resume_offer(struct tls *t)
 	    t->may_resume ? tls_sessions_take(&t->session_key, now_ms, &t->session_until_ms) : NULL;
 	if (session == NULL)
 		return;
-	t->offered = SSL_set_session(t->ssl, session) == 1 && is_as_demanded(t, session);
+	t->offered = SSL_set_session(t->io.ssl, session) == 1 && is_as_demanded(t, session);
 	if (!t->offered) {
-		SSL_set_session(t->ssl, NULL);
+		SSL_set_session(t->io.ssl, NULL);
 		tls_sessions_drop(&t->session_key);
 	}
 	SSL_SESSION_free(session);
@@ -100,7 +100,7 @@ static bool is_small(SSL *ssl, const SSL_SESSION *session)
 /* Takes the reference when it says so. */
 static bool keep(struct tls *t, SSL_SESSION *session)
 {
-	if (!t->may_resume || !SSL_SESSION_is_resumable(session) || !is_small(t->ssl, session))
+	if (!t->may_resume || !SSL_SESSION_is_resumable(session) || !is_small(t->io.ssl, session))
 		return false;
 	tls_sessions_put(&t->session_key, session, t->until_ms, loop_now_ms());
 	return true;
@@ -116,11 +116,11 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 void tls_resume_accepted(struct tls *t)
 {
 	t->accepted = true;
-	if (SSL_session_reused(t->ssl) == 1)
+	if (SSL_session_reused(t->io.ssl) == 1)
 		t->until_ms = t->session_until_ms;
-	if (SSL_version(t->ssl) >= TLS1_3_VERSION)
+	if (SSL_version(t->io.ssl) >= TLS1_3_VERSION)
 		return;
-	SSL_SESSION *session = SSL_get1_session(t->ssl);
+	SSL_SESSION *session = SSL_get1_session(t->io.ssl);
 	if (session != NULL && !keep(t, session))
 		SSL_SESSION_free(session);
 }

@@ -8,7 +8,6 @@
 #include "common/log.h"
 #include "common/mem.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -61,25 +60,25 @@ void tls_teardown(void)
 struct tls *tls_new(int fd, const struct tls_expect *e, tls_job_fn *on_signed, void *ctx)
 {
 	struct tls *t = xcalloc(1, sizeof(*t));
-	t->job = (struct tls_job){.on_signed = on_signed, .ctx = ctx};
+	t->io.job = (struct tls_job){.on_signed = on_signed, .ctx = ctx};
 	t->demand = e->demand;
 	if (e->certificate.n > 0 && e->certificate.n < sizeof(t->certificate))
 		memcpy(t->certificate, e->certificate.p, e->certificate.n);
 	t->fingerprints = e->fingerprints;
 	t->fingerprint_count = e->fingerprint_count;
-	t->ssl = SSL_new(context);
-	if (t->ssl == NULL || SSL_set_fd(t->ssl, fd) != 1 || !tls_expect_all(t, e)) {
+	t->io.ssl = SSL_new(context);
+	if (t->io.ssl == NULL || SSL_set_fd(t->io.ssl, fd) != 1 || !tls_expect_all(t, e)) {
 		ERR_clear_error();
 		tls_free(t);
 		return NULL;
 	}
-	SSL_set_app_data(t->ssl, t);
+	SSL_set_app_data(t->io.ssl, t);
 	tls_resume_setup(t, e);
 	tls_resume_offer(t);
-	SSL_set_connect_state(t->ssl);
+	SSL_set_connect_state(t->io.ssl);
 	/* A job costs a stack: only where there may be something to sign. */
 	if (t->certificate[0] != '\0')
-		SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
+		SSL_set_mode(t->io.ssl, SSL_MODE_ASYNC);
 	return t;
 }
 
@@ -88,8 +87,7 @@ void tls_free(struct tls *t)
 	if (t == NULL)
 		return;
 	tls_certificate_forget(t);
-	tls_job_end(&t->job, t->ssl);
-	SSL_free(t->ssl);
+	tls_io_free(&t->io);
 	free(t);
 }
 
@@ -100,13 +98,13 @@ void tls_free(struct tls *t)
 static bool is_matched(const struct tls *t)
 {
 	return t->demand != TLS_DEMAND_DANE || tls_is_resumed(t) ||
-	       SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0;
+	       SSL_get0_dane_authority(t->io.ssl, NULL, NULL) >= 0;
 }
 
 static int accept_peer(struct tls *t, struct text *why)
 {
-	bool known =
-	    SSL_get_verify_result(t->ssl) == X509_V_OK && SSL_get0_peer_certificate(t->ssl) != NULL;
+	bool known = SSL_get_verify_result(t->io.ssl) == X509_V_OK &&
+		     SSL_get0_peer_certificate(t->io.ssl) != NULL;
 	t->level = known ? REMOTE_TLS_TRUSTED : REMOTE_TLS_UNTRUSTED;
 	bool decides = tls_decides(t->demand);
 	if (decides && !(known && is_matched(t))) {
@@ -114,7 +112,7 @@ static int accept_peer(struct tls *t, struct text *why)
 		return TLS_FAILED;
 	}
 	if (t->demand == TLS_DEMAND_FINGERPRINT &&
-	    !tls_has_fingerprint(t, SSL_get0_peer_certificate(t->ssl))) {
+	    !tls_has_fingerprint(t, SSL_get0_peer_certificate(t->io.ssl))) {
 		text_add(why, STR("its certificate has another fingerprint"));
 		return TLS_FAILED;
 	}
@@ -123,105 +121,65 @@ static int accept_peer(struct tls *t, struct text *why)
 	return 1;
 }
 
-static void explain(const struct tls *t, int error, int system_error, struct text *why)
+static void explain(const struct tls *t, struct text *why)
 {
-	long verdict = SSL_get_verify_result(t->ssl);
-	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	long verdict = SSL_get_verify_result(t->io.ssl);
 	if (t->missing)
 		text_printf(why, "it asks for our certificate %s, which cannot be shown now",
 		    t->certificate);
-	else if (t->job.refused)
+	else if (t->io.job.refused)
 		text_printf(
 		    why, "the program keys does not sign for our certificate %s", t->certificate);
 	else if (tls_decides(t->demand) && verdict != X509_V_OK)
 		text_printf(why, "certificate verification failed: %s",
 		    X509_verify_cert_error_string(verdict));
-	else if (error == SSL_ERROR_SSL && reason != NULL)
-		text_add(why, str_from_cstr(reason));
-	else if (error == SSL_ERROR_SYSCALL && system_error != 0)
-		text_add(why, str_from_cstr(strerrordesc_np(system_error)));
-	else
-		text_add(why, STR("the server closed the connection"));
-}
-
-/* What a return of OpenSSL's that is no success means. */
-static int unsuccessful(struct tls *t, int error)
-{
-	t->wants_write = error == SSL_ERROR_WANT_WRITE;
-	if (error == SSL_ERROR_WANT_X509_LOOKUP)
-		tls_certificate_await(t);
-	if (error == SSL_ERROR_WANT_X509_LOOKUP || t->job.signing)
-		return TLS_SIGNING;
-	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
-		return TLS_AGAIN;
-	if (error == SSL_ERROR_ZERO_RETURN)
-		return 0;
-	t->broken = true;
-	return TLS_FAILED;
+	else if (!tls_explain_alert(t, why))
+		text_add(why, t->io.why != NULL ? str_from_cstr(t->io.why)
+						: STR("the server closed the connection"));
 }
 
 int tls_handshake(struct tls *t, struct text *why)
 {
-	int error;
-	int rc = tls_job_shake_hands(&t->job, t->ssl, &error);
-	int system_error = errno;
-	if (rc == 1) {
-		SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
-		rc = accept_peer(t, why);
-		if (rc == 1)
-			tls_resume_accepted(t);
-		else
-			tls_resume_failed(t);
-		return rc;
-	}
-	rc = unsuccessful(t, error);
+	int rc = tls_io_shake_hands(&t->io);
+	if (rc == TLS_SIGNING && t->io.choosing)
+		tls_certificate_await(t);
 	if (rc == TLS_AGAIN || rc == TLS_SIGNING)
 		return rc;
-	tls_resume_failed(t);
-	t->cut_off = error == SSL_ERROR_ZERO_RETURN || error == SSL_ERROR_SYSCALL;
-	explain(t, error, system_error, why);
-	ERR_clear_error();
-	t->broken = true;
-	return TLS_FAILED;
+	if (rc == TLS_FAILED)
+		explain(t, why);
+	else
+		rc = accept_peer(t, why);
+	if (rc == 1)
+		tls_resume_accepted(t);
+	else
+		tls_resume_failed(t);
+	return rc;
 }
 
 /* ---- octets ------------------------------------------------------------------------ */
 
-static int at_most(size_t n)
-{
-	return n < INT32_MAX ? (int)n : INT32_MAX;
-}
-
 int tls_read(struct tls *t, void *to, size_t n)
 {
-	ERR_clear_error();
-	int rc = SSL_read(t->ssl, to, at_most(n));
-	if (rc > 0)
-		return rc;
-	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
+	int rc = tls_io_read(&t->io, to, n);
+	t->heard = t->heard || rc > 0;
+	if (tls_is_refused(t))
+		tls_resume_failed(t);
 	return rc;
 }
 
 int tls_write(struct tls *t, const void *from, size_t n)
 {
-	ERR_clear_error();
-	int rc = SSL_write(t->ssl, from, at_most(n));
-	if (rc > 0)
-		return rc;
-	rc = unsuccessful(t, SSL_get_error(t->ssl, rc));
-	ERR_clear_error();
-	return rc == 0 ? TLS_FAILED : rc;
+	return tls_io_write(&t->io, from, n);
 }
 
 bool tls_is_own_fault(const struct tls *t)
 {
-	return t->missing || t->job.refused;
+	return t->missing || t->io.job.refused;
 }
 
 bool tls_is_cut_off(const struct tls *t)
 {
-	return t->cut_off;
+	return t->io.cut_off;
 }
 
 bool tls_has_offered_session(const struct tls *t)
@@ -231,24 +189,22 @@ bool tls_has_offered_session(const struct tls *t)
 
 bool tls_is_resumed(const struct tls *t)
 {
-	return SSL_session_reused(t->ssl) == 1;
+	return SSL_session_reused(t->io.ssl) == 1;
 }
 
 bool tls_wants_write(const struct tls *t)
 {
-	return t->wants_write;
+	return t->io.wants_write;
 }
 
 bool tls_has_more(const struct tls *t)
 {
-	return SSL_pending(t->ssl) > 0;
+	return tls_io_has_more(&t->io);
 }
 
 void tls_close(struct tls *t)
 {
-	if (!t->broken && SSL_is_init_finished(t->ssl))
-		SSL_shutdown(t->ssl);
-	ERR_clear_error();
+	tls_io_close(&t->io);
 }
 
 enum remote_tls tls_level(const struct tls *t)
@@ -259,8 +215,8 @@ enum remote_tls tls_level(const struct tls *t)
 void tls_describe(const struct tls *t, struct text *out)
 {
 	int secret = 0;
-	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->io.ssl);
 	int bits = SSL_CIPHER_get_bits(cipher, &secret);
-	text_printf(out, "%s with cipher %s (%d/%d bits)", SSL_get_version(t->ssl),
+	text_printf(out, "%s with cipher %s (%d/%d bits)", SSL_get_version(t->io.ssl),
 	    SSL_CIPHER_get_name(cipher), bits, secret);
 }

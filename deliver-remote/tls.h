@@ -9,7 +9,7 @@
 
 #include "common/answers.h"
 #include "common/msg-remote-directory.h"
-#include "common/tls-job.h"
+#include "common/tls-io.h"
 #include "deliver-remote/place.h"
 #include "deliver-remote/text.h"
 #include "deliver-remote/tls-policy.h"
@@ -44,17 +44,16 @@ struct tls;
 struct tls *tls_new(int fd, const struct tls_expect *expect, tls_job_fn *on_signed, void *ctx);
 void tls_free(struct tls *t);
 
-enum {
-	TLS_AGAIN = -1, /* see tls_wants_write */
-	TLS_FAILED = -2,
-	TLS_SIGNING = -3, /* keys is asked; `on_signed` will be called */
-};
-
-/* 1: done and as demanded; TLS_AGAIN; TLS_SIGNING; TLS_FAILED with `why`. */
+/* 1: done and as demanded; TLS_AGAIN; TLS_SIGNING: keys is asked; TLS_FAILED with `why`. */
 int tls_handshake(struct tls *t, struct text *why);
-/* Octets; 0: the server has closed; TLS_AGAIN; TLS_FAILED. `n` is not 0. */
+/* As tls_io_read and tls_io_write. */
 int tls_read(struct tls *t, void *to, size_t n);
 int tls_write(struct tls *t, const void *from, size_t n);
+/* After TLS_FAILED: the alert by which the server ended it, for people; false: there was none. */
+bool tls_explain_alert(const struct tls *t, struct text *out);
+/* It came instead of the server's first octet. In TLS 1.3 our certificate and the end of our handshake
+ * are judged when the handshake is done here (RFC 8446 §4.4.2.4, §6.2): it has failed. */
+bool tls_is_refused(const struct tls *t);
 /* A session was offered: without one it may go better, and none will be offered next time. */
 bool tls_has_offered_session(const struct tls *t);
 /* The connection ended in the handshake, without a word of TLS's. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/cmd-ask.h"
 #include "common/loop.h"
+#include "directory/cmd-edit.h"
 #include "directory/faults.h"
 #include "directory/guess-key.h"
 
@@ -8,7 +9,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-const char *ask_kind(uint8_t kind)
+const char *ask_kind_name(uint8_t kind)
 {
 	static const char *const kinds[] = {[GUESS_ADDRESS] = "address",
 	    [GUESS_NETWORK] = "network",
@@ -47,17 +48,16 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 	a->broken = true;
 }
 
-int ask_begin(const struct command_context *ctx, struct ask *a,
-    const struct operator_directory_client_handlers *handlers)
+static int begin(const struct command_context *ctx, struct ask *a, const struct ask_kind *kind)
 {
 	int fd = command_connect(ctx, "directory.sock");
 	if (fd < 0)
 		return EX_UNAVAILABLE;
-	a->channel = channel_new(fd, &operator_directory_client, handlers, a, on_closed);
+	a->channel = channel_new(fd, &operator_directory_client, kind->handlers, a, on_closed);
 	return EX_OK;
 }
 
-int ask_finish(struct ask *a)
+static int finish(struct ask *a)
 {
 	while (!a->over && !a->broken)
 		event_base_loop(loop_base(), EVLOOP_ONCE);
@@ -65,4 +65,47 @@ int ask_finish(struct ask *a)
 	if (a->over && !a->ok)
 		fprintf(stderr, "postern: %s\n", a->refusal);
 	return a->broken ? EX_NOPERM : a->ok ? EX_OK : EX_UNAVAILABLE;
+}
+
+int ask_status(const struct command_context *ctx, struct ask *a, const struct ask_kind *kind,
+    int argc, char **argv)
+{
+	a->json = take_flag(&argc, argv, "--json") || ctx->json;
+	struct str name = str_from_cstr(argc == 2 ? argv[1] : NULL);
+	a->named = name.n > 0;
+	if (argc > 2 || name.n > ADDRESS_MAX)
+		return EX_USAGE;
+	int result = begin(ctx, a, kind);
+	if (result != EX_OK)
+		return result;
+	fputs(a->json ? "[" : "", stdout);
+	kind->list(a->channel, name);
+	result = finish(a);
+	fputs(a->json ? "\n]\n" : "", stdout);
+	return result;
+}
+
+int ask_release(
+    const struct command_context *ctx, const struct ask_kind *kind, int argc, char **argv)
+{
+	struct ask a = {.json = false};
+	bool all = take_flag(&argc, argv, "--all");
+	struct str name = str_from_cstr(all ? NULL : argv[1]);
+	if (argc != (all ? 1 : 2) || (!all && name.n == 0) || name.n > ADDRESS_MAX)
+		return EX_USAGE;
+	int result = begin(ctx, &a, kind);
+	if (result != EX_OK)
+		return result;
+	kind->release(a.channel, name);
+	result = finish(&a);
+	if (result == EX_OK)
+		printf("%u %s\n", a.count, kind->released);
+	return result;
+}
+
+void ask_show_json(struct ask *a, json_t *entry)
+{
+	fputs(a->shown == 0 ? "\n  " : ",\n  ", stdout);
+	json_dumpf(entry, stdout, 0);
+	json_decref(entry);
 }

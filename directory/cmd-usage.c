@@ -17,8 +17,12 @@ enum { NEAR_PERCENT = 80, TEXT_SIZE = 64 };
 struct look {
 	struct ask ask; /* first */
 	bool all;	/* else only who is near or over a limit */
-	uint32_t shown;
 };
+
+static bool shows_all(const struct look *l)
+{
+	return l->all || l->ask.named;
+}
 
 /* "over" when not one more fits. */
 static const char *standing(uint64_t sent, uint32_t limit)
@@ -55,7 +59,7 @@ static void print_line(const struct msg_usage_entry *m)
 	format_count(m->hour, m->hour_limit, hour);
 	format_count(m->day, m->day_limit, day);
 	ask_time(m->passed, passed);
-	printf("%-8s %-40s %-4s %s in an hour, %s in a day", ask_kind(m->kind),
+	printf("%-8s %-40s %-4s %s in an hour, %s in a day", ask_kind_name(m->kind),
 	    fault_text(m->name).s, standing_of(m), hour, day);
 	if (m->passed != 0)
 		printf("; passed %s, %s%s", passed, m->held ? "mail is held" : "mail is refused",
@@ -64,74 +68,61 @@ static void print_line(const struct msg_usage_entry *m)
 	putchar('\n');
 }
 
-static void print_json(const struct msg_usage_entry *m, bool first)
+static void print_json(struct ask *a, const struct msg_usage_entry *m)
 {
 	json_t *clients = json_array();
 	for (size_t i = 0; i < m->clients_count; i++)
 		json_array_append_new(clients, json_string(fault_text(m->clients[i].name).s));
 	json_t *o = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:s,s:I,s:b,s:o}", "kind",
-	    ask_kind(m->kind), "name", fault_text(m->name).s, "standing", standing_of(m), "hour",
-	    (json_int_t)m->hour, "hour_limit", (json_int_t)m->hour_limit, "day", (json_int_t)m->day,
-	    "day_limit", (json_int_t)m->day_limit, "over_limit", m->held ? "hold" : "refuse",
-	    "passed", (json_int_t)(m->passed / 1000), "told", m->passed != 0 && !m->waits,
-	    "clients", clients);
-	fputs(first ? "\n  " : ",\n  ", stdout);
-	json_dumpf(o, stdout, 0);
-	json_decref(o);
+	    ask_kind_name(m->kind), "name", fault_text(m->name).s, "standing", standing_of(m),
+	    "hour", (json_int_t)m->hour, "hour_limit", (json_int_t)m->hour_limit, "day",
+	    (json_int_t)m->day, "day_limit", (json_int_t)m->day_limit, "over_limit",
+	    m->held ? "hold" : "refuse", "passed", (json_int_t)(m->passed / 1000), "told",
+	    m->passed != 0 && !m->waits, "clients", clients);
+	ask_show_json(a, o);
 }
 
 static bool on_entry(void *ctx, const struct msg_usage_entry *m, int *fds)
 {
 	struct look *l = ctx;
 	(void)fds;
-	if (!l->all && standing_of(m)[0] == '\0')
+	if (!shows_all(l) && standing_of(m)[0] == '\0')
 		return true;
 	if (l->ask.json)
-		print_json(m, l->shown == 0);
+		print_json(&l->ask, m);
 	else
 		print_line(m);
-	l->shown++;
+	l->ask.shown++;
 	return true;
 }
 
 static const struct operator_directory_client_handlers handlers = {
     .usage_entry = on_entry, .listing_end = ask_on_end};
 
+static void send_list(struct channel *channel, struct str name)
+{
+	msg_usage_list_send(channel, &(struct msg_usage_list){.name = name}, NULL);
+}
+
+static void send_release(struct channel *channel, struct str name)
+{
+	msg_usage_release_send(channel, &(struct msg_usage_release){.name = name}, NULL);
+}
+
+static const struct ask_kind kind = {&handlers, send_list, send_release, "set back"};
+
 static int status(const struct command_context *ctx, int argc, char **argv)
 {
-	struct look l = {.ask = {.json = take_flag(&argc, argv, "--json") || ctx->json},
-	    .all = take_flag(&argc, argv, "--all")};
-	const struct msg_usage_list m = {.name = str_from_cstr(argc == 2 ? argv[1] : NULL)};
-	if (argc > 2 || m.name.n > ADDRESS_MAX)
-		return EX_USAGE;
-	l.all = l.all || m.name.n > 0;
-	int result = ask_begin(ctx, &l.ask, &handlers);
-	if (result != EX_OK)
-		return result;
-	fputs(l.ask.json ? "[" : "", stdout);
-	msg_usage_list_send(l.ask.channel, &m, NULL);
-	result = ask_finish(&l.ask);
-	fputs(l.ask.json ? "\n]\n" : "", stdout);
-	if (result == EX_OK && !l.ask.json && l.shown == 0)
-		puts(l.all ? "nothing was sent" : "nobody is near a limit");
+	struct look l = {.all = take_flag(&argc, argv, "--all")};
+	int result = ask_status(ctx, &l.ask, &kind, argc, argv);
+	if (result == EX_OK && !l.ask.json && l.ask.shown == 0)
+		puts(shows_all(&l) ? "nothing was sent" : "nobody is near a limit");
 	return result;
 }
 
 static int release(const struct command_context *ctx, int argc, char **argv)
 {
-	struct ask a = {.json = false};
-	bool all = take_flag(&argc, argv, "--all");
-	const struct msg_usage_release m = {.name = str_from_cstr(all ? NULL : argv[1])};
-	if (argc != (all ? 1 : 2) || (!all && m.name.n == 0) || m.name.n > ADDRESS_MAX)
-		return EX_USAGE;
-	int result = ask_begin(ctx, &a, &handlers);
-	if (result != EX_OK)
-		return result;
-	msg_usage_release_send(a.channel, &m, NULL);
-	result = ask_finish(&a);
-	if (result == EX_OK)
-		printf("%u set back\n", a.count);
-	return result;
+	return ask_release(ctx, &kind, argc, argv);
 }
 
 static const struct verb verbs[] = {{"status", status}, {"release", release}, {NULL, NULL}};

@@ -10,7 +10,6 @@
 #include "common/msg-pop3d-session.h"
 #include "pop3d/connection-internal.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -33,25 +32,17 @@ static void log_tls_failure(const struct connection *c, const char *why)
 }
 
 /* As recv and send: octets of the dialogue, in TLS where there is one. */
-static ssize_t result(int rc)
-{
-	if (rc >= 0)
-		return rc;
-	errno = rc == TLS_STREAM_AGAIN ? EAGAIN : EPIPE;
-	return -1;
-}
-
 ssize_t connection_get(struct connection *c, void *to, size_t n)
 {
 	if (c->tls != NULL)
-		return result(tls_stream_read(c->tls, to, n));
+		return tls_stream_result(tls_stream_read(c->tls, to, n));
 	return recv(c->fd, to, n, MSG_DONTWAIT);
 }
 
 ssize_t connection_put(struct connection *c, struct str octets)
 {
 	if (c->tls != NULL)
-		return result(tls_stream_write(c->tls, octets.p, octets.n, false));
+		return tls_stream_result(tls_stream_write(c->tls, octets.p, octets.n, false));
 	return send(c->fd, octets.p, octets.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -113,9 +104,9 @@ void connection_handshake_go_on(struct connection *c)
 	if (rc == 1) {
 		await(c, 0);
 		enter_tls(c);
-	} else if (rc == TLS_STREAM_SIGNING) {
+	} else if (rc == TLS_SIGNING) {
 		await(c, 0);
-	} else if (rc == TLS_STREAM_AGAIN) {
+	} else if (rc == TLS_AGAIN) {
 		await(c, tls_stream_wants_write(c->tls) ? EV_WRITE : EV_READ);
 	} else {
 		log_tls_failure(c, why);

@@ -44,7 +44,7 @@ static bool take_from_client(struct tls_pump *p)
 	if (n > 0)
 		buf_commit(&p->up, (size_t)n);
 	p->client_ended = n == 0;
-	p->broken = p->broken || n == TLS_STREAM_FAILED;
+	p->broken = p->broken || n == TLS_FAILED;
 	/* The session sees the end of input, and may still say something. */
 	if (n == 0)
 		shutdown(p->pipe, SHUT_WR);
@@ -83,7 +83,7 @@ static bool give_to_client(struct tls_pump *p)
 	int n = tls_stream_write(p->tls, buf_data(&p->down), buf_len(&p->down), false);
 	if (n > 0)
 		buf_consume(&p->down, (size_t)n);
-	p->broken = p->broken || n == TLS_STREAM_FAILED;
+	p->broken = p->broken || n == TLS_FAILED;
 	return n > 0;
 }
 

@@ -52,7 +52,7 @@ UNIT_TESTS += tests/unit/test_spool_model
 tests_unit_test_spool_model_SOURCES = tests/unit/test_spool_model.c \
 	tests/unit/spool-model.c tests/unit/spool-model.h \
 	tests/unit/spool-sim.c tests/unit/spool-sim.h $(SPOOL_SOURCES)
-tests_unit_test_spool_model_LDADD = $(TEST_LIBS) -lpthread
+tests_unit_test_spool_model_LDADD = $(UNIT_LIB) $(TEST_LIBS) -lpthread
 
 UNIT_TESTS += tests/unit/test_spool_recovery
 tests_unit_test_spool_recovery_SOURCES = tests/unit/test_spool_recovery.c \

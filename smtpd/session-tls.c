@@ -9,7 +9,6 @@
 #include "smtpd/session-internal.h"
 #include "smtpd/session-log.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -61,32 +60,24 @@ void session_tls_go_on(struct session *s)
 		enter_tls(s);
 		return;
 	}
-	if (rc == TLS_STREAM_SIGNING)
+	if (rc == TLS_SIGNING)
 		session_io_await(s, 0);
-	else if (rc == TLS_STREAM_AGAIN)
+	else if (rc == TLS_AGAIN)
 		session_io_await(s, tls_stream_wants_write(s->tls) ? EV_WRITE : EV_READ);
-	else if (rc == TLS_STREAM_FAILED)
+	else if (rc == TLS_FAILED)
 		fail(s, why);
 	session_settle(s);
 }
 
-static ssize_t result(int rc)
-{
-	if (rc >= 0)
-		return rc;
-	errno = rc == TLS_STREAM_AGAIN ? EAGAIN : EPIPE;
-	return -1;
-}
-
 ssize_t session_tls_recv(struct session *s, void *to, size_t n)
 {
-	return s->tls == NULL ? recv(s->fd, to, n, 0) : result(tls_stream_read(s->tls, to, n));
+	return s->tls == NULL ? recv(s->fd, to, n, 0) : tls_stream_result(tls_stream_read(s->tls, to, n));
 }
 
 ssize_t session_tls_send(struct session *s, const void *from, size_t n, int flags)
 {
 	return s->tls == NULL ? send(s->fd, from, n, flags)
-			      : result(tls_stream_write(s->tls, from, n, flags & MSG_MORE));
+			      : tls_stream_result(tls_stream_write(s->tls, from, n, flags & MSG_MORE));
 }
 
 void session_tls_end(struct session *s)

@@ -4,8 +4,8 @@
 #include "common/jail.h"
 #include "common/loop.h"
 #include "common/mem.h"
-#include "common/msg-supervision.h"
 #include "tests/escape/stage-internal.h"
+#include "tests/unit/edge-broken.h"
 #include "tests/unit/scratch.h"
 
 #include <check.h>
@@ -84,16 +84,8 @@ static bool on_ready(void *ctx, const struct msg_ready *m, int *fds)
 	return true;
 }
 
-static bool on_edge_broken(void *ctx, const struct msg_edge_broken *m, int *fds)
-{
-	(void)ctx;
-	(void)m;
-	(void)fds;
-	return true;
-}
-
 static const struct supervision_client_handlers control_handlers = {
-    .ready = on_ready, .edge_broken = on_edge_broken};
+    .ready = on_ready, .edge_broken = edge_broken_ignore};
 
 static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 {

@@ -40,6 +40,7 @@ class Machine:
                                         "echo ready; exec sleep infinity"], stdout=subprocess.PIPE)
         self.holder.stdout.readline()
         self.user = Inside(self.holder.pid)
+        self.cover()
         self.set_pam(PAM)
         self.write()
         for name in ("passwd", "group", "shadow"):
@@ -50,6 +51,9 @@ class Machine:
         self.holder.terminate()
         self.holder.wait()
         shutil.rmtree(self.directory)
+
+    def cover(self):
+        """For machines that see more of their own; before the files are mounted."""
 
     def run(self, *argv):
         return subprocess.run([*self.user.prefix(), *map(str, argv)], check=True, capture_output=True)

@@ -3,8 +3,8 @@
 #include "common/envelope.h"
 #include "common/loop.h"
 #include "common/mem.h"
-#include "common/msg-supervision.h"
 #include "common/wiring.h"
+#include "tests/unit/edge-broken.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -356,16 +356,8 @@ static bool on_ready(void *ctx, const struct msg_ready *m, int *fds)
 	return true;
 }
 
-static bool on_edge_broken(void *ctx, const struct msg_edge_broken *m, int *fds)
-{
-	(void)ctx;
-	(void)m;
-	(void)fds;
-	return true;
-}
-
 static const struct supervision_client_handlers control_handlers = {
-    .ready = on_ready, .edge_broken = on_edge_broken};
+    .ready = on_ready, .edge_broken = edge_broken_ignore};
 
 static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 {
@@ -746,6 +738,8 @@ bool remote_peer_tls(struct remote_peer *p, const struct remote_certificate *c)
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_use_certificate(ctx, c->cert);
 	SSL_CTX_use_PrivateKey(ctx, c->key);
+	if (c->demanding)
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	p->ssl = SSL_new(ctx);
 	SSL_CTX_free(ctx);
 	SSL_set_fd(p->ssl, p->fd);

@@ -134,6 +134,7 @@ void remote_take(struct remote_peer *p);
 struct remote_certificate {
 	EVP_PKEY *key;
 	X509 *cert;
+	bool demanding; /* no handshake with who shows none */
 };
 void remote_certificate_make(struct remote_certificate *c, const char *name);
 void remote_certificate_free(struct remote_certificate *c);

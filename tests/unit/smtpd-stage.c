@@ -4,9 +4,9 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
-#include "common/msg-supervision.h"
 #include "common/answers.h"
 #include "common/wiring.h"
+#include "tests/unit/edge-broken.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -244,16 +244,8 @@ static bool on_ready(void *ctx, const struct msg_ready *m, int *fds)
 	return true;
 }
 
-static bool on_edge_broken(void *ctx, const struct msg_edge_broken *m, int *fds)
-{
-	(void)ctx;
-	(void)m;
-	(void)fds;
-	return true;
-}
-
 static const struct supervision_client_handlers control_handlers = {
-    .ready = on_ready, .edge_broken = on_edge_broken};
+    .ready = on_ready, .edge_broken = edge_broken_ignore};
 
 static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 {

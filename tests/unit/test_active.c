@@ -8,7 +8,6 @@
 #include "common/log.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -720,7 +719,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("active");
 	TCase *tc = tcase_create("active");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
@@ -742,10 +740,5 @@ int main(void)
 	tcase_add_test(tc, reasons_keep_hosts_while_there_is_room);
 	tcase_add_test(tc, tries_are_kept);
 	tcase_add_test(tc, a_million_waiting_recipients);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("active", tc);
 }

@@ -3,8 +3,8 @@
  * Address lists of RFC 5322 as people and programs write them.
  */
 #include "common/address-list.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 enum { ITEMS_MAX = 6 };
@@ -157,17 +157,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("address-list");
 	TCase *tc = tcase_create("address-list");
 	tcase_add_loop_test(tc, good_lists, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tc, bad_lists, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_loop_test(tc, every_prefix_is_survived, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_test(tc, an_address_may_not_be_endless);
 	tcase_add_test(tc, the_place_of_a_missing_domain);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("address-list", tc);
 }

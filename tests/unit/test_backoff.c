@@ -3,9 +3,8 @@
  * The schedule of restarts, over simulated time.
  */
 #include "control/backoff.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 #define START 1000000u
 
@@ -80,17 +79,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("backoff");
 	TCase *tc = tcase_create("backoff");
 	tcase_add_test(tc, failures_before_the_work_double);
 	tcase_add_test(tc, a_long_life_is_forgiven);
 	tcase_add_test(tc, reaching_the_work_is_forgiven);
 	tcase_add_test(tc, killed_twice_a_second_it_always_comes_back_at_once);
 	tcase_add_test(tc, dying_at_once_is_bounded);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("backoff", tc);
 }

@@ -8,12 +8,11 @@
 #include "tests/unit/directory-peer.h"
 #include "tests/unit/fake-spool.h"
 #include "common/log.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static struct active active;
@@ -742,7 +741,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("bounce");
 	TCase *tc = tcase_create("bounce");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_sender_is_told_before_the_failure_is_over);
@@ -769,10 +767,5 @@ int main(void)
 	tcase_add_test(tc, a_growing_set_is_told_once_each);
 	tcase_add_test(tc, what_is_settled_holds_against_older_results);
 	tcase_add_test(tc, a_message_that_was_deleted_is_not_told_of);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("bounce", tc);
 }

@@ -7,8 +7,8 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/msg-smtpd-queue.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -385,9 +385,5 @@ int main(void)
 	tcase_add_test(raw, an_unknown_message_closes_the_channel);
 	tcase_add_test(raw, an_unasked_descriptor_closes_the_channel_and_is_closed);
 	suite_add_tcase(suite, raw);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_suite(suite);
 }

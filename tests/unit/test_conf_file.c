@@ -6,8 +6,8 @@
 #include "control/conf-file.h"
 #include "control/notify.h"
 #include "control/reload.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -195,7 +195,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("conf-file");
 	TCase *tc = tcase_create("conf-file");
 	tcase_add_checked_fixture(tc, make_dir, remove_dir);
 	tcase_add_test(tc, a_good_file_is_sealed);
@@ -205,10 +204,5 @@ int main(void)
 	tcase_add_loop_test(tc, what_a_reload_may_change, 0, sizeof(changes) / sizeof(changes[0]));
 	tcase_add_test(tc, the_service_manager_is_told);
 	tcase_add_test(tc, without_a_service_manager_nothing_happens);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("conf-file", tc);
 }

@@ -9,8 +9,8 @@
 #include "common/msg-pop3d-session.h"
 #include "pop3d/connection-internal.h"
 #include "pop3d/connections.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -450,7 +450,6 @@ END_TEST
 int main(void)
 {
 	log_init("test", "localhost", LOG_SINK_STDERR, LOG_FORMAT_LINE, false);
-	Suite *suite = suite_create("connections");
 	TCase *t = tcase_create("connections");
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_set_timeout(t, 60);
@@ -468,10 +467,5 @@ int main(void)
 	tcase_add_test(t, http);
 	tcase_add_test(t, quit);
 	tcase_add_test(t, addresses);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("connections", t);
 }

@@ -6,8 +6,8 @@
 #include "control/control-client.h"
 
 #include "common/loop.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <dirent.h>
@@ -633,7 +633,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("control");
 	TCase *tc = tcase_create("control");
 	tcase_set_timeout(tc, TIMEOUT_S);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
@@ -653,10 +652,5 @@ int main(void)
 	tcase_add_test(tc, one_that_cannot_now_is_tried_again);
 	tcase_add_test(tc, a_program_gets_five_descriptors_and_no_environment);
 	tcase_add_test(tc, junk_costs_only_its_connection);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("control", tc);
 }

@@ -4,8 +4,8 @@
  */
 #include "deliver-local/deliver.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,7 +199,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("deliver");
 	TCase *t = tcase_create("deliver");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, writes, 0, sizeof(rows) / sizeof(rows[0]));
@@ -208,10 +207,5 @@ int main(void)
 	tcase_add_test(t, nothing_visible);
 	tcase_add_test(t, numbers_tell_copies_apart);
 	tcase_add_test(t, comes_back_after_removal);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("deliver", t);
 }

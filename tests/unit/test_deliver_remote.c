@@ -6,9 +6,9 @@
  */
 #include "deliver-remote/session.h"
 #include "tests/unit/remote-stage.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -1177,6 +1177,82 @@ START_TEST(never_in_clear_when_tls_is_demanded)
 }
 END_TEST
 
+static const char refusal[] = "TLS handshake failed: TLS alert: certificate required (the server asked for "
+			      "a certificate, and none was shown)";
+
+/* In TLS 1.3 the server hears, and judges, the end of our handshake when it is over for us. */
+static void refuse_tls(void)
+{
+	cert.demanding = true;
+	start_tls();
+	remote_peer_tls(&peer, &cert);
+	remote_peer_close(&peer);
+	cert.demanding = false;
+}
+
+START_TEST(handshake_that_is_refused)
+{
+	begin();
+	make_certificate("somebody.example");
+	st.hop.tls = TLS_ENCRYPT;
+	uint64_t d = remote_deliver(&st, nexthop);
+	refuse_tls();
+	const struct remote_answer *a = expect(d, DELIVERY_DEFERRED, "4.7.5", refusal);
+	ck_assert_uint_eq(a->verdict, REMOTE_FAILS);
+	ck_assert(!remote_has_client(&server));
+	remote_certificate_free(&cert);
+	end();
+}
+END_TEST
+
+START_TEST(next_host_when_the_handshake_is_refused)
+{
+	struct remote_listener second;
+	begin();
+	make_certificate("somebody.example");
+	remote_listen(&second, 2, server.port);
+	st.hop.tls = TLS_ENCRYPT;
+	RECORDS({.name = "far.example", .type = 'm', .preference = 10, .value = "a.far.example"},
+	    {.name = "far.example", .type = 'm', .preference = 20, .value = "b.far.example"},
+	    {.name = "a.far.example", .type = '4', .value = "127.0.0.1"},
+	    {.name = "b.far.example", .type = '4', .value = "127.0.0.2"});
+	uint64_t d = remote_deliver(&st, "far.example");
+	refuse_tls();
+	remote_accept(&second, &peer);
+	remote_hello(&peer, "STARTTLS");
+	remote_expect(&peer, "STARTTLS");
+	remote_say(&peer, "220 go\r\n");
+	ck_assert(remote_peer_tls(&peer, &cert));
+	hello_again();
+	remote_take(&peer);
+	const struct remote_answer *a = expect(d, DELIVERY_TAKEN, "2.0.0", "250");
+	ck_assert_uint_eq(a->tried_count, 1);
+	ck_assert_str_eq(a->tried[0].said, refusal);
+	remote_peer_close(&peer);
+	remote_listen_close(&second);
+	remote_certificate_free(&cert);
+	end();
+}
+END_TEST
+
+/* Opportunistic: as a handshake that fails before its end. */
+START_TEST(in_clear_when_the_handshake_is_refused)
+{
+	begin();
+	make_certificate("somebody.example");
+	uint64_t d = remote_deliver(&st, nexthop);
+	refuse_tls();
+	remote_accept(&server, &peer);
+	remote_hello(&peer, "STARTTLS");
+	remote_take(&peer);
+	const struct remote_answer *a = expect(d, DELIVERY_TAKEN, "2.0.0", "250");
+	ck_assert_uint_eq(a->tls, REMOTE_TLS_NONE);
+	remote_peer_close(&peer);
+	remote_certificate_free(&cert);
+	end();
+}
+END_TEST
+
 START_TEST(handshake_that_hangs)
 {
 	begin_with("", "command-timeout = 1");
@@ -1616,6 +1692,9 @@ int main(void)
 	tcase_add_test(tcase, any_certificate_will_do);
 	tcase_add_test(tcase, tls_from_the_first_octet);
 	tcase_add_test(tcase, in_clear_when_tls_fails);
+	tcase_add_test(tcase, handshake_that_is_refused);
+	tcase_add_test(tcase, next_host_when_the_handshake_is_refused);
+	tcase_add_test(tcase, in_clear_when_the_handshake_is_refused);
 	tcase_add_loop_test(tcase, never_in_clear_when_tls_is_demanded, 0, 2);
 	tcase_add_test(tcase, handshake_that_hangs);
 	tcase_add_test(tcase, injected_behind_starttls);
@@ -1634,9 +1713,5 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, finishes_when_told_to_stop);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_suite(suite);
 }

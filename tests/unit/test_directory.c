@@ -16,7 +16,6 @@
 #include "tests/unit/directory-fixture.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -958,7 +957,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("directory");
 	TCase *c = tcase_create("all");
 	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -979,10 +977,5 @@ int main(void)
 	tcase_add_test(c, messages_in_the_wrong_direction);
 	tcase_add_test(c, a_flood_of_logins);
 	tcase_add_test(c, a_worker_that_dies);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("directory", c);
 }

@@ -14,11 +14,10 @@
 #include "directory/server.h"
 #include "directory/user-record.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 static char *dir;
@@ -577,7 +576,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("directory with users");
 	TCase *c = tcase_create("all");
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -599,10 +597,5 @@ int main(void)
 	tcase_add_test(c, no_passwords_without_pam);
 	tcase_add_test(c, a_helper_that_goes_away);
 	tcase_add_test(c, a_login_whose_worker_is_gone);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("directory with users", c);
 }

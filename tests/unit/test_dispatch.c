@@ -13,7 +13,6 @@
 #include "common/msg-queue-local.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -1141,7 +1140,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("dispatch");
 	TCase *tc = tcase_create("dispatch");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -1175,10 +1173,5 @@ int main(void)
 	tcase_add_test(tc, nothing_is_sent_without_a_channel);
 	tcase_add_test(tc, a_stopped_dispatch_begins_nothing);
 	tcase_add_loop_test(tc, no_death_loses_or_doubles_anything, 0, (int)unit_times(20));
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("dispatch", tc);
 }

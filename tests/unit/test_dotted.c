@@ -3,9 +3,8 @@
  * Line ends and dots on the way into DATA, however the input is cut.
  */
 #include "control/dotted.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 static const struct {
 	const char *in, *out;
@@ -89,15 +88,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("dotted");
 	TCase *tc = tcase_create("dotted");
 	tcase_add_loop_test(tc, wherever_it_is_cut, 0, sizeof(samples) / sizeof(samples[0]));
 	tcase_add_loop_test(tc, octet_by_octet, 0, sizeof(samples) / sizeof(samples[0]));
 	tcase_add_test(tc, nothing_ends_the_content_but_the_end);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("dotted", tc);
 }

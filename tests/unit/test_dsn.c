@@ -5,8 +5,8 @@
 #include "queue/dsn-text.h"
 #include "queue/templates.h"
 #include "scratch.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -409,7 +409,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("dsn");
 	TCase *tc = tcase_create("dsn");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_failure_with_the_whole_message);
@@ -431,10 +430,5 @@ int main(void)
 	tcase_add_test(tc, every_prefix_of_a_template);
 	tcase_add_test(tc, words_are_replaced_once);
 	tcase_add_test(tc, an_operators_files_stand_before_the_built_in_ones);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("dsn", tc);
 }

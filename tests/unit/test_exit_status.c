@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/exit-status.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -38,13 +37,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("exit-status");
 	TCase *tc = tcase_create("exit-status");
 	tcase_add_loop_test(tc, ends, 0, sizeof(samples) / sizeof(samples[0]));
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("exit-status", tc);
 }

@@ -4,8 +4,8 @@
  * here: expansion must stay sound even if the build let something through.
  */
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -490,7 +490,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("expand");
 	TCase *c = tcase_create("all");
 	const int n = (int)(sizeof(rows) / sizeof(rows[0]));
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -502,10 +501,5 @@ int main(void)
 	tcase_add_test(c, targets_are_capped);
 	tcase_add_test(c, octets_are_capped);
 	tcase_add_test(c, damaged_records_fail);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("expand", c);
 }

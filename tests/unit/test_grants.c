@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "pop3d/grants.h"
 #include "common/limits.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 
 static struct grants *g;
@@ -152,7 +152,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("grants");
 	TCase *t = tcase_create("grants");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, grant_first);
@@ -163,10 +162,5 @@ int main(void)
 	tcase_add_test(t, same_ticket_twice);
 	tcase_add_test(t, odd_tickets);
 	tcase_add_test(t, bounded);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("grants", t);
 }

@@ -5,8 +5,8 @@
 #include "common/loop.h"
 #include "deliver-local/group-sync.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -142,7 +142,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("group-sync");
 	TCase *t = tcase_create("group-sync");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -151,10 +150,5 @@ int main(void)
 	tcase_add_test(t, next_ones_wait_for_the_next);
 	tcase_add_test(t, failure_is_told);
 	tcase_add_test(t, forgotten);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("group-sync", t);
 }

@@ -6,7 +6,6 @@
 #include "queue/heap.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 enum { NODES = 500, STEPS = 20000 };
@@ -66,14 +65,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("heap");
 	TCase *tc = tcase_create("heap");
 	tcase_add_test(tc, first_is_always_the_smallest);
 	tcase_add_test(tc, array_shrinks_again);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("heap", tc);
 }

@@ -7,7 +7,6 @@
 #include "queue/message.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 enum { IDS = 20000, FEW_IDS = 3000 }; /* both of several leaves */
@@ -109,16 +108,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("index");
 	TCase *tc = tcase_create("index");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, keeps_order_however_ids_come, 0, 3);
 	tcase_add_test(tc, few_survivors_share_leaves);
 	tcase_add_test(tc, comings_and_goings);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("index", tc);
 }

@@ -3,8 +3,8 @@
  * What sendmail reads: to the end, or to the dot, in memory or in a file.
  */
 #include "control/input.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -129,17 +129,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("input");
 	TCase *tc = tcase_create("input");
 	tcase_add_loop_test(
 	    tc, the_dot_is_found_wherever_the_input_is_cut, 0, sizeof(dots) / sizeof(dots[0]));
 	tcase_add_test(tc, small_input_stays_in_memory);
 	tcase_add_test(tc, large_input_goes_to_a_file);
 	tcase_add_test(tc, too_much_is_refused);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("input", tc);
 }

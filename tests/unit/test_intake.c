@@ -11,7 +11,6 @@
 #include "common/msg-smtpd-queue.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -860,7 +859,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("intake");
 	TCase *tc = tcase_create("intake");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -888,10 +886,5 @@ int main(void)
 	tcase_add_loop_test(tc, a_bad_worker_loses_its_channel_only, 0, ATTACKS);
 	tcase_add_loop_test(tc, random_sequences_never_deliver_what_was_not_answered, 0,
 	    (int)unit_times(10));
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("intake", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "deliver-local/joint.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 START_TEST(one_part)
@@ -75,14 +75,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("joint");
 	TCase *c = tcase_create("joint");
 	tcase_add_test(c, one_part);
 	tcase_add_loop_test(c, any_order, 1, 9);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("joint", c);
 }

@@ -4,8 +4,6 @@
 
 #include "common/str.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 static const struct {
 	struct str smtp;
@@ -113,15 +111,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("lf-lines");
 	TCase *t = tcase_create("lf-lines");
 	tcase_add_loop_test(t, maps_as_documented, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_loop_test(t, comes_back, 0, 10);
 	tcase_add_test(t, many_blocks_are_one);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("lf-lines", t);
 }

@@ -8,8 +8,8 @@
 #include "control/port-owner.h"
 #include "control/run-dir.h"
 #include "control/unix-socket.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -347,7 +347,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("listen");
 	TCase *tc = tcase_create("listen");
 	tcase_add_checked_fixture(tc, make_dir, remove_dir);
 	tcase_add_loop_test(
@@ -363,10 +362,5 @@ int main(void)
 	tcase_add_test(tc, a_directory_that_anybody_writes_to_is_refused);
 	tcase_add_loop_test(
 	    tc, lines_of_proc_net_tcp, 0, sizeof(proc_lines) / sizeof(proc_lines[0]));
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("listen", tc);
 }

@@ -2,8 +2,8 @@
 #include "deliver-local/mailboxes.h"
 #include "deliver-local/tmp-sweep.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -183,7 +183,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("mailboxes");
 	TCase *t = tcase_create("mailboxes");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, made_private);
@@ -196,10 +195,5 @@ int main(void)
 	tcase_add_test(t, removed);
 	tcase_add_test(t, fresh_leftovers_stay);
 	tcase_add_test(t, old_leftovers_go);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("mailboxes", t);
 }

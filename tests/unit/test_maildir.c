@@ -4,8 +4,8 @@
  */
 #include "deliver-local/maildir.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -299,7 +299,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("maildir");
 	TCase *t = tcase_create("maildir");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, first);
@@ -319,10 +318,5 @@ int main(void)
 	tcase_add_loop_test(t, mailbox_vanished, 0, 2);
 	tcase_add_test(t, large);
 	tcase_add_test(t, names);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("maildir", t);
 }

@@ -4,8 +4,8 @@
  */
 #include "pop3d/maildir-drop.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -144,7 +144,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("maildir-drop");
 	TCase *t = tcase_create("maildir-drop");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -154,10 +153,5 @@ int main(void)
 	tcase_add_test(t, new_is_a_link);
 	tcase_add_test(t, one_more_reading);
 	tcase_add_test(t, sorted);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("maildir-drop", t);
 }

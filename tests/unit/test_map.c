@@ -8,8 +8,8 @@
 #include "directory/map-build.h"
 #include "directory/map-seal.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -381,7 +381,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("map");
 	TCase *c = tcase_create("all");
 	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -397,10 +396,5 @@ int main(void)
 	tcase_add_test(c, no_db_config);
 	tcase_add_test(c, identities);
 	tcase_add_test(c, facts_on_the_wire);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("map", c);
 }

@@ -23,8 +23,8 @@
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
 #include "common/msg-supervision.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 enum sample { SAMPLE_EMPTY, SAMPLE_SOME, SAMPLE_LARGEST, SAMPLES };
@@ -256,7 +256,6 @@ static void teardown(void)
 
 int main(void)
 {
-	Suite *suite = suite_create("msg");
 	TCase *tc = tcase_create("tables");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, round_trip, 0, FILLS);
@@ -264,10 +263,5 @@ int main(void)
 	tcase_add_test(tc, a_string_over_its_maximum_is_not_sent);
 	tcase_add_test(tc, a_count_beyond_the_input_allocates_nothing);
 	tcase_add_test(tc, ids_are_unique_within_a_side);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("msg", tc);
 }

@@ -9,8 +9,8 @@
 #include "tests/unit/remote-peer.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -792,7 +792,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("operator");
 	TCase *tc = tcase_create("operator");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -821,10 +820,5 @@ int main(void)
 	tcase_add_test(tc, too_many_asks_cost_the_connection);
 	tcase_add_test(tc, connections_are_bounded);
 	tcase_add_test(tc, junk_costs_the_connection);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("operator", tc);
 }

@@ -2,9 +2,8 @@
 #include "directory/key.h"
 #include "directory/owner.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 static const char domains[] =
     "example.org\nexample.net\nold.example\nall.example\nfar.example relay\n";
@@ -134,15 +133,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("owner");
 	TCase *c = tcase_create("owner");
 	int n = (int)(sizeof(rows) / sizeof(rows[0]));
 	tcase_add_loop_test(c, owners, 0, n);
 	tcase_add_loop_test(c, tables_that_cannot_be_read, 0, n);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("owner", c);
 }

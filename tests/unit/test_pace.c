@@ -6,7 +6,6 @@
 #include "queue/pace.h"
 #include "tests/unit/unit.h"
 
-#include <stdlib.h>
 
 #define HOUR UINT64_C(3600000)
 
@@ -131,7 +130,6 @@ int main(void)
 {
 	/* The last and greatest takes as long as all others, and does the same more often. */
 	const int n = (int)(sizeof(rates) / sizeof(rates[0])) - (unit_wants_few_rounds() ? 1 : 0);
-	Suite *suite = suite_create("pace");
 	TCase *c = tcase_create("pace");
 	tcase_add_loop_test(c, greedy_taker_gets_the_rate_and_never_more, 0, n);
 	tcase_add_loop_test(c, bursts_at_any_time_never_get_more, 0, n);
@@ -139,10 +137,5 @@ int main(void)
 	tcase_add_loop_test(c, restarts_give_no_tokens, 0, n);
 	tcase_add_test(c, without_a_rate_it_is_always_open);
 	tcase_add_test(c, the_same_rate_again_changes_nothing);
-	suite_add_tcase(suite, c);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("pace", c);
 }

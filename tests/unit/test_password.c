@@ -7,8 +7,8 @@
 #include "directory/password.h"
 #include "directory/work.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <crypt.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -248,7 +248,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("password");
 	TCase *c = tcase_create("all");
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, right_and_wrong);
@@ -261,10 +260,5 @@ int main(void)
 	tcase_add_loop_test(c, formats, 0, (int)(sizeof(foreign) / sizeof(foreign[0])));
 	tcase_add_test(c, jobs_come_back_once);
 	tcase_add_test(c, a_full_queue_refuses);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("password", c);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "common/phrase.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 static const struct {
 	const char *name, *out;
@@ -68,16 +67,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("phrase");
 	TCase *tc = tcase_create("phrase");
 	tcase_add_loop_test(tc, names_become_phrases, 0, sizeof(names) / sizeof(names[0]));
 	tcase_add_loop_test(
 	    tc, names_of_the_password_file, 0, sizeof(entries) / sizeof(entries[0]));
 	tcase_add_test(tc, the_ceiling_is_kept);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("phrase", tc);
 }

@@ -3,7 +3,6 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char text[] =
     "hostname = \"mx.example.org\"\n"
@@ -111,7 +110,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("policies");
 	TCase *c = tcase_create("policies");
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, a_name_of_its_own_counts_before_what_is_above);
@@ -120,10 +118,5 @@ int main(void)
 	tcase_add_test(c, nothing_matches_what_only_looks_like_it);
 	tcase_add_test(c, what_a_section_does_not_say_is_everybodys);
 	tcase_add_test(c, transports_have_their_limits);
-	suite_add_tcase(suite, c);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("policies", c);
 }

@@ -4,8 +4,8 @@
  */
 #include "pop3d/maildir-entry.h"
 #include "pop3d/pop3.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static const struct {
@@ -150,17 +150,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pop3");
 	TCase *t = tcase_create("pop3");
 	tcase_add_loop_test(t, parses, 0, sizeof(commands) / sizeof(commands[0]));
 	tcase_add_loop_test(t, prefixes, 0, sizeof(commands) / sizeof(commands[0]));
 	tcase_add_test(t, lines);
 	tcase_add_loop_test(t, longest_line, 0, 2);
 	tcase_add_loop_test(t, file_names, 0, sizeof(names) / sizeof(names[0]));
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("pop3", t);
 }

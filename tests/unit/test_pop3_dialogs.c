@@ -7,7 +7,6 @@
 #include "tests/unit/pop3-dialog.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,17 +78,12 @@ int main(void)
 {
 	if (glob(DIALOGS "/*.txt", 0, NULL, &files) != 0)
 		return 1;
-	Suite *suite = suite_create("pop3-dialogs");
 	TCase *t = tcase_create("pop3-dialogs");
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, there_are_dialogs);
 	tcase_add_loop_test(t, runner_fails, 0, 8);
 	tcase_add_loop_test(t, dialog, 0, (int)files.gl_pathc);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	int status = unit_run_case("pop3-dialogs", t);
 	globfree(&files);
-	return failed == 0 ? 0 : 1;
+	return status;
 }

@@ -8,8 +8,6 @@
 #include "deliver-local/lf-lines.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 enum { N = 64 };
 
@@ -136,15 +134,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("pop3-text");
 	TCase *t = tcase_create("pop3-text");
 	tcase_add_loop_test(t, what_went_in_comes_out, 0, 10);
 	tcase_add_loop_test(t, measures_what_it_sends, 0, 10);
 	tcase_add_loop_test(t, top, 0, sizeof(tops) / sizeof(tops[0]));
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("pop3-text", t);
 }

@@ -8,8 +8,8 @@
 #include "queue/queue-watch.h"
 #include "queue/recipient-state.h"
 #include "common/envelope.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -337,7 +337,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("queue-print");
 	TCase *tc = tcase_create("queue-print");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, empty);
@@ -354,10 +353,5 @@ int main(void)
 	tcase_add_test(tc, view_is_never_wider_than_the_terminal);
 	tcase_add_test(tc, view_shows_what_is_going_on);
 	tcase_add_test(tc, text_in_pieces);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("queue-print", tc);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/recipients.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define ORIGIN STR("mx.example.test")
 
@@ -69,15 +68,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("recipients");
 	TCase *tc = tcase_create("recipients");
 	tcase_add_test(tc, each_once_complete_and_in_order);
 	tcase_add_loop_test(tc, what_is_no_address_is_refused, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tc, a_hundred_thousand_are_too_many);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("recipients", tc);
 }

@@ -12,7 +12,6 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -403,7 +402,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("remote_parts");
 	TCase *tcase = tcase_create("all");
 	tcase_add_loop_test(tcase, hosts_in_order, 0, COUNT(mx_rows));
 	tcase_add_test(tcase, equals_by_chance);
@@ -420,10 +418,5 @@ int main(void)
 	tcase_add_test(tcase, tlsa_records_that_can_be_used);
 	tcase_add_test(tcase, texts_are_bounded_and_printable);
 	tcase_add_test(tcase, faults_have_words);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("remote_parts", tcase);
 }

@@ -377,6 +377,119 @@ START_TEST(a_refused_signature_is_our_own_fault)
 }
 END_TEST
 
+/* ---- what the server says against it -------------------------------------------------- */
+
+static int verdict; /* of the server, X509_V_... */
+
+static int judge(int ok, X509_STORE_CTX *store)
+{
+	(void)ok;
+	X509_STORE_CTX_set_error(store, verdict);
+	return verdict == X509_V_OK;
+}
+
+#define REFUSES	   " (the server refuses our certificate own.example)"
+#define NONE_SHOWN " (the server asked for a certificate, and none was shown)"
+
+static const struct {
+	const char *name; /* of ours */
+	int verdict;
+	const char *alert, *alert_12; /* NULL: the same in TLS 1.2 */
+} refusals[] = {
+    {own_name, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "unknown CA" REFUSES, NULL},
+    {own_name, X509_V_ERR_CERT_HAS_EXPIRED, "certificate expired" REFUSES, NULL},
+    {own_name, X509_V_ERR_CERT_REVOKED, "certificate revoked" REFUSES, NULL},
+    {own_name, X509_V_ERR_CERT_REJECTED, "bad certificate" REFUSES, NULL},
+    {own_name, X509_V_ERR_INVALID_PURPOSE, "unsupported certificate" REFUSES, NULL},
+    {own_name, X509_V_ERR_PERMITTED_VIOLATION, "certificate unknown" REFUSES, NULL},
+    {own_name, X509_V_ERR_APPLICATION_VERIFICATION, "handshake failure", NULL},
+    {"", X509_V_OK, "certificate required" NONE_SHOWN, "handshake failure" NONE_SHOWN},
+};
+
+static void await_refusal(struct link *l, int version, const char *alert)
+{
+	char octet, expected[128];
+	snprintf(expected, sizeof(expected), "TLS alert: %s", alert);
+	if (version == TLS1_2_VERSION) {
+		ck_assert_int_eq(shake(l), TLS_FAILED);
+	} else {
+		ck_assert_int_eq(shake(l), 1);
+		ck_assert_int_eq(tls_read(l->client, &octet, 1), TLS_FAILED);
+		ck_assert(tls_explain_alert(l->client, &l->why));
+	}
+	ck_assert_str_eq(l->why.p, expected);
+	ck_assert(tls_is_refused(l->client));
+	ck_assert(!tls_is_own_fault(l->client));
+}
+
+/* TLS 1.3: after the end of the handshake, which this side takes for a success. */
+START_TEST(servers_say_what_they_refuse)
+{
+	publish();
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++)
+		for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+			struct link l;
+			const struct tls_expect e = showing(refusals[i].name);
+			bool differs = version == TLS1_2_VERSION && refusals[i].alert_12 != NULL;
+			serve(version, true);
+			SSL_CTX_set_verify(
+			    server, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, judge);
+			verdict = refusals[i].verdict;
+			link_open(&l, &e);
+			await_refusal(
+			    &l, version, differs ? refusals[i].alert_12 : refusals[i].alert);
+			link_close(&l);
+			ck_assert_uint_eq(tls_sessions_count(), 0);
+		}
+}
+END_TEST
+
+/* Who has said something is content with the handshake; what it says later is of something else. */
+START_TEST(later_alerts_are_no_refusal)
+{
+	static const uint8_t record[5 + 32] = {SSL3_RT_APPLICATION_DATA, 3, 3, 0, 32};
+	const struct tls_expect e = showing("");
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct link l;
+		char octet;
+		serve(version, false);
+		link_open(&l, &e);
+		ck_assert_int_eq(shake(&l), 1);
+		hear(&l);
+		ck_assert(!tls_explain_alert(l.client, &l.why));
+		ck_assert_int_eq(
+		    write(l.client_fd, record, sizeof(record)), (ssize_t)sizeof(record));
+		ck_assert_int_lt(SSL_read(l.server, &octet, 1), 0);
+		ERR_clear_error();
+		ck_assert_int_eq(tls_read(l.client, &octet, 1), TLS_FAILED);
+		ck_assert(tls_explain_alert(l.client, &l.why));
+		ck_assert_str_eq(l.why.p, "TLS alert: bad record mac");
+		ck_assert(!tls_is_refused(l.client));
+		link_close(&l);
+	}
+}
+END_TEST
+
+/* Its next connection shall not begin with what it did not like. */
+START_TEST(refused_sessions_go)
+{
+	const struct tls_expect e = showing(own_name);
+	struct link l;
+	publish();
+	serve(TLS1_3_VERSION, true);
+	ck_assert(!resumes(&e));
+	SSL_CTX_set_verify(server, SSL_VERIFY_PEER, judge);
+	SSL_CTX_set_session_id_context(server, (const uint8_t *)"y", 1);
+	verdict = X509_V_ERR_CERT_REVOKED;
+	link_open(&l, &e);
+	ck_assert(tls_has_offered_session(l.client));
+	ck_assert_uint_gt(tls_sessions_count(), 0); /* of the same kind */
+	await_refusal(&l, TLS1_3_VERSION, "certificate revoked" REFUSES);
+	ck_assert_uint_eq(tls_sessions_count(), 0);
+	link_close(&l);
+}
+END_TEST
+
 /* ---- sessions ------------------------------------------------------------------------ */
 
 START_TEST(sessions_are_resumed)
@@ -646,6 +759,9 @@ int main(void)
 	tcase_add_test(tcase, before_keys_has_spoken_it_waits);
 	tcase_add_test(tcase, a_signature_that_waits_holds_up_nobody);
 	tcase_add_test(tcase, a_refused_signature_is_our_own_fault);
+	tcase_add_test(tcase, servers_say_what_they_refuse);
+	tcase_add_test(tcase, later_alerts_are_no_refusal);
+	tcase_add_test(tcase, refused_sessions_go);
 	tcase_add_test(tcase, sessions_are_resumed);
 	tcase_add_test(tcase, sessions_are_for_what_they_were_made_for);
 	tcase_add_test(tcase, sessions_do_not_outlive_their_policy);

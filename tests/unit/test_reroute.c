@@ -7,11 +7,10 @@
 #include "tests/unit/fake-spool.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define HOUR (3600 * UINT64_C(1000))
 
@@ -689,7 +688,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("reroute");
 	TCase *tc = tcase_create("reroute");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, what_waits_goes_the_new_way);
@@ -715,10 +713,5 @@ int main(void)
 	tcase_add_test(tc, what_is_never_tried_expires_too);
 	tcase_add_loop_test(
 	    tc, a_bad_directory_loses_its_channel, 0, (int)(sizeof(bad) / sizeof(bad[0])));
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("reroute", tc);
 }

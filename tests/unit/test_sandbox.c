@@ -4,9 +4,9 @@
  * and must end as its row says.
  */
 #include "common/sandbox.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -389,16 +389,10 @@ int main(void)
 #ifdef WITH_SANITIZERS
 	return 77; /* automake's "skipped": there is no filter in such a build */
 #endif
-	Suite *suite = suite_create("sandbox");
 	TCase *tc = tcase_create("attempts");
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, attempt, 0, (int)(sizeof(attempts) / sizeof(attempts[0])));
 	tcase_add_test(tc, narrowing_takes_rights_away);
 	tcase_add_test(tc, ports);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("sandbox", tc);
 }

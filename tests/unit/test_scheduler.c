@@ -7,7 +7,6 @@
 #include "common/conf.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -1016,9 +1015,5 @@ int main(void)
 	tcase_add_test(sims, a_hundred_thousand_do_not_delay_a_note);
 	suite_add_tcase(suite, rules);
 	suite_add_tcase(suite, sims);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_suite(suite);
 }

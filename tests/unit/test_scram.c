@@ -2,8 +2,8 @@
 #include "common/base64.h"
 #include "common/scram.h"
 #include "directory/sasl.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <openssl/evp.h>
 
 /* RFC 7677 §3 */
@@ -376,7 +376,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("scram");
 	TCase *c = tcase_create("scram");
 	tcase_add_test(c, client_speaks_as_the_rfc_does);
 	tcase_add_test(c, client_sends_the_prepared_form);
@@ -390,10 +389,5 @@ int main(void)
 	tcase_add_test(c, login_messages);
 	tcase_add_test(c, names_with_commas);
 	tcase_add_test(c, base64_is_strict);
-	suite_add_tcase(suite, c);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("scram", c);
 }

@@ -9,11 +9,10 @@
 #include "directory/server.h"
 #include "directory/telling.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -355,7 +354,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("sender");
 	TCase *c = tcase_create("sender");
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -369,10 +367,5 @@ int main(void)
 	tcase_add_test(c, queue_tells_of_nobody);
 	tcase_add_test(c, many_in_an_hour);
 	tcase_add_test(c, no_tables);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("sender", c);
 }

@@ -6,8 +6,8 @@
  */
 #include "control/unix-socket.h"
 #include "common/str.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
@@ -349,7 +349,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("sendmail");
 	TCase *tc = tcase_create("sendmail");
 	tcase_set_timeout(tc, TIMEOUT_S);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
@@ -360,10 +359,5 @@ int main(void)
 	tcase_add_test(tc, the_sender_is_who_calls);
 	tcase_add_test(tc, verbose_shows_the_dialog);
 	tcase_add_test(tc, a_configuration_with_faults_is_no_guess);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("sendmail", tc);
 }

@@ -5,8 +5,8 @@
 #include "control/sendmail-options.h"
 
 #include "common/mem.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -156,15 +156,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("sendmail-options");
 	TCase *tc = tcase_create("sendmail-options");
 	tcase_add_loop_test(tc, good_command_lines, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tc, every_prefix, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tc, bad_command_lines, 0, sizeof(bad) / sizeof(bad[0]));
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("sendmail-options", tc);
 }

@@ -6,8 +6,8 @@
 #include "pop3d/session-child.h"
 #include "common/log.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -271,7 +271,6 @@ END_TEST
 int main(void)
 {
 	log_init("test", "localhost", LOG_SINK_STDERR, LOG_FORMAT_LINE, false);
-	Suite *suite = suite_create("session-child");
 	TCase *t = tcase_create("session-child");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -285,10 +284,5 @@ int main(void)
 	tcase_add_test(t, quit_and_close);
 	tcase_add_test(t, back_pressure);
 	tcase_add_test(t, descriptors);
-	suite_add_tcase(suite, t);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run_case("session-child", t);
 }

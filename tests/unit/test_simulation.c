@@ -18,8 +18,8 @@
 #include "common/conf.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -692,14 +692,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("simulation");
 	TCase *c = tcase_create("simulation");
 	tcase_set_timeout(c, 300);
 	tcase_add_test(c, thirty_days);
-	suite_add_tcase(suite, c);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("simulation", c);
 }

@@ -8,8 +8,6 @@
 #include "common/buf.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 static const struct content_limits wide = {
     .size_max = UINT64_MAX, .header_max = UINT32_MAX, .hops_max = UINT32_MAX};
@@ -343,7 +341,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("smtp content");
 	TCase *tcase = tcase_create("content");
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, every_short_text, 0, 4);
@@ -353,10 +350,5 @@ int main(void)
 	tcase_add_test(tcase, sizes);
 	tcase_add_test(tcase, lines);
 	tcase_add_test(tcase, work_is_linear);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("smtp content", tcase);
 }

@@ -7,7 +7,6 @@
 #include "tests/unit/unit.h"
 #include "common/buf.h"
 
-#include <check.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,16 +87,11 @@ int main(void)
 		fprintf(stderr, "no dialogs in " DIALOGS "\n");
 		return EXIT_FAILURE;
 	}
-	Suite *suite = suite_create("smtp dialogs");
 	TCase *tcase = tcase_create("dialogs");
 	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, dialog, 0, (int)files.gl_pathc);
 	tcase_add_loop_test(tcase, wrong_dialogs_fail, 0, 9);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	int status = unit_run_case("smtp dialogs", tcase);
 	globfree(&files);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }

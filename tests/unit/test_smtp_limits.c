@@ -6,9 +6,7 @@
 #include "tests/unit/smtp-harness.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct harness h;
 
@@ -352,7 +350,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("smtp limits");
 	TCase *tcase = tcase_create("limits");
 	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, message_size);
@@ -370,10 +367,5 @@ int main(void)
 	tcase_add_test(tcase, reply_backlog);
 	tcase_add_test(tcase, refused_parameters);
 	tcase_add_test(tcase, freed_anywhere);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("smtp limits", tcase);
 }

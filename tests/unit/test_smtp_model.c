@@ -7,7 +7,6 @@
 #include "tests/unit/smtp-harness.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -293,15 +292,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("smtp model");
 	TCase *tcase = tcase_create("sequences");
 	tcase_set_timeout(tcase, 3600);
 	tcase_add_loop_test(tcase, every_sequence, 0, COMMANDS);
 	tcase_add_test(tcase, long_sequences);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("smtp model", tcase);
 }

@@ -11,9 +11,7 @@
 #include "tests/unit/smtp-harness.h"
 #include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* ---- replies ------------------------------------------------------------------ */
 
@@ -342,7 +340,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("smtp parts");
 	TCase *tcase = tcase_create("parts");
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, every_status);
@@ -356,10 +353,5 @@ int main(void)
 	tcase_add_test(tcase, cache_remembers_what_is_certain);
 	tcase_add_test(tcase, cache_knows_other_domains);
 	tcase_add_test(tcase, cache_is_bounded);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("smtp parts", tcase);
 }

@@ -3,8 +3,8 @@
  * Replies of a server as sendmail reads them, and the exit statuses they mean.
  */
 #include "control/smtp-reply.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -125,17 +125,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("smtp-reply");
 	TCase *tc = tcase_create("smtp-reply");
 	tcase_add_loop_test(tc, replies, 0, sizeof(samples) / sizeof(samples[0]));
 	tcase_add_loop_test(tc, every_prefix_is_survived, 0, sizeof(samples) / sizeof(samples[0]));
 	tcase_add_loop_test(tc, exit_statuses, 0, sizeof(statuses) / sizeof(statuses[0]));
 	tcase_add_test(tc, lines);
 	tcase_add_test(tc, an_endless_reply_is_malformed);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("smtp-reply", tc);
 }

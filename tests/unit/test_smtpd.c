@@ -4,8 +4,8 @@
  * this test: what a session does when one of them is slow, dies, or lies.
  */
 #include "tests/unit/smtpd-stage.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -753,7 +753,6 @@ END_TEST
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	Suite *suite = suite_create("smtpd");
 	TCase *tcase = tcase_create("program");
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, takes_a_message);
@@ -786,10 +785,5 @@ int main(void)
 	tcase_add_test(tcase, stop_waits_for_nobody_long);
 	tcase_add_test(tcase, reload);
 	tcase_add_test(tcase, idle_memory);
-	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("smtpd", tcase);
 }

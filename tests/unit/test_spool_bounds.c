@@ -5,10 +5,8 @@
  * nothing is lost.
  */
 #include "spool-model.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 enum { SEGMENT = 256 * 1024, A_ROUND = 8, SOME_SEGMENTS = 8, STAYS = 50 };
 enum { ROUNDS = 750, FEW_ROUNDS = 400 };
@@ -130,14 +128,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("spool bounds");
 	TCase *tc = tcase_create("bounds");
 	tcase_set_timeout(tc, 600);
 	tcase_add_loop_test(tc, cleaning_keeps_its_bounds, 0, sizeof(lives) / sizeof(lives[0]));
-	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("spool bounds", tc);
 }

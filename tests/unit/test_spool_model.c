@@ -5,8 +5,8 @@
  * SPOOL_LIVES=m that many from it on.
  */
 #include "spool-model.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,14 +192,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("spool model");
 	TCase *tc = tcase_create("lives");
 	tcase_set_timeout(tc, 600);
 	tcase_add_test(tc, lives);
-	suite_add_tcase(suite, tc);
-	SRunner *sr = srunner_create(suite);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("spool model", tc);
 }

@@ -8,6 +8,7 @@
 #include "unit.h"
 
 #include "common/mem.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -266,7 +267,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("spool thread");
 	TCase *tc = tcase_create("thread");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 120);
@@ -277,10 +277,5 @@ int main(void)
 	tcase_add_test(tc, what_nobody_fetched_is_freed);
 	tcase_add_test(tc, a_failure_is_told_and_settled);
 	tcase_add_test(tc, signals_are_left_to_the_event_loop);
-	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("spool thread", tc);
 }

@@ -3,8 +3,8 @@
  * The header that sendmail makes of what it was given.
  */
 #include "common/submission-header.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -191,17 +191,11 @@ int main(void)
 {
 	setenv("TZ", "UTC", 1);
 	tzset();
-	Suite *s = suite_create("submission-header");
 	TCase *tc = tcase_create("submission-header");
 	tcase_add_loop_test(tc, good_headers, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(tc, bad_headers, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_loop_test(tc, every_prefix_is_survived, 0, sizeof(good) / sizeof(good[0]));
 	tcase_add_test(tc, a_null_sender_gets_a_from_all_the_same);
 	tcase_add_test(tc, a_header_may_not_be_endless);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("submission-header", tc);
 }

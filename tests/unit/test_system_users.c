@@ -11,10 +11,9 @@
 #include "common/user-name.h"
 #include "directory/system-lookup.h"
 #include "directory/system-users.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 static struct channel *users;
@@ -306,9 +305,5 @@ int main(void)
 	tcase_add_test(c, system_domains_lie_over_the_tables);
 	tcase_add_loop_test(c, users_are_mailboxes, 0, sizeof(verdicts) / sizeof(verdicts[0]));
 	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_suite(s);
 }

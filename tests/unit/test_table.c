@@ -5,8 +5,8 @@
 #include "directory/alias.h"
 #include "directory/text-edit.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -514,7 +514,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("table");
 	TCase *c = tcase_create("all");
 	tcase_add_loop_test(c, faults, 0, COUNT(rows));
 	tcase_add_loop_test(c, prefixes, 0, COUNT(rows));
@@ -523,10 +522,5 @@ int main(void)
 	tcase_add_loop_test(c, text_edits, 0, COUNT(edits));
 	tcase_add_test(c, text_edits_keep_the_ceiling);
 	tcase_add_loop_test(c, alias_values, 0, COUNT(values));
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("table", c);
 }

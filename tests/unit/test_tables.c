@@ -8,8 +8,8 @@
 #include "directory/map.h"
 #include "directory/password.h"
 #include "tests/unit/directory-fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -590,7 +590,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("tables");
 	TCase *c = tcase_create("all");
 	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, teardown);
@@ -609,10 +608,5 @@ int main(void)
 	tcase_add_test(c, links_and_missing_directories);
 	tcase_add_test(c, a_build_that_cannot_be_written);
 	tcase_add_test(c, editors_wait_for_each_other);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("tables", c);
 }

@@ -168,8 +168,8 @@ static void step_server(struct link *l)
 	l->server_done = rc == 1;
 	if (l->server_done)
 		tls_stream_take_bindings(l->server, &l->facts);
-	l->server_failed = rc == TLS_STREAM_FAILED;
-	l->signing = rc == TLS_STREAM_SIGNING;
+	l->server_failed = rc == TLS_FAILED;
+	l->signing = rc == TLS_SIGNING;
 }
 
 static void step(struct link *l)
@@ -202,7 +202,7 @@ static void say_something(struct link *l)
 	ck_assert_int_eq(SSL_write(l->client, "hello", 5), 5);
 	ck_assert_int_eq(tls_stream_read(l->server, text, sizeof(text)), 5);
 	ck_assert_str_eq(text, "hello");
-	ck_assert_int_eq(tls_stream_read(l->server, text, sizeof(text)), TLS_STREAM_AGAIN);
+	ck_assert_int_eq(tls_stream_read(l->server, text, sizeof(text)), TLS_AGAIN);
 	ck_assert_int_eq(tls_stream_write(l->server, "world", 5, false), 5);
 	ck_assert_int_eq(SSL_read(l->client, text, 5), 5);
 	ck_assert_str_eq(text, "world");

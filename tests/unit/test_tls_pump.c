@@ -31,7 +31,7 @@ static int result(ssize_t n)
 {
 	if (n >= 0)
 		return (int)n;
-	return errno == EAGAIN ? TLS_STREAM_AGAIN : TLS_STREAM_FAILED;
+	return errno == EAGAIN ? TLS_AGAIN : TLS_FAILED;
 }
 
 int tls_stream_read(struct tls_stream *t, void *to, size_t n)
@@ -39,7 +39,7 @@ int tls_stream_read(struct tls_stream *t, void *to, size_t n)
 	t->reads++;
 	ck_assert_uint_gt(n, 0);
 	if (t->fail_read)
-		return TLS_STREAM_FAILED;
+		return TLS_FAILED;
 	return result(recv(t->fd, to, n < t->most ? n : t->most, MSG_DONTWAIT));
 }
 
@@ -49,7 +49,7 @@ int tls_stream_write(struct tls_stream *t, const void *from, size_t n, bool more
 	t->writes++;
 	ck_assert_uint_gt(n, 0);
 	if (t->fail_write)
-		return TLS_STREAM_FAILED;
+		return TLS_FAILED;
 	return result(send(t->fd, from, n < t->most ? n : t->most, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 

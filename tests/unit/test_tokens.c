@@ -5,9 +5,8 @@
  */
 #include "queue/contents.h"
 #include "queue/tokens.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 
 START_TEST(a_token_stands_for_its_message)
 {
@@ -110,17 +109,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("tokens");
 	TCase *tc = tcase_create("tokens");
 	tcase_add_test(tc, a_token_stands_for_its_message);
 	tcase_add_test(tc, tokens_expire);
 	tcase_add_test(tc, the_oldest_tokens_give_way);
 	tcase_add_test(tc, contents_are_kept_while_they_fit);
 	tcase_add_test(tc, stale_contents_give_way);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("tokens", tc);
 }

@@ -4,9 +4,8 @@
  * not in the table does not.
  */
 #include "control/wiring.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* With everything that can be configured. */
@@ -186,7 +185,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("wiring");
 	TCase *tc = tcase_create("wiring");
 	tcase_add_test(tc, programs_are_in_order_of_starting);
 	tcase_add_test(tc, workers_are_instances);
@@ -197,10 +195,5 @@ int main(void)
 	tcase_add_test(tc, one_instance_has_its_own_pairs_only);
 	tcase_add_test(tc, no_edge_leads_back_to_its_own_program);
 	tcase_add_test(tc, listeners_have_a_program);
-	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("wiring", tc);
 }

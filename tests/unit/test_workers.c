@@ -9,10 +9,9 @@
 #include "common/msg-owner.h"
 #include "common/msg-users.h"
 #include "deliver-local/workers.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -413,7 +412,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("workers");
 	TCase *c = tcase_create("workers");
 	tcase_add_checked_fixture(c, setup, workers_forget);
 	tcase_add_test(c, from_mail_to_durable);
@@ -429,10 +427,5 @@ int main(void)
 	tcase_add_test(c, after_a_failure_the_process_is_a_fresh_one);
 	tcase_add_test(c, forgotten_ones_say_nothing);
 	tcase_add_test(c, users_that_are_restarted_are_asked_again);
-	suite_add_tcase(s, c);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run_case("workers", c);
 }

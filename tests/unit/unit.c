@@ -4,15 +4,20 @@
 
 #include <stdlib.h>
 
-int unit_run_case(const char *name, TCase *tcase)
+int unit_run_suite(Suite *suite)
 {
-	Suite *suite = suite_create(name);
-	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int unit_run_case(const char *name, TCase *tcase)
+{
+	Suite *suite = suite_create(name);
+	suite_add_tcase(suite, tcase);
+	return unit_run_suite(suite);
 }
 
 int unit_run(const char *name, const TTest *const tests[], size_t count)

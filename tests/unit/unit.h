@@ -10,7 +10,9 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* Runs the only case of a suite of that name; main returns what it returns. */
+/* Runs a suite, whose cases have more than one fixture; main returns what it returns. */
+int unit_run_suite(Suite *suite);
+/* The same for the only case of a suite of that name. */
 int unit_run_case(const char *name, TCase *tcase);
 /* Runs the tests, each in a process of its own; main returns what it returns. */
 int unit_run(const char *name, const TTest *const tests[], size_t count);

@@ -445,6 +445,27 @@ START_TEST(a_pinned_key_needs_no_dnssec)
 }
 END_TEST
 
+/* Or whose name its certificate must have. */
+START_TEST(a_name_of_the_operators_needs_no_dnssec)
+{
+	struct hop_name list[1] = {{.name = STR("a.far.example")}};
+	start("a.far.example", true);
+	st.records[0] =
+	    (struct remote_record){.name = "far.example", .type = 'm', .value = "a.far.example"};
+	st.records[1] =
+	    (struct remote_record){.name = "a.far.example", .type = '4', .value = "127.0.0.1"};
+	st.hop.tls = TLS_VERIFY;
+	st.hop.names = list;
+	st.hop.names_count = 1;
+	uint64_t d = deliver(ENVELOPE_REQUIRETLS);
+	meet_tls(&first, &peer, "REQUIRETLS");
+	take(&peer, REQUIRED);
+	expect(d, DELIVERY_TAKEN, "2.0.0", "taken");
+	remote_peer_close(&peer);
+	end();
+}
+END_TEST
+
 START_TEST(waits_when_dns_withholds)
 {
 	begin(true);
@@ -726,7 +747,8 @@ UNIT_MAIN("requiretls", goes_to_who_is_proved_and_promises, next_host_when_one_d
     waits_when_the_handshake_is_cut_off, fails_when_the_other_host_does_not_exist,
     other_addresses_of_the_host_are_not_asked, never_by_records_that_openssl_does_not_take,
     never_to_who_is_not_proved, never_to_names_that_anybody_may_have_given,
-    the_domain_itself_needs_no_dnssec, a_pinned_key_needs_no_dnssec, waits_when_dns_withholds,
+    the_domain_itself_needs_no_dnssec, a_pinned_key_needs_no_dnssec,
+    a_name_of_the_operators_needs_no_dnssec, waits_when_dns_withholds,
     a_notice_is_protected_where_it_can_be, a_notice_is_not_lost, a_notice_goes_in_clear_at_last,
     lifts_what_the_domain_asks_for, goes_in_clear_when_tls_fails, lifts_nothing_of_the_operators,
     a_session_of_less_carries_nothing_else, a_session_of_others_is_not_proof,

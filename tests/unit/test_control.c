@@ -415,7 +415,6 @@ START_TEST(nonsense_of_the_stronger_costs_no_edge)
 	for (size_t times = 1; times <= 4; times++) {
 		reload_as("nonsense.example.test", "");
 		await_log(": reload: nonsense.example.test", times * ROWS);
-		await_log("lost a peer: the peer broke the protocol", times * WORKERS);
 		await_log("has closed its channel of smtpd_queue because of what queue",
 		    times * WORKERS);
 		await_log(": peer ", 2 * PAIRS + times * 2 * WORKERS);

@@ -27,16 +27,12 @@ static struct str prepare(struct str name, struct pool *pool)
 
 static struct str complete(struct str name, struct str domain, struct pool *pool)
 {
-	if (name.n == 0 || domain.n == 0 || name.n + 1 + domain.n > ADDRESS_MAX ||
-	    str_find(name, '@') < name.n)
+	struct str whole;
+	bool lacks_one = name.n > 0 && str_find(name, '@') == name.n;
+	if (!lacks_one || domain.n == 0 || name.n + 1 + domain.n > ADDRESS_MAX ||
+	    !key_join(name, domain, pool, &whole))
 		return name;
-	char *whole = pool_alloc(pool, name.n + 1 + domain.n);
-	if (whole == NULL)
-		return name;
-	memcpy(whole, name.p, name.n);
-	whole[name.n] = '@';
-	memcpy(whole + name.n + 1, domain.p, domain.n);
-	return str_from(whole, name.n + 1 + domain.n);
+	return whole;
 }
 
 /* Both keys are made, whether there is such a user or not: the time is the same. */

@@ -152,10 +152,11 @@ static void tell_refusal(struct smtp_server *s, const struct reply *reply)
 static void draw_conclusions(struct smtp_server *s, const struct reply *reply)
 {
 	count(s, reply->code);
-	if (reply->code >= 400)
+	if (reply->code >= 400) {
 		tell_refusal(s, reply);
-	if (s->state == SMTP_READY) /* MAIL was refused, and what it began has been told */
-		transaction_reset(&s->txn);
+		if (s->state == SMTP_READY) /* what a refused MAIL began has been told */
+			transaction_reset(&s->txn);
+	}
 	s->bad_commands += reply->flag == REPLY_BAD;
 	s->refused_rcpts += is_rcpt_refusal(s, reply->code);
 	if (reply->flag == REPLY_ENDS)

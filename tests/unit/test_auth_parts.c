@@ -205,6 +205,17 @@ static enum lookup_result get_user(
 #define NFC "b\xc3\xa4r@example.org"
 #define NFD "ba\xcc\x88r@example.org"
 
+static void check_key(
+    const char *const *users, const char *name, struct str domain, const char *expected)
+{
+	const struct lookup tables = {get_user, (void *)(uintptr_t)users};
+	struct pool *pool = pool_new(64 * 1024);
+	struct str key = login_name_key(str_from_cstr(name), domain, &tables, pool);
+	ck_assert_msg(str_eq(key, str_from_cstr(expected)), "\"%s\" is \"%.*s\", not \"%s\"", name,
+	    STR_ARG(key), expected);
+	pool_free(pool);
+}
+
 START_TEST(forms_of_a_name)
 {
 	static const char *const nfc[] = {NFC, "fin@example.org", NULL}, *const nfd[] = {NFD, NULL},
@@ -219,41 +230,24 @@ START_TEST(forms_of_a_name)
 	    {nfc, "fin@example\xe3\x80\x82org", "fin@example.org"},
 	    {nfc, "nobody", "nobody"}, {nfc, "\xff", "\xff"}, {nfc, "\xc2\xad", "\xc2\xad"},
 	    {nfc, "no\xc2\xad" "body", "nobody"}, {nfc, "", ""}};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct lookup tables = {get_user, (void *)(uintptr_t)rows[i].users};
-		struct pool *pool = pool_new(64 * 1024);
-		struct str key =
-		    login_name_key(str_from_cstr(rows[i].name), STR(""), &tables, pool);
-		ck_assert_msg(str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i,
-		    STR_ARG(key));
-		pool_free(pool);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_key(rows[i].users, rows[i].name, STR(""), rows[i].key);
 }
 END_TEST
 
 START_TEST(names_without_a_domain)
 {
 	static const char *const users[] = {NFC, NULL};
-	const struct lookup tables = {get_user, (void *)(uintptr_t)users};
 	static const struct {
 		const char *name, *key;
 	} rows[] = {{"bob", "bob@example.org"}, {"Bob", "bob@example.org"}, {"b\xc3\xa4r", NFC},
 	    {"ba\xcc\x88r", NFC}, {"bob@", "bob@"}, {"", ""},
 	    {"bob@example.net", "bob@example.net"}, {"a b", "a b@example.org"}};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct pool *pool = pool_new(64 * 1024);
-		struct str key =
-		    login_name_key(str_from_cstr(rows[i].name), STR("example.org"), &tables, pool);
-		ck_assert_msg(
-		    str_eq(key, str_from_cstr(rows[i].key)), "row %zu: %.*s", i, STR_ARG(key));
-		pool_free(pool);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_key(users, rows[i].name, STR("example.org"), rows[i].key);
 	char longest[ADDRESS_MAX + 1] = "";
 	memset(longest, 'x', ADDRESS_MAX);
-	struct pool *pool = pool_new(64 * 1024);
-	struct str key = login_name_key(str_from_cstr(longest), STR("example.org"), &tables, pool);
-	ck_assert(str_eq(key, str_from_cstr(longest)));
-	pool_free(pool);
+	check_key(users, longest, STR("example.org"), longest);
 }
 END_TEST
 

@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -381,6 +382,42 @@ START_TEST(nobody_renegotiates)
 	SSL_do_handshake(l.client);
 	SSL_read(l.client, text, sizeof(text));
 	ck_assert(SSL_num_renegotiations(l.client) == 0 || !SSL_is_init_finished(l.client));
+	link_close(&l);
+}
+END_TEST
+
+/* As many new keys as the client likes, in one piece. */
+static void send_new_keys(struct link *l, unsigned count, int how)
+{
+	char *octets;
+	BIO *out = BIO_new(BIO_s_mem());
+	BIO *socket = SSL_get_wbio(l->client);
+	BIO_up_ref(socket);
+	SSL_set0_wbio(l->client, out);
+	for (unsigned i = 0; i < count; i++) {
+		ck_assert_int_eq(SSL_key_update(l->client, how), 1);
+		ck_assert_int_eq(SSL_do_handshake(l->client), 1);
+	}
+	long n = BIO_get_mem_data(out, &octets);
+	ck_assert_int_eq(write(l->client_fd, octets, (size_t)n), n);
+	SSL_set0_wbio(l->client, socket);
+}
+
+START_TEST(new_keys_are_no_pastime)
+{
+	begin();
+	struct link l;
+	char text[8];
+	int unread = 0;
+	link_open(&l, smtp());
+	shake_well(&l);
+	send_new_keys(&l, TLS_LATE_MAX, SSL_KEY_UPDATE_REQUESTED);
+	say_something(&l);
+	send_new_keys(&l, 3000, SSL_KEY_UPDATE_NOT_REQUESTED);
+	ck_assert_int_eq(tls_stream_read(l.server, text, sizeof(text)), TLS_FAILED);
+	/* And it did not go through all of them first. */
+	ck_assert_int_eq(ioctl(l.server_fd, FIONREAD, &unread), 0);
+	ck_assert_int_gt(unread, 0);
 	link_close(&l);
 }
 END_TEST
@@ -843,7 +880,7 @@ END_TEST
 
 UNIT_MAIN("tls", each_client_gets_the_key_that_it_can_use, channel_bindings_are_the_clients,
     names_choose_certificates, other_protocols_are_turned_away, old_versions_are_turned_away,
-    nobody_renegotiates, octets_in_clear_fail, tickets_are_of_one_service,
+    nobody_renegotiates, new_keys_are_no_pastime, octets_in_clear_fail, tickets_are_of_one_service,
     a_ticket_is_followed_by_another, tickets_outlive_one_rotation,
     sessions_live_through_new_certificates, a_bad_pair_leaves_the_old_one,
     without_certificates_there_is_no_tls, a_signature_that_waits_holds_up_nobody,

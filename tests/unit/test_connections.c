@@ -11,6 +11,7 @@
 #include "pop3d/connections.h"
 #include "tests/unit/unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -172,7 +173,7 @@ static int connect_client(const union client *who)
 {
 	int fds[2];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	connections_accept(fds[1], who, NULL, &conf);
+	connections_accept(fds[1], &(union client){.in6 = who->in6}, NULL, &conf);
 	settle();
 	return fds[0];
 }
@@ -417,6 +418,19 @@ START_TEST(per_address)
 }
 END_TEST
 
+/* By a socket for both families it is the same client, of the same networks. */
+START_TEST(per_mapped_address)
+{
+	union client mapped = {.in6 = {.sin6_family = AF_INET6}};
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.in6.sin6_addr), 1);
+	conf.pop3.connections_per_address = 1;
+	connect_client(&mapped);
+	ck_assert_str_eq(heard(connect_client(&here)),
+	    "-ERR [SYS/TEMP] too many connections from your address\r\n<closed>");
+	ck_assert_str_eq(heard(connect_client(&afar)), GREETING);
+}
+END_TEST
+
 START_TEST(http)
 {
 	int c = connect_client(&here);
@@ -464,6 +478,7 @@ int main(void)
 	tcase_add_test(t, longest_idle_gives_way);
 	tcase_add_test(t, nobody_can_give_way);
 	tcase_add_test(t, per_address);
+	tcase_add_test(t, per_mapped_address);
 	tcase_add_test(t, http);
 	tcase_add_test(t, quit);
 	tcase_add_test(t, addresses);

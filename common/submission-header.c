@@ -241,10 +241,13 @@ static bool put_missing(struct walk *w)
 	       blame(w, STR(""), "the header is too long");
 }
 
-/* The separator of mbox files, which some programs pass on. */
+/* The separator of mbox files, which some programs pass on. "From :" is the field, in obsolete syntax
+ * (RFC 5322 §4.5). */
 static size_t mbox_line_length(struct str in)
 {
-	if (!str_has_prefix(in, STR("From ")) && !str_has_prefix(in, STR(">From ")))
+	struct str rest = str_trim(str_skip(in, str_find(in, ' ')));
+	if ((!str_has_prefix(in, STR("From ")) && !str_has_prefix(in, STR(">From "))) ||
+	    str_has_prefix(rest, STR(":")))
 		return 0;
 	size_t end = str_find(in, '\n');
 	return end < in.n ? end + 1 : end;

@@ -40,6 +40,7 @@ static const struct sample good[] = {
     {"From:\nDate: \r\n \t\nSubject:\nMessage-Id:\n\n", "Subject:\r\n" ADDED, NULL, ""},
     {"Message-ID: <1@x>\nResent-Date:\nDate: today\nFrom: a@b\n\n",
 	"Message-ID: <1@x>\r\nDate: today\r\nFrom: a@b\r\n\r\n", NULL, ""},
+    {"From : a@b\n\n", "From : a@b\r\n" ADDED_DATE ADDED_ID "\r\n", NULL, ""},
     {"FROM : a@b\n\n", "FROM : a@b\r\n" ADDED_DATE ADDED_ID "\r\n", NULL, ""},
     /* addresses get a domain, wherever they stand in the field */
     {"From: root (Cron Daemon)\nTo: root\n\n",

@@ -57,7 +57,6 @@ void auth_mechanisms_list(unsigned mask, char out[AUTH_NAMES_SIZE])
 
 void auth_start_bind(struct auth_start *start, const struct tls_facts *tls)
 {
-	start->tls = tls != NULL;
 	if (tls == NULL)
 		return;
 	if (tls->has_exporter)

@@ -20,6 +20,7 @@ enum {
 	GREETING = 0,
 	PACKETS_PER_ROUND = 64,	       /* so that one busy peer does not starve the others */
 	DECODED_MAX = 8 * 1024 * 1024, /* lists of one message */
+	SECRET_MAX = 8 * 1024, /* a packet with one: growing would leave a copy behind */
 	SHORTAGE_MS = 20,	       /* until what the kernel lacked is tried for again */
 };
 
@@ -50,7 +51,8 @@ struct channel {
 	size_t backlog;
 };
 
-/* One packet at a time is built, and one is read, in the whole process. */
+/* One packet at a time is built, and one is read, in the whole process. What is sent may be a
+ * password, of which nothing stays here; who receives one wipes it where it is. */
 static struct buf out_packet = BUF_INIT(PACKET_MAX);
 static uint8_t in_packet[PACKET_MAX];
 static struct pool *in_pool;
@@ -63,6 +65,7 @@ static void drop_packet(struct channel *ch)
 	if (ch->first == NULL)
 		ch->last = &ch->first;
 	ch->backlog -= p->n;
+	explicit_bzero(p->data, p->n);
 	channel_close_fds(p->fds, p->nfds);
 	free(p);
 }
@@ -189,7 +192,9 @@ bool channel_send(struct channel *ch, uint16_t id, void (*put)(struct wire_write
 	buf_reset(&out_packet);
 	wire_put_u16(&w, id);
 	put(&w, v);
-	return !w.failed && send_packet(ch, out_packet.p, out_packet.end, fds, nfds);
+	bool sent = !w.failed && send_packet(ch, out_packet.p, out_packet.end, fds, nfds);
+	explicit_bzero(out_packet.p, out_packet.end);
+	return sent;
 }
 
 static void put_greeting(struct wire_writer *w, const void *v)
@@ -304,8 +309,10 @@ struct channel *channel_new(int fd, const struct edge_side *side, const void *ha
 	    .ctx = ctx,
 	    .closed = closed};
 	ch->last = &ch->first;
-	if (in_pool == NULL)
+	if (in_pool == NULL) {
 		in_pool = pool_new(DECODED_MAX);
+		buf_reserve(&out_packet, SECRET_MAX);
+	}
 	ch->closing = loop_timer(on_closing, ch);
 	ch->retry = loop_timer(send_queued, ch);
 	ch->readable = loop_watch(fd, EV_READ, on_readable, ch);

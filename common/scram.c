@@ -71,15 +71,14 @@ static void xor_key(uint8_t *to, const uint8_t *with)
 }
 
 bool scram_verify(const struct scram_keys *keys, struct str auth_message,
-    const uint8_t proof[SCRAM_KEY_SIZE], uint8_t shown[SCRAM_KEY_SIZE],
-    uint8_t signature[SCRAM_KEY_SIZE])
+    const uint8_t proof[SCRAM_KEY_SIZE], uint8_t signature[SCRAM_KEY_SIZE])
 {
-	uint8_t client[SCRAM_KEY_SIZE];
+	uint8_t client[SCRAM_KEY_SIZE], stored[SCRAM_KEY_SIZE];
 	bool ok = scram_hmac(keys->stored, auth_message, client);
 	xor_key(client, proof);
-	ok = ok && SHA256(client, sizeof(client), shown) != NULL &&
+	ok = ok && SHA256(client, sizeof(client), stored) != NULL &&
 	     scram_hmac(keys->server, auth_message, signature) &&
-	     CRYPTO_memcmp(shown, keys->stored, SCRAM_KEY_SIZE) == 0;
+	     CRYPTO_memcmp(stored, keys->stored, SCRAM_KEY_SIZE) == 0;
 	OPENSSL_cleanse(client, sizeof(client));
 	return ok;
 }

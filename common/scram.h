@@ -43,10 +43,10 @@ bool scram_hmac(const uint8_t key[SCRAM_KEY_SIZE], struct str text, uint8_t out[
 bool scram_take(struct str *rest, char name, struct str *value);
 
 /* Whether the proof is one that only the password's owner can make (RFC 5802 §3), and if so the
- * server's signature. `shown`: what would be the stored key for the password that was used. */
+ * server's signature. Of a wrong password nothing can be known, not even that it is the same as
+ * the last. */
 bool scram_verify(const struct scram_keys *keys, struct str auth_message,
-    const uint8_t proof[SCRAM_KEY_SIZE], uint8_t shown[SCRAM_KEY_SIZE],
-    uint8_t signature[SCRAM_KEY_SIZE]);
+    const uint8_t proof[SCRAM_KEY_SIZE], uint8_t signature[SCRAM_KEY_SIZE]);
 
 /* ---- the client --------------------------------------------------------------- */
 

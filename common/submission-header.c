@@ -10,6 +10,7 @@
 #include "common/header.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum field_flags {
 	FIELD_FROM = 1 << 0,
@@ -19,7 +20,6 @@ enum field_flags {
 	FIELD_RECIPIENT = 1 << 4, /* -t reads it */
 	FIELD_ADDRESSES = 1 << 5, /* addresses without a domain get one */
 	FIELD_DROP = 1 << 6,	  /* for us alone, or only for the final delivery to set */
-	FIELD_SENDER = 1 << 7,
 };
 
 static const struct field_row {
@@ -27,7 +27,7 @@ static const struct field_row {
 	unsigned flags;
 } fields[] = {
     {STR("from"), FIELD_FROM | FIELD_ADDRESSES},
-    {STR("sender"), FIELD_SENDER | FIELD_ADDRESSES},
+    {STR("sender"), FIELD_ADDRESSES},
     {STR("reply-to"), FIELD_ADDRESSES},
     {STR("to"), FIELD_RECIPIENT | FIELD_ADDRESSES},
     {STR("cc"), FIELD_RECIPIENT | FIELD_ADDRESSES},
@@ -35,7 +35,7 @@ static const struct field_row {
     {STR("date"), FIELD_DATE},
     {STR("message-id"), FIELD_MESSAGE_ID},
     {STR("resent-from"), FIELD_RESENT | FIELD_FROM | FIELD_ADDRESSES},
-    {STR("resent-sender"), FIELD_RESENT | FIELD_SENDER | FIELD_ADDRESSES},
+    {STR("resent-sender"), FIELD_RESENT | FIELD_ADDRESSES},
     {STR("resent-to"), FIELD_RESENT | FIELD_RECIPIENT | FIELD_ADDRESSES},
     {STR("resent-cc"), FIELD_RESENT | FIELD_RECIPIENT | FIELD_ADDRESSES},
     {STR("resent-bcc"), FIELD_RESENT | FIELD_RECIPIENT | FIELD_DROP},
@@ -51,6 +51,22 @@ static unsigned flags_of(struct str name)
 		if (str_caseeq(fields[i].name, name))
 			return fields[i].flags;
 	return 0;
+}
+
+static bool says_nothing(struct str value)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (memchr(" \t\r\n", value.p[i], 4) == NULL)
+			return false;
+	return true;
+}
+
+/* What must be there is missing, too, where it is empty. */
+static unsigned flags_of_field(const struct header_field *f)
+{
+	unsigned flags = flags_of(f->name);
+	bool needed = flags & (FIELD_FROM | FIELD_DATE | FIELD_MESSAGE_ID);
+	return needed && says_nothing(f->value) ? FIELD_DROP : flags;
 }
 
 /* What a walk over the header has found out. */
@@ -136,7 +152,7 @@ static bool extract(struct walk *w, const struct header_field *f)
 
 static void learn_field(struct walk *w, const struct header_field *f)
 {
-	unsigned flags = flags_of(f->name);
+	unsigned flags = flags_of_field(f);
 	bool resent = (flags & FIELD_RESENT) != 0;
 	/* Once there is one Resent- field only those count. */
 	if (resent && !w->resent) {
@@ -149,7 +165,7 @@ static void learn_field(struct walk *w, const struct header_field *f)
 
 static bool write_field(struct walk *w, const struct header_field *f)
 {
-	unsigned flags = flags_of(f->name);
+	unsigned flags = flags_of_field(f);
 	bool counts = ((flags & FIELD_RESENT) != 0) == w->resent;
 	if (w->s->extract && counts && (flags & FIELD_RECIPIENT) && !extract(w, f))
 		return false;
@@ -225,10 +241,13 @@ static bool put_missing(struct walk *w)
 	       blame(w, STR(""), "the header is too long");
 }
 
-/* The separator of mbox files, which some programs pass on. */
+/* The separator of mbox files, which some programs pass on. "From :" is the field, in obsolete syntax
+ * (RFC 5322 §4.5). */
 static size_t mbox_line_length(struct str in)
 {
-	if (!str_has_prefix(in, STR("From ")) && !str_has_prefix(in, STR(">From ")))
+	struct str rest = str_trim(str_skip(in, str_find(in, ' ')));
+	if ((!str_has_prefix(in, STR("From ")) && !str_has_prefix(in, STR(">From "))) ||
+	    str_has_prefix(rest, STR(":")))
 		return 0;
 	size_t end = str_find(in, '\n');
 	return end < in.n ? end + 1 : end;

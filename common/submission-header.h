@@ -3,7 +3,7 @@
  * What sendmail(1) makes of the header that a local program wrote: recipients
  * are taken from it (-t), Bcc and other fields that must not travel are left
  * out, addresses without a domain get one, and From, Date and Message-ID are added
- * when they are missing (RFC 5322 §3.6; of a resent message their Resent-
+ * when they are missing or empty (RFC 5322 §3.6; of a resent message their Resent-
  * counterparts, §3.6.6).
  */
 #ifndef POSTERN_SUBMISSION_HEADER_H

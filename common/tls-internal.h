@@ -63,5 +63,7 @@ BIO *tls_bio_new(struct tls_socket *s);
 /* ---- stream ---- */
 void tls_facts_take(SSL *ssl, struct tls_facts *facts);
 void tls_facts_take_bindings(SSL *ssl, struct tls_facts *facts);
+/* What tls-server-end-point binds to, of the certificate shown in this handshake; 0: nothing. */
+size_t tls_facts_endpoint(SSL *ssl, uint8_t out[TLS_ENDPOINT_MAX]);
 
 #endif

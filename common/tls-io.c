@@ -49,15 +49,43 @@ static int judge(struct tls_io *io, int rc, int error)
 	return rc;
 }
 
+/* Of one SSL_read OpenSSL makes as many as there are, one behind the other: it is told to hear no
+ * more. */
+static void on_message(
+    int written, int version, int type, const void *p, size_t n, SSL *ssl, void *ctx)
+{
+	struct tls_io *io = ctx;
+	(void)version;
+	(void)p;
+	(void)n;
+	if (!written && type == SSL3_RT_HANDSHAKE && ++io->late > TLS_LATE_MAX)
+		SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
+static void begin_octets(struct tls_io *io)
+{
+	SSL_clear_mode(io->ssl, SSL_MODE_ASYNC);
+	SSL_set_msg_callback_arg(io->ssl, io);
+	SSL_set_msg_callback(io->ssl, on_message);
+}
+
 int tls_io_shake_hands(struct tls_io *io)
 {
 	int error;
 	int rc = tls_job_shake_hands(&io->job, io->ssl, &error);
 	rc = judge(io, rc, error);
 	if (rc == 1)
-		SSL_clear_mode(io->ssl, SSL_MODE_ASYNC);
+		begin_octets(io);
 	io->broken = io->broken || rc == 0;
 	return rc == 0 ? TLS_FAILED : rc;
+}
+
+static int refuse(struct tls_io *io, const char *why)
+{
+	io->broken = true;
+	io->why = why;
+	errno = EPROTO;
+	return TLS_FAILED;
 }
 
 static int at_most(size_t n)
@@ -70,7 +98,10 @@ int tls_io_read(struct tls_io *io, void *to, size_t n)
 	tls_errors_clear();
 	errno = 0;
 	int rc = SSL_read(io->ssl, to, at_most(n));
-	return judge(io, rc, SSL_get_error(io->ssl, rc));
+	rc = judge(io, rc, SSL_get_error(io->ssl, rc));
+	if (io->late > TLS_LATE_MAX)
+		return refuse(io, "new keys, or a new handshake, were asked for too often");
+	return rc;
 }
 
 int tls_io_write(struct tls_io *io, const void *from, size_t n)

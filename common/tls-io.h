@@ -3,6 +3,9 @@
  * Handshake and octets through an SSL object whose socket is not waited for, and what OpenSSL's
  * returns mean; alike for client and server. Embedded in who owns the object, who says what is
  * demanded of the other side and reads the fields.
+ *
+ * New keys (RFC 8446 §4.6.3) are made as often as it is sane to want them. Who goes on asking, for them or
+ * for another handshake, would keep the whole event loop busy for nothing: there the connection fails.
  */
 #ifndef POSTERN_TLS_IO_H
 #define POSTERN_TLS_IO_H
@@ -16,6 +19,7 @@ enum {
 	    -1, /* when the socket is ready, to be written to if `wants_write`, else to be read */
 	TLS_FAILED = -2,  /* nothing more goes through it; `why`, `alert` and errno (or 0) tell */
 	TLS_SIGNING = -3, /* the job's on_signed will be called; or `choosing` */
+	TLS_LATE_MAX = 32, /* messages of a handshake's kind, behind it */
 };
 
 struct tls_io {
@@ -26,6 +30,7 @@ struct tls_io {
 	bool broken;	  /* it has failed: no good-bye */
 	bool cut_off;	  /* by the end of the connection, with no word about TLS */
 	int alert;	  /* by which the other side ended it; 0: none */
+	unsigned late;	  /* messages that came behind the handshake: new keys, tickets */
 	const char *why;  /* lives for ever; NULL: the other side closed */
 };
 

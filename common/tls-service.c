@@ -146,6 +146,17 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	return 0;
 }
 
+/* What a resumed session is bound to: the site's certificate may be another then. */
+static int on_new_ticket(SSL *ssl, void *ctx)
+{
+	uint8_t endpoint[TLS_ENDPOINT_MAX];
+	(void)ctx;
+	if (SSL_session_reused(ssl) == 1)
+		return 1; /* it has it from the ticket before */
+	size_t n = tls_facts_endpoint(ssl, endpoint);
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), endpoint, n);
+}
+
 /* ---- contexts ---------------------------------------------------------------------- */
 
 /* Whoever it is: policy looks at the fingerprint. */
@@ -163,6 +174,7 @@ static void set_callbacks(SSL_CTX *ctx, struct tls_service *service)
 	SSL_CTX_set_tlsext_servername_arg(ctx, service);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, service);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
+	SSL_CTX_set_session_ticket_cb(ctx, on_new_ticket, NULL, NULL);
 	if (service->ask_certificate) {
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any);
 		SSL_CTX_set_max_cert_list(ctx, CLIENT_CHAIN_MAX);

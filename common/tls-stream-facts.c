@@ -5,6 +5,7 @@
 #include "common/tls-internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* RFC 9266 §4.1. Not before TLS 1.3, and there always. */
 static void take_exporter(SSL *ssl, struct tls_facts *f)
@@ -27,21 +28,34 @@ static void take_unique(SSL *ssl, struct tls_facts *f)
 }
 
 /* RFC 5929 §4.1: the hash of the certificate's signature, of MD5 and SHA-1 SHA-256 instead. */
-static void take_endpoint(SSL *ssl, struct tls_facts *f)
+size_t tls_facts_endpoint(SSL *ssl, uint8_t out[TLS_ENDPOINT_MAX])
 {
 	int hash = NID_undef;
 	unsigned n = 0;
 	const X509 *own = SSL_get_certificate(ssl);
 	if (own == NULL ||
 	    X509_get_signature_info((X509 *)(uintptr_t)own, &hash, NULL, NULL, NULL) != 1)
-		return;
+		return 0;
 	if (hash == NID_md5 || hash == NID_sha1)
 		hash = NID_sha256;
 	const EVP_MD *md = EVP_get_digestbynid(hash);
 	if (md == NULL || EVP_MD_get_size(md) > TLS_ENDPOINT_MAX)
-		return;
-	if (X509_digest(own, md, f->endpoint, &n) == 1)
+		return 0;
+	return X509_digest(own, md, out, &n) == 1 ? n : 0;
+}
+
+/* Of a resumed session it is that of the handshake it began with, which its ticket knows. */
+static void take_endpoint(SSL *ssl, struct tls_facts *f)
+{
+	void *kept = NULL;
+	size_t n = 0;
+	if (!f->resumed) {
+		f->endpoint_size = tls_facts_endpoint(ssl, f->endpoint);
+	} else if (SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl), &kept, &n) == 1 && n > 0 &&
+		   n <= sizeof(f->endpoint)) {
+		memcpy(f->endpoint, kept, n);
 		f->endpoint_size = n;
+	}
 }
 
 static void take_peer(SSL *ssl, struct tls_facts *f)

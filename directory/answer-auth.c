@@ -113,7 +113,6 @@ static struct exchange *add(struct peer *p, const struct auth_start *m, const ch
 	const struct sasl_binding binding = binding_of(m);
 	*x = (struct exchange){.peer = p->serial,
 	    .cookie = m->cookie,
-	    .tls = m->tls != 0,
 	    .until_ms = loop_now_ms() + EXCHANGE_MS,
 	    .from = server_source(m->client),
 	    .session = str_dup(m->session),
@@ -244,10 +243,10 @@ static bool respond(struct peer *p, const struct auth_message *m)
 	struct exchange *x = find(p, m->cookie);
 	if (x != NULL && x->working)
 		return false;
-	if (x != NULL)
-		auth_verify_step(x, sasl_response(&x->sasl, m->octets));
-	else
+	if (x == NULL)
 		refuse_unknown(p, m->cookie);
+	else if (auth_verify_admit(x))
+		auth_verify_step(x, sasl_response(&x->sasl, m->octets));
 	wipe(m->octets);
 	return true;
 }

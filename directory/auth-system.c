@@ -7,7 +7,7 @@
  * at any time.
  *
  * The exchange is `working` as long as somebody has its wait or its question; dropped meanwhile,
- * it is freed when they come back.
+ * it is freed when they come back, and a wrong password is counted.
  */
 #include "common/user-name.h"
 #include "directory/exchange.h"
@@ -40,25 +40,22 @@ static void begin_working(struct exchange *x)
 	server_find_serial(x->peer)->logins++;
 }
 
-/* False: nobody waits for it any more, and it is freed. */
-static bool end_working(struct exchange *x)
+static void end_working(struct exchange *x)
 {
 	struct peer *p = server_find_serial(x->peer);
 	x->working = false;
 	if (p != NULL)
 		p->logins--;
-	if (!x->dropped)
-		return true;
-	exchange_free(x);
-	return false;
 }
 
 static void on_pam(struct pam_question *q, enum pam_verdict verdict)
 {
 	struct exchange *x = of_question(q);
-	if (!end_working(x))
-		return;
-	if (verdict == PAM_RIGHT && x->known)
+	bool right = verdict == PAM_RIGHT && x->known;
+	end_working(x);
+	if (x->dropped && (right || verdict == PAM_LATER))
+		exchange_free(x);
+	else if (right)
 		auth_verify_succeed(x, "by PAM");
 	else if (verdict == PAM_LATER)
 		auth_verify_put_off(x, "PAM cannot check it now");
@@ -91,7 +88,10 @@ static void find_user(struct exchange *x);
 static void on_user(struct system_wait *wait)
 {
 	struct exchange *x = of_wait(wait);
-	if (end_working(x) && auth_verify_admit(x))
+	end_working(x);
+	if (x->dropped)
+		exchange_free(x);
+	else if (auth_verify_admit(x))
 		find_user(x);
 }
 

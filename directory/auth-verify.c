@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * Is it who it says? Passwords are hashed on threads, in turns by client network; SCRAM's proofs
- * take no time. Before anything is tried, and again before a password that has waited is hashed,
- * the guesses are asked.
+ * take no time. Before anything is tried the guesses are asked: when an exchange begins, at each of
+ * its messages, and again before a password that has waited is hashed. What was tried in vain counts,
+ * whether anybody still waits for the answer or not.
  */
 #include "common/hash.h"
 #include "common/loop.h"
@@ -69,8 +70,12 @@ static void log_login(const struct exchange *x, int level, const char *what, con
 static void fail(struct exchange *x, uint64_t attempt, const char *why)
 {
 	log_login(x, LOG_NOTICE, "login failed", why);
-	exchange_refuse(
-	    x, LOGIN_BAD, guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms()));
+	unsigned delay_ms =
+	    guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms());
+	if (x->dropped)
+		exchange_free(x);
+	else
+		exchange_refuse(x, LOGIN_BAD, delay_ms);
 }
 
 void auth_verify_fail(struct exchange *x, const char *why)
@@ -120,10 +125,12 @@ static void decide(struct exchange *x)
 	if (!x->right) {
 		auth_verify_fail(
 		    x, x->known ? "wrong password" : "no such user, or one without a password");
-		return;
+	} else if (x->dropped) {
+		exchange_free(x);
+	} else {
+		login_cache_add(cache, x->digest, loop_now_ms());
+		auth_verify_succeed(x, "");
 	}
-	login_cache_add(cache, x->digest, loop_now_ms());
-	auth_verify_succeed(x, "");
 }
 
 static void leave_turn(struct exchange *x)
@@ -139,10 +146,7 @@ static void done_hash(struct work_job *job)
 	struct exchange *x = (struct exchange *)job;
 	turns_done(turns, str_from(x->line, x->line_size));
 	leave_turn(x);
-	if (x->dropped)
-		exchange_free(x);
-	else
-		decide(x);
+	decide(x);
 	start_next();
 }
 
@@ -331,7 +335,7 @@ void auth_verify_step(struct exchange *x, enum sasl_next next)
 	case SASL_REFUSED:
 		if (x->address_size == 0)
 			set_address(x);
-		fail(x, x->sasl.attempt, x->sasl.why);
+		fail(x, 0, x->sasl.why);
 		break;
 	}
 }

@@ -41,7 +41,6 @@ struct exchange {
 	bool dropped; /* nobody wants the result any more */
 	bool known;   /* there is such a user, and it may log in so */
 	bool right;   /* the password is */
-	bool tls;
 	struct sasl sasl;
 	struct guess_source from;
 	char *session, *client; /* for the log */
@@ -77,7 +76,7 @@ bool auth_verify_admit(struct exchange *x);
 /* Goes on with what the mechanism said. */
 void auth_verify_step(struct exchange *x, enum sasl_next next);
 /* The ends of a password's check, of which x->digest is the same for the same password. The texts
- * are for the log only. */
+ * are for the log only. The first counts, and is for those that were dropped, too. */
 void auth_verify_fail(struct exchange *x, const char *why);
 void auth_verify_succeed(struct exchange *x, const char *how);
 void auth_verify_put_off(struct exchange *x, const char *why);

@@ -6,7 +6,7 @@
  *
  * Who owns a login that others guess at is not locked out: networks from which it was used lately
  * are not bound by its own counter. What one client has failed with again and again (a password
- * that was changed elsewhere) counts once.
+ * that was changed elsewhere) counts once, where that can be seen: SCRAM shows nothing of it.
  *
  * Pure: time (ms since the epoch) is an argument; bounded: the entry longest untouched gives way.
  */

@@ -143,11 +143,8 @@ static bool split_proof(struct str message, struct str *without, uint8_t *proof)
 
 static enum sasl_next prove(struct sasl *s, const uint8_t *proof)
 {
-	uint8_t signature[SCRAM_KEY_SIZE], shown[SCRAM_KEY_SIZE];
-	bool right =
-	    scram_verify(&s->keys, buf_str(&s->auth_message), proof, shown, signature);
-	memcpy(&s->attempt, shown, sizeof(s->attempt));
-	OPENSSL_cleanse(shown, sizeof(shown));
+	uint8_t signature[SCRAM_KEY_SIZE];
+	bool right = scram_verify(&s->keys, buf_str(&s->auth_message), proof, signature);
 	if (!(s->known & right))
 		return sasl_refuse(s, s->known ? "wrong password" : "no such user, or no keys");
 	buf_append_str(&s->out, STR("v="));

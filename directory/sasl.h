@@ -46,7 +46,6 @@ struct sasl {
 	size_t client_nonce_size;
 	bool plus_offered;
 	bool known;	  /* keys of a user that there is */
-	uint64_t attempt; /* the same for the same password; 0: not known */
 	struct scram_keys keys;
 	struct buf channel; /* gs2-header and channel binding, as the client must repeat them */
 	struct buf auth_message;

@@ -65,6 +65,8 @@ static const char *read_file(int fd, struct buf *text)
 		return "it is no file";
 	if (st.st_size > PAIR_TEXT_MAX)
 		return "it has more than 256 KiB";
+	/* All at once: a buffer that grows leaves what was in it behind. */
+	buf_reserve(text, (size_t)st.st_size + 4096);
 	for (;;) {
 		uint8_t *to = buf_reserve(text, 4096);
 		ssize_t n = to == NULL ? -1 : pread(fd, to, 4096, (off_t)buf_len(text));

@@ -165,6 +165,7 @@ static void work(struct connection *c)
 	if (buf_len(&c->in) == 0)
 		buf_release(&c->in);
 	connection_flush(c);
+	connection_look_ahead(c);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -188,7 +189,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	buf_append(&c->in, bytes, (size_t)n);
 	explicit_bzero(bytes, (size_t)n);
 	work(c);
-	connection_look_ahead(c);
 }
 
 struct connection *connection_new(struct worker *worker, int fd, const union client *client,

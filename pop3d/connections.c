@@ -5,6 +5,7 @@
  * of the loop's round, as their own callbacks may still be running.
  */
 #include "pop3d/connections.h"
+#include "common/client-unmap.h"
 #include "common/hash.h"
 #include "common/loop.h"
 #include "common/loopback.h"
@@ -165,9 +166,10 @@ static struct connection *add(int fd, const union client *client)
 	return c;
 }
 
-void connections_accept(int fd, const union client *client, const struct conf_listener *listener,
+void connections_accept(int fd, union client *client, const struct conf_listener *listener,
     const struct conf *conf)
 {
+	client_unmap(&client->any);
 	const char *refusal = admit(client, conf);
 	if (refusal != NULL) {
 		/* Told once, not waited for; and not in clear where TLS is expected. */

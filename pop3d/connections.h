@@ -11,9 +11,9 @@
 
 /* Once, before the first client. */
 void connections_init(struct worker *worker);
-/* A client has connected; takes fd. Whoever has been idle longest gives way when there is no place.
- */
-void connections_accept(int fd, const union client *client, const struct conf_listener *listener,
+/* A client has connected, by an address that may be mapped (client-unmap.h); takes fd. Whoever has
+ * been idle longest gives way when there is no place. */
+void connections_accept(int fd, union client *client, const struct conf_listener *listener,
     const struct conf *conf);
 /* Makes the longest idle client give way; false when there is none. */
 bool connections_evict(void);

@@ -61,6 +61,13 @@ static enum login_next ask(struct login *l, enum login_next how)
 	return how;
 }
 
+/* USER and PASS are PLAIN by another name: where the operator does not want that, no password is to be
+ * sent. An empty offer says only that directory is away. */
+static bool takes_pass(const struct login *l)
+{
+	return l->passwords && (l->offer == 0 || (l->offer & AUTH_PLAIN));
+}
+
 /* RFC 1939 §7. Whether there is such a user is not said before, or after, the password. */
 static enum login_next on_user(struct login *l, const struct request *r)
 {
@@ -68,6 +75,8 @@ static enum login_next on_user(struct login *l, const struct request *r)
 	forget_user(l);
 	if (!l->passwords) {
 		pop3_err(r->out, "[AUTH]", no_passwords);
+	} else if (!takes_pass(l)) {
+		pop3_err(r->out, "[AUTH]", "USER and PASS are not taken, AUTH is");
 	} else if (user.n == 0 || user.n > LOGIN_MAX) {
 		pop3_err(r->out, "[AUTH]", "no user has such a name");
 	} else {
@@ -151,8 +160,9 @@ static enum login_next on_auth(struct login *l, const struct request *r)
 
 static enum login_next on_capa(struct login *l, const struct request *r)
 {
-	unsigned conditions =
-	    (l->passwords ? POP3_IF_PASSWORDS : 0U) | (l->stls ? POP3_IF_STLS : 0U);
+	unsigned conditions = (takes_pass(l) ? POP3_IF_PASSWORDS : 0U) |
+			      (l->passwords && l->offer != 0 ? POP3_IF_MECHANISMS : 0U) |
+			      (l->stls ? POP3_IF_STLS : 0U);
 	pop3_capabilities(r->out, POP3_AUTHORIZATION, conditions, l->offer);
 	return LOGIN_READ;
 }

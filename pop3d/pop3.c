@@ -172,8 +172,6 @@ void pop3_capabilities(
 {
 	char names[AUTH_NAMES_SIZE];
 	auth_mechanisms_list(mechanisms, names);
-	if ((conditions & POP3_IF_PASSWORDS) && mechanisms != 0)
-		conditions |= POP3_IF_MECHANISMS;
 	pop3_ok(out, "capabilities follow");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		if ((capabilities[i].states & state) &&

@@ -65,11 +65,11 @@ void pop3_refuse(struct buf *out, enum pop3_fault fault);
 /* What a connection has besides what all have; a mask. */
 enum pop3_condition {
 	POP3_ALWAYS = 0,
-	POP3_IF_PASSWORDS = 1,	/* USER and PASS may be used, and AUTH */
+	POP3_IF_PASSWORDS = 1,	/* USER and PASS may be used */
 	POP3_IF_STLS = 2,	/* TLS may be begun (RFC 2595 §4) */
-	POP3_IF_MECHANISMS = 4, /* there are some for AUTH; set by pop3_capabilities */
+	POP3_IF_MECHANISMS = 4, /* there are some for AUTH, which may be used */
 };
-/* The reply to CAPA; `mechanisms`: those of AUTH, told where passwords may be used. */
+/* The reply to CAPA; `mechanisms`: those of AUTH, for POP3_IF_MECHANISMS. */
 void pop3_capabilities(
     struct buf *out, enum pop3_state state, unsigned conditions, unsigned mechanisms);
 

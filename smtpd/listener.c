@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/listener.h"
+#include "common/client-unmap.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -54,16 +55,6 @@ static void turn_away(int fd, const union client_address *address, enum smtp_sta
 	session_log_turned_away(str_from_cstr(client), status);
 }
 
-/* An IPv4 client of a socket for both is an IPv4 client. */
-static void unmap(union client_address *a)
-{
-	if (a->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
-		return;
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = a->in6.sin6_port};
-	memcpy(&in.sin_addr, &a->in6.sin6_addr.s6_addr[12], 4);
-	a->in = in;
-}
-
 static bool has_room(void)
 {
 	return crowd_count() < connections_max || crowd_give_way();
@@ -71,7 +62,7 @@ static bool has_room(void)
 
 static void take_client(const struct listener *l, int fd, union client_address *address)
 {
-	unmap(address);
+	client_unmap(&address->any);
 	bool own = conf_is_own_network(service_conf(), &address->any);
 	bool many = own || conf_is_front_end(service_conf(), &address->any);
 	if (!crowd_admit(&address->any, many ? 0 : policy->connections_per_address)) {

@@ -126,12 +126,12 @@ static void feed_kept(struct session *s)
 		buf_release(&s->kept);
 }
 
+/* What was read is somebody's own from now on; the shared memory forgets it. */
 static void keep(struct session *s, struct str rest)
 {
-	if (smtp_server_is_closed(&s->smtp))
-		return;
-	if (!buf_append_str(&s->kept, rest))
+	if (!smtp_server_is_closed(&s->smtp) && !buf_append_str(&s->kept, rest))
 		s->broken = true;
+	explicit_bzero((char *)(uintptr_t)rest.p, rest.n);
 }
 
 /* Where to read to: the shared memory, or behind what is kept. */
@@ -313,6 +313,8 @@ void session_io_end(struct session *s)
 	event_del(&s->readable);
 	event_del(&s->writable);
 	close(s->fd);
+	if (s->kept.p != NULL)
+		explicit_bzero(s->kept.p, s->kept.cap);
 	buf_release(&s->kept);
 	buf_release(&s->unsent);
 }

@@ -164,15 +164,20 @@ static enum smtp_status add_listed(struct smtp_server *s, struct str text)
 	return add_address(s, canonical) ? STATUS_NONE : STATUS_FROM_NOT_OWNED;
 }
 
+/* A field without an address ("", "boss@example.org <>", a group of nobody) shows a name that nobody
+ * answers for. */
 static enum smtp_status add_field(struct smtp_server *s, struct str value)
 {
 	struct address_list list;
 	struct address_list_item item;
 	enum smtp_status status = STATUS_NONE;
+	bool any = false;
 	address_list_init(&list, value);
-	while (status == STATUS_NONE && address_list_next(&list, &item))
+	while (status == STATUS_NONE && address_list_next(&list, &item)) {
 		status = add_listed(s, item.address);
-	if (status == STATUS_NONE && list.fault != NULL)
+		any = true;
+	}
+	if (status == STATUS_NONE && (list.fault != NULL || !any))
 		status = STATUS_BAD_FROM;
 	address_list_release(&list);
 	return status;

@@ -65,7 +65,7 @@ enum smtp_status verb_auth(struct smtp_server *s, const struct argument *a)
 		return STATUS_AUTH_MECHANISM;
 	if (initial.n > 0 && !str_eq(initial, STR("=")))
 		return pass_on(s, initial);
-	ask_directory(s, initial.n == 0 ? NULL : &initial, STR(""));
+	ask_directory(s, initial.n == 0 ? NULL : &STR(""), STR(""));
 	return STATUS_NONE;
 }
 

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import poplib
 import re
 import select
@@ -415,6 +416,53 @@ def test_scram_plus_is_offered_under_tls(protected):
         assert client.esmtp_features["auth"].split() == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]
         client.login(ANN, SECRET)
         client.sendmail(ANN, ["bob@example.test"], "Subject: tls\r\n\r\nx\r\n")
+
+
+def memory(pid):
+    """All of it that can be written."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as octets:
+        for line in maps:
+            start, end, rights = re.match(r"(\w+)-(\w+) (\S+)", line).groups()
+            if rights.startswith("rw"):
+                octets.seek(int(start, 16))
+                yield octets.read(int(end, 16) - int(start, 16))
+
+
+only_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root sees into programs that are not to be dumped")
+
+
+@only_root
+def test_keys_forgets_the_text_of_a_key(protected):
+    secret = (protected.directory / "key.pem").read_bytes().splitlines()[1]
+    for pid in protected.pids("keys"):
+        assert not [piece for piece in memory(pid) if secret in piece]
+
+
+@only_root
+def test_exposed_programs_keep_no_password(protected):
+    """Not in what they read, nor in what they told directory, nor in what OpenSSL made of it."""
+    context = ssl.create_default_context(cafile=protected.certificate)
+    context.check_hostname = False
+    user, password = "bob@example.test", "secret-bob"
+    with smtp(protected) as client:
+        client.starttls(context=context)
+        client.ehlo("client.example")
+        assert client.docmd("AUTH PLAIN " + plain(user, password))[0] == 235
+    with smtp(protected) as client:
+        client.starttls(context=context)
+        client.ehlo("client.example")
+        assert client.docmd("AUTH LOGIN")[0] == 334
+        assert client.docmd(base64.b64encode(user.encode()).decode())[0] == 334
+        assert client.docmd(base64.b64encode(password.encode()).decode())[0] == 235
+    mailbox = poplib.POP3("127.0.0.1", protected.pop3_port)
+    mailbox.stls(context)
+    mailbox.user(user)
+    mailbox.pass_(password)
+    mailbox.quit()
+    secrets = [password.encode(), plain(user, password).encode(), base64.b64encode(password.encode())]
+    for pid in protected.pids("smtpd") + protected.pids("pop3d"):
+        assert not [s for piece in memory(pid) for s in secrets if s in piece]
 
 
 class Introducer(threading.Thread):

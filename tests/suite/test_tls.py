@@ -274,3 +274,27 @@ def test_a_known_client_may_relay():
             assert replies[3][:3] == code, replies
     finally:
         one.close()
+
+
+def test_a_client_that_does_not_wait_is_answered_behind_a_wrong_password(secure):
+    """What TLS has decrypted already, no socket tells of."""
+    coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context().wrap_bio(coming, going, server_hostname=NAME)
+    with socket.create_connection(("127.0.0.1", secure.pop3s_port), 20) as connection:
+        def until_done(step, *arguments):
+            while True:
+                try:
+                    return step(*arguments)
+                except ssl.SSLWantReadError:
+                    connection.sendall(going.read())
+                    coming.write(connection.recv(65536))
+
+        until_done(tls.do_handshake)
+        assert until_done(tls.read, 1000).startswith(b"+OK")
+        tls.write(b"USER ann@example.test\r\nPASS wrong\r\n")
+        tls.write(b"CAPA\r\n")
+        connection.sendall(going.read())  # two records in one packet
+        answers = b""
+        while not answers.endswith(b"\r\n.\r\n"):
+            answers += until_done(tls.read, 4096)
+        assert b"-ERR [AUTH]" in answers

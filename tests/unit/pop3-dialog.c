@@ -264,7 +264,7 @@ static const char *on_setting(struct player *p, struct str text)
 	if (str_eq(name, STR("passwords")))
 		p->passwords = str_eq(value, STR("yes"));
 	else if (str_eq(name, STR("scram")))
-		p->offer |= AUTH_SCRAM_SHA_256;
+		p->offer = (str_eq(value, STR("only")) ? 0U : p->offer) | AUTH_SCRAM_SHA_256;
 	else if (str_eq(name, STR("login-failures-max")))
 		p->failures_max = (unsigned)strtoul(value.p, NULL, 10);
 	else

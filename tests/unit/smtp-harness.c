@@ -228,7 +228,9 @@ static void give_auth(struct harness *h)
 	unsigned step = h->auth_step + (h->auth_has_message ? 1 : 0);
 	h->auth_asked = false;
 	h->auth_step = step;
-	if (step == (plain ? 1 : 2))
+	if (login && step == 1 && message.n == 0) /* no name */
+		result(h, LOGIN_BAD, message);
+	else if (step == (plain ? 1 : 2))
 		result(h, verdict_of(message), plain || login ? STR("") : STR("v=ok"));
 	else
 		smtp_server_on_auth_challenge(

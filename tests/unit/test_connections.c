@@ -11,6 +11,7 @@
 #include "pop3d/connections.h"
 #include "tests/unit/unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ static struct channel *directory; /* the test's end */
 static struct channel *session;
 static struct auth_start asked;
 static unsigned aborted;
-static char asked_user[64], asked_password[64], response[64];
+static char asked_user[64], asked_password[64], asked_client[CLIENT_ADDRESS_MAX + 1], response[64];
 static unsigned asked_count;
 static int handed_fd = -1;
 static uint32_t handed_cookie;
@@ -48,6 +49,7 @@ static bool on_begin(void *ctx, const struct msg_login_begin *m, int *fds)
 	(void)ctx;
 	(void)fds;
 	asked = m->start;
+	copy(asked_client, asked.client);
 	asked_count++;
 	if (m->start.initial.n == 0 || m->start.initial.p[0] != '\0')
 		return true;
@@ -172,7 +174,7 @@ static int connect_client(const union client *who)
 {
 	int fds[2];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	connections_accept(fds[1], who, NULL, &conf);
+	connections_accept(fds[1], &(union client){.in6 = who->in6}, NULL, &conf);
 	settle();
 	return fds[0];
 }
@@ -417,6 +419,20 @@ START_TEST(per_address)
 }
 END_TEST
 
+/* By a socket for both families it is the same client, of the same networks. */
+START_TEST(a_mapped_address)
+{
+	union client mapped = {.in6 = {.sin6_family = AF_INET6}};
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &mapped.in6.sin6_addr), 1);
+	int c = connect_client(&mapped);
+	heard(c);
+	/* It may log in in clear, too. */
+	say(c, "USER ann\r\nPASS secret\r\n");
+	ck_assert_str_eq(heard(c), "+OK send the password\r\n");
+	ck_assert_str_eq(asked_client, "[127.0.0.1]");
+}
+END_TEST
+
 START_TEST(http)
 {
 	int c = connect_client(&here);
@@ -464,6 +480,7 @@ int main(void)
 	tcase_add_test(t, longest_idle_gives_way);
 	tcase_add_test(t, nobody_can_give_way);
 	tcase_add_test(t, per_address);
+	tcase_add_test(t, a_mapped_address);
 	tcase_add_test(t, http);
 	tcase_add_test(t, quit);
 	tcase_add_test(t, addresses);

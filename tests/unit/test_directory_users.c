@@ -330,9 +330,11 @@ START_TEST(users_that_are_not_there)
 }
 END_TEST
 
+static uint32_t cookie = 9;
+
 static void start_login(unsigned mechanism, const char *message, size_t n)
 {
-	const struct auth_start start = {.cookie = 9,
+	const struct auth_start start = {.cookie = cookie,
 	    .mechanism = (uint8_t)mechanism,
 	    .has_initial = 1,
 	    .initial = str_from(message, n),
@@ -501,6 +503,39 @@ START_TEST(what_is_offered)
 }
 END_TEST
 
+/* As the answer to `challenge`, "r=NONCE,...". */
+static void show_wrong_proof(const char *challenge)
+{
+	char last[256];
+	int n = snprintf(last, sizeof(last), "c=biws,r=%.*s,p=%s",
+	    (int)strcspn(challenge + 2, ","), challenge + 2,
+	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	const struct auth_message message = {.cookie = cookie, .octets = str_from(last, (size_t)n)};
+	msg_login_response_send(pop3d, &(struct msg_login_response){.message = message}, NULL);
+	settle();
+}
+
+/* Who begins many logins at once has no more tries than who begins them one by one. */
+START_TEST(proofs_are_counted_before_they_are_tried)
+{
+	enum { MANY = 12 };
+	static const char first[] = "n,,n=virtual@example.org,r=abcdefghijklmnop";
+	char challenges[MANY][sizeof(seen.challenge)];
+	conf.auth.offer = AUTH_SCRAM_SHA_256;
+	reload();
+	for (cookie = 0; cookie < MANY; cookie++) {
+		start_login(AUTH_SCRAM_SHA_256, first, sizeof(first) - 1);
+		memcpy(challenges[cookie], seen.challenge, sizeof(seen.challenge));
+	}
+	for (cookie = 0; cookie < MANY; cookie++) {
+		show_wrong_proof(challenges[cookie]);
+		ck_assert_uint_eq(seen.logins, cookie + 1);
+		ck_assert_int_eq(
+		    seen.login, cookie < conf.auth.failures ? LOGIN_BAD : LOGIN_LIMITED);
+	}
+}
+END_TEST
+
 /* It looks like that of a stranger: a challenge, and then no. */
 START_TEST(no_keys_for_users_of_the_machine)
 {
@@ -510,13 +545,7 @@ START_TEST(no_keys_for_users_of_the_machine)
 	start_login(AUTH_SCRAM_SHA_256, first, sizeof(first) - 1);
 	ck_assert_uint_gt(seen.challenge_n, 0);
 	ck_assert_uint_eq(seen.logins, 0);
-	char last[256];
-	int n = snprintf(last, sizeof(last), "c=biws,r=%.*s,p=%s",
-	    (int)strcspn(seen.challenge + 2, ","), seen.challenge + 2,
-	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-	const struct auth_message message = {.cookie = 9, .octets = str_from(last, (size_t)n)};
-	msg_login_response_send(pop3d, &(struct msg_login_response){.message = message}, NULL);
-	settle();
+	show_wrong_proof(seen.challenge);
 	ck_assert_int_eq(seen.login, LOGIN_BAD);
 	ck_assert_uint_eq(seen.asked + seen.pams + seen.grants, 0);
 }
@@ -536,9 +565,35 @@ START_TEST(an_exchange_given_up_while_it_waits)
 	settle();
 	pam_says(PAM_RIGHT);
 	ck_assert_uint_eq(seen.logins + seen.grants, 0);
+	/* It was right, and that is all. */
+	log_in("ann@host.example", "wrong");
+	ck_assert_uint_eq(seen.pams, 2);
+	pam_says(PAM_WRONG);
+	ck_assert_int_eq(seen.login, LOGIN_BAD);
 	/* One that waits at the end is freed there. */
 	log_in("ann@host.example", "secret");
-	ck_assert_uint_eq(seen.pams, 2);
+	ck_assert_uint_eq(seen.pams, 3);
+}
+END_TEST
+
+/* Who does not wait for the answer has tried all the same. */
+START_TEST(guesses_given_up_are_counted)
+{
+	const struct msg_login_abort stop = {.cancel = {.cookie = 9}};
+	for (unsigned i = 0; i < conf.auth.failures; i++) {
+		char password[32];
+		snprintf(password, sizeof(password), "wrong %u", i);
+		log_in("ann@host.example", password);
+		if (i == 0)
+			say("ann", USER_FOUND, 4001);
+		msg_login_abort_send(pop3d, &stop, NULL);
+		settle();
+		pam_says(PAM_WRONG);
+	}
+	ck_assert_uint_eq(seen.pams, conf.auth.failures);
+	ck_assert_uint_eq(seen.logins, 0);
+	log_in("ann@host.example", "secret");
+	ck_assert_int_eq(seen.login, LOGIN_LIMITED);
 }
 END_TEST
 
@@ -591,7 +646,9 @@ int main(void)
 	tcase_add_test(c, a_right_password_is_not_remembered);
 	tcase_add_test(c, what_is_offered);
 	tcase_add_test(c, no_keys_for_users_of_the_machine);
+	tcase_add_test(c, proofs_are_counted_before_they_are_tried);
 	tcase_add_test(c, an_exchange_given_up_while_it_waits);
+	tcase_add_test(c, guesses_given_up_are_counted);
 	tcase_add_loop_test(c, whose_an_address_is, 0, sizeof(owners) / sizeof(owners[0]));
 	tcase_add_test(c, names_that_nobody_can_have);
 	tcase_add_test(c, no_passwords_without_pam);

@@ -36,6 +36,11 @@ static const struct sample good[] = {
     /* nothing is added that is there */
     {"From: a@b\nDate: today\nMessage-Id: <1@x>\n\n",
 	"From: a@b\r\nDate: today\r\nMessage-Id: <1@x>\r\n\r\n", NULL, ""},
+    /* but nothing is there that is empty */
+    {"From:\nDate: \r\n \t\nSubject:\nMessage-Id:\n\n", "Subject:\r\n" ADDED, NULL, ""},
+    {"Message-ID: <1@x>\nResent-Date:\nDate: today\nFrom: a@b\n\n",
+	"Message-ID: <1@x>\r\nDate: today\r\nFrom: a@b\r\n\r\n", NULL, ""},
+    {"From : a@b\n\n", "From : a@b\r\n" ADDED_DATE ADDED_ID "\r\n", NULL, ""},
     {"FROM : a@b\n\n", "FROM : a@b\r\n" ADDED_DATE ADDED_ID "\r\n", NULL, ""},
     /* addresses get a domain, wherever they stand in the field */
     {"From: root (Cron Daemon)\nTo: root\n\n",

@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -385,6 +386,42 @@ START_TEST(nobody_renegotiates)
 }
 END_TEST
 
+/* As many new keys as the client likes, in one piece. */
+static void send_new_keys(struct link *l, unsigned count, int how)
+{
+	char *octets;
+	BIO *out = BIO_new(BIO_s_mem());
+	BIO *socket = SSL_get_wbio(l->client);
+	BIO_up_ref(socket);
+	SSL_set0_wbio(l->client, out);
+	for (unsigned i = 0; i < count; i++) {
+		ck_assert_int_eq(SSL_key_update(l->client, how), 1);
+		ck_assert_int_eq(SSL_do_handshake(l->client), 1);
+	}
+	long n = BIO_get_mem_data(out, &octets);
+	ck_assert_int_eq(write(l->client_fd, octets, (size_t)n), n);
+	SSL_set0_wbio(l->client, socket);
+}
+
+START_TEST(new_keys_are_no_pastime)
+{
+	begin();
+	struct link l;
+	char text[8];
+	int unread = 0;
+	link_open(&l, smtp());
+	shake_well(&l);
+	send_new_keys(&l, TLS_LATE_MAX, SSL_KEY_UPDATE_REQUESTED);
+	say_something(&l);
+	send_new_keys(&l, 3000, SSL_KEY_UPDATE_NOT_REQUESTED);
+	ck_assert_int_eq(tls_stream_read(l.server, text, sizeof(text)), TLS_FAILED);
+	/* And it did not go through all of them first. */
+	ck_assert_int_eq(ioctl(l.server_fd, FIONREAD, &unread), 0);
+	ck_assert_int_gt(unread, 0);
+	link_close(&l);
+}
+END_TEST
+
 START_TEST(octets_in_clear_fail)
 {
 	begin();
@@ -400,6 +437,9 @@ END_TEST
 /* ---- tickets --------------------------------------------------------------------- */
 
 static SSL_SESSION *kept;
+
+static const char *signatures_taken; /* NULL: any */
+static struct tls_facts last_facts;
 
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -419,12 +459,15 @@ static bool visit(struct tls_service *service, int version)
 	    l.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
 	SSL_CTX_sess_set_new_cb(l.ctx, keep_session);
 	SSL_set_max_proto_version(l.client, version);
+	if (signatures_taken != NULL)
+		SSL_set1_sigalgs_list(l.client, signatures_taken);
 	if (kept != NULL)
 		SSL_set_session(l.client, kept);
 	shake_well(&l);
 	tls_stream_write(l.server, "220 x\r\n", 7, false);
 	SSL_read(l.client, text, sizeof(text));
 	bool resumed = l.facts.resumed;
+	last_facts = l.facts;
 	/* OpenSSL does not resume what was cut off. */
 	SSL_set_shutdown(l.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	link_close(&l);
@@ -447,6 +490,33 @@ START_TEST(tickets_are_of_one_service)
 		/* Clients are asked for certificates there. */
 		if (versions[i] == TLS1_3_VERSION)
 			ck_assert(!visit(tls_service_get(TLS_SERVICE_SMTP, true), versions[i]));
+	}
+	SSL_SESSION_free(kept);
+}
+END_TEST
+
+/* tls-server-end-point is the certificate that was shown, back when one was (RFC 5929 §4.1). */
+START_TEST(a_resumed_session_is_bound_to_its_certificate)
+{
+	static const char *const kinds[] = {"ECDSA+SHA256", "RSA+SHA256:RSA-PSS+SHA256"};
+	begin();
+	for (size_t i = 0; i < 4; i++) {
+		SSL_SESSION_free(kept);
+		kept = NULL;
+		signatures_taken = kinds[i / 2];
+		ck_assert(!visit(smtp(), versions[i % 2]));
+		const struct tls_facts first = last_facts;
+		ck_assert_uint_eq(first.endpoint_size, 32);
+		for (int k = 0; k < 3; k++) {
+			ck_assert(visit(smtp(), versions[i % 2]));
+			ck_assert_msg(last_facts.endpoint_size == first.endpoint_size &&
+					  memcmp(last_facts.endpoint, first.endpoint, 32) == 0,
+			    "%s with %s", kinds[i / 2], first.version);
+			/* The key of the site changes, and what was shown does not. */
+			take(&rows[i / 2], i < 2 ? "EC" : "RSA", "DNS:mx.example");
+			server_publish();
+			settle();
+		}
 	}
 	SSL_SESSION_free(kept);
 }
@@ -843,7 +913,8 @@ END_TEST
 
 UNIT_MAIN("tls", each_client_gets_the_key_that_it_can_use, channel_bindings_are_the_clients,
     names_choose_certificates, other_protocols_are_turned_away, old_versions_are_turned_away,
-    nobody_renegotiates, octets_in_clear_fail, tickets_are_of_one_service,
+    nobody_renegotiates, new_keys_are_no_pastime, octets_in_clear_fail, tickets_are_of_one_service,
+    a_resumed_session_is_bound_to_its_certificate,
     a_ticket_is_followed_by_another, tickets_outlive_one_rotation,
     sessions_live_through_new_certificates, a_bad_pair_leaves_the_old_one,
     without_certificates_there_is_no_tls, a_signature_that_waits_holds_up_nobody,

@@ -82,4 +82,10 @@ static inline char ascii_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
+/* What ends the word for so many things: "1 message", "2 messages". */
+static inline const char *str_plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 #endif

@@ -110,7 +110,7 @@ void audit_print(const struct audit *audit)
 	size_t n = audit_excess_count(audit);
 	for (size_t i = 0; i < audit->count; i++)
 		print_report(&audit->reports[i]);
-	printf("%zu processes: ", audit->count);
+	printf("%zu process%s: ", audit->count, audit->count == 1 ? "" : "es");
 	if (n > 0)
 		printf("%zu that they should not have: see EXCESS\n", n);
 	else if (audit_is_complete(audit))

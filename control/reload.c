@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/reload.h"
 
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 static const struct fixed_path {
 	const char *name;
 	size_t field;
@@ -40,4 +44,33 @@ bool reload_may_change(
 	if (old->workers != fresh->workers)
 		ok = complain(faults, conf_path, "workers");
 	return ok;
+}
+
+static bool is_null_device(int fd)
+{
+	const dev_t null = makedev(1, 3); /* as Linux numbers it */
+	struct stat s;
+	return fstat(fd, &s) == 0 && S_ISCHR(s.st_mode) && s.st_rdev == null;
+}
+
+/* A terminal that hung up, a pipe or socket that nobody reads. */
+static bool has_no_reader(int fd)
+{
+	struct pollfd p = {.fd = fd};
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+bool reload_may_move_log(const struct conf *old, const struct conf *fresh, int standard_error,
+    const char *conf_path, struct buf *faults)
+{
+	if (fresh->log_sink != LOG_SINK_STDERR || old->log_sink == LOG_SINK_STDERR)
+		return true;
+	if (!is_null_device(standard_error) && !has_no_reader(standard_error))
+		return true;
+	buf_printf(faults,
+	    "%s: log is stderr, but the standard error of what runs leads nowhere, as after "
+	    "`postern start --detach`: write log = syslog or the path of a file, or use `postern "
+	    "stop` and `postern start`\n",
+	    conf_path);
+	return false;
 }

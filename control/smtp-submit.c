@@ -185,6 +185,14 @@ static int transaction(
 	return status;
 }
 
+static void say_who_has_it(size_t n)
+{
+	if (n == 1)
+		fprintf(stderr, "sendmail: the first recipient has it already\n");
+	else
+		fprintf(stderr, "sendmail: the first %zu recipients have it already\n", n);
+}
+
 int smtp_submit(struct smtp_client *c, const struct smtp_message *m)
 {
 	int refusal = EX_OK;
@@ -195,8 +203,7 @@ int smtp_submit(struct smtp_client *c, const struct smtp_message *m)
 		int status = transaction(c, m, from, n, &refusal);
 		if (status != EX_OK) {
 			if (from > 0)
-				fprintf(stderr,
-				    "sendmail: the first %zu recipients have it already\n", from);
+				say_who_has_it(from);
 			return status;
 		}
 		from += n;

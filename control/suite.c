@@ -324,35 +324,18 @@ static void hand_out_conf(struct program *p)
 	send_certificates(p);
 }
 
-bool suite_reload(struct buf *faults)
+static int open_log(const struct conf *conf, struct buf *faults)
 {
-	struct conf_file fresh;
-	struct listeners listeners;
-	const char *path = suite.options.conf_path;
-	if (!conf_file_load(path, &fresh, faults))
-		return false;
-	if (!reload_may_change(suite.file.conf, fresh.conf, path, faults) ||
-	    !anchor_check(fresh.conf, path, faults) ||
-	    !listen_open(fresh.conf, path, 0, &suite.listeners, &listeners, faults)) {
-		conf_file_release(&fresh);
-		return false;
-	}
-	take_conf(&fresh, &listeners);
-	for (size_t i = 0; i < suite.programs.count; i++)
-		hand_out_conf(&suite.programs.list[i]);
-	return suite_reopen_log(faults);
+	int fd = child_raise_fd(log_open(conf->log_sink, conf->log_path));
+	if (fd < 0)
+		buf_printf(faults,
+		    "the log cannot be opened: %s: %s: it goes where it went before\n",
+		    conf->log_sink == LOG_SINK_FILE ? conf->log_path : "/dev/log", strerror(errno));
+	return fd;
 }
 
-bool suite_reopen_log(struct buf *faults)
+static void log_to(const struct conf *conf, int fd)
 {
-	const struct conf *conf = suite.file.conf;
-	int fd = child_raise_fd(log_open(conf->log_sink, conf->log_path));
-	if (fd < 0) {
-		buf_printf(faults,
-		    "the log cannot be opened again: %s: it goes where it went before\n",
-		    strerror(errno));
-		return false;
-	}
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (own >= 0)
 		log_set_fd(own);
@@ -363,5 +346,47 @@ bool suite_reopen_log(struct buf *faults)
 		if (program_is_reachable(&suite.programs.list[i]))
 			msg_log_to_send(
 			    suite.programs.list[i].channel, &(struct msg_log_to){}, &fd);
+}
+
+/* Its log, opened, and its listeners; -1 when it cannot come into force. */
+static int prepare(const struct conf *fresh, struct listeners *listeners, struct buf *faults)
+{
+	const struct conf *old = suite.file.conf;
+	const char *path = suite.options.conf_path;
+	if (!reload_may_change(old, fresh, path, faults) ||
+	    !reload_may_move_log(old, fresh, STDERR_FILENO, path, faults) ||
+	    !anchor_check(fresh, path, faults))
+		return -1;
+	int log = open_log(fresh, faults);
+	if (log >= 0 && !listen_open(fresh, path, 0, &suite.listeners, listeners, faults)) {
+		close(log);
+		return -1;
+	}
+	return log;
+}
+
+bool suite_reload(struct buf *faults)
+{
+	struct conf_file fresh;
+	struct listeners listeners;
+	if (!conf_file_load(suite.options.conf_path, &fresh, faults))
+		return false;
+	int log = prepare(fresh.conf, &listeners, faults);
+	if (log < 0) {
+		conf_file_release(&fresh);
+		return false;
+	}
+	take_conf(&fresh, &listeners);
+	for (size_t i = 0; i < suite.programs.count; i++)
+		hand_out_conf(&suite.programs.list[i]);
+	log_to(suite.file.conf, log);
 	return true;
+}
+
+bool suite_reopen_log(struct buf *faults)
+{
+	int log = open_log(suite.file.conf, faults);
+	if (log >= 0)
+		log_to(suite.file.conf, log);
+	return log >= 0;
 }

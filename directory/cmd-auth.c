@@ -13,14 +13,14 @@
 #define SYNOPSIS                                                                                   \
 	"auth status [ADDRESS|NETWORK|LOGIN] [--json] | release ADDRESS|NETWORK|LOGIN|--all"
 
-/* Names come from the network. */
+/* Names come from the network. The words behind them stand in columns. */
 static void print_line(const struct msg_guess_entry *m)
 {
 	char last[ASK_TIME_SIZE], until[ASK_TIME_SIZE];
 	ask_time(m->last, last);
 	ask_time(m->refused_until, until);
-	printf("%-8s %-40s %4u failures, last %s%s%s\n", ask_kind_name(m->kind),
-	    fault_text(m->name).s, m->failures, last,
+	printf("%-8s %-40s %4u %-9s last %s%s%s\n", ask_kind_name(m->kind), fault_text(m->name).s,
+	    m->failures, m->failures == 1 ? "failure," : "failures,", last,
 	    m->refused_until == 0 ? "" : ", refused until ", m->refused_until == 0 ? "" : until);
 }
 

@@ -16,6 +16,15 @@
 
 #define SYNOPSIS "table build | show domains|users|aliases|routes|tls|logins"
 
+static void print_counts(const struct tables *t)
+{
+	size_t domains = t->tables[TABLE_DOMAINS].count, users = t->tables[TABLE_USERS].count,
+	       aliases = t->tables[TABLE_ALIASES].count, routes = t->tables[TABLE_ROUTES].count;
+	printf("%zu domain%s, %zu user%s, %zu %s, %zu route%s\n", domains, str_plural(domains),
+	    users, str_plural(users), aliases, aliases == 1 ? "alias" : "aliases", routes,
+	    str_plural(routes));
+}
+
 static int check_and_write(struct tables *t, const struct expand_rules *rules)
 {
 	tables_load(t, rules);
@@ -25,9 +34,7 @@ static int check_and_write(struct tables *t, const struct expand_rules *rules)
 	}
 	int status = tables_write(t, TABLE_COUNT, stderr);
 	if (status == EX_OK)
-		printf("%zu domains, %zu users, %zu aliases, %zu routes\n",
-		    t->tables[TABLE_DOMAINS].count, t->tables[TABLE_USERS].count,
-		    t->tables[TABLE_ALIASES].count, t->tables[TABLE_ROUTES].count);
+		print_counts(t);
 	return status;
 }
 

@@ -66,7 +66,7 @@ const struct session_counts *session_counts(const struct session *s)
 static void say_count(const struct session *s, struct buf *out)
 {
 	size_t n = s->drop->count - s->marked_count;
-	pop3_ok(out, "%zu message%s", n, n == 1 ? "" : "s");
+	pop3_ok(out, "%zu message%s", n, str_plural(n));
 }
 
 void session_greet(struct session *s, struct buf *out)

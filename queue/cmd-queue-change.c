@@ -27,8 +27,7 @@ static bool is_agreed(enum queue_change change, const struct queue_options *o)
 		return false;
 	}
 	fprintf(stderr, "%s %zu message%s, without a word to the sender%s? [y/N] ",
-	    changes[change].verb, o->ids.count, o->ids.count == 1 ? "" : "s",
-	    o->ids.count == 1 ? "" : "s");
+	    changes[change].verb, o->ids.count, str_plural(o->ids.count), str_plural(o->ids.count));
 	return fgets(line, sizeof(line), stdin) != NULL && (line[0] == 'y' || line[0] == 'Y');
 }
 
@@ -43,8 +42,7 @@ static void say(const struct command_context *ctx, enum queue_change change, siz
 	if (ctx->json)
 		printf("{\"%s\":%zu}\n", changes[change].done, changed);
 	else
-		printf(
-		    "%s %zu message%s\n", changes[change].done, changed, changed == 1 ? "" : "s");
+		printf("%s %zu message%s\n", changes[change].done, changed, str_plural(changed));
 }
 
 int queue_command_change(

@@ -88,7 +88,10 @@ static bool put_who(struct buf *b, const struct msg_limit_passed *m, const char 
 	    [LIMIT_ADDRESS] = "The client address",
 	    [LIMIT_NETWORK] = "The client network"};
 	if (m->kind == LIMIT_OTHERS)
-		return buf_printf(b, "%u more logins, client addresses or networks", m->others);
+		return m->others == 1
+			   ? buf_append_str(b, STR("1 more login, client address or network"))
+			   : buf_printf(
+				 b, "%u more logins, client addresses or networks", m->others);
 	return buf_printf(b, "%s %s", kinds[m->kind], name);
 }
 
@@ -165,8 +168,8 @@ static bool put_words(struct words *w, const struct msg_limit_passed *m)
 	format_name(m, name);
 	header_date(m->since, w->since);
 	header_date(m->when, w->when);
-	snprintf(w->limit, sizeof(w->limit), "%u recipients in %s (option %s)", m->limit,
-	    m->day ? "a day" : "an hour", option_of(m));
+	snprintf(w->limit, sizeof(w->limit), "%u recipient%s in %s (option %s)", m->limit,
+	    str_plural(m->limit), m->day ? "a day" : "an hour", option_of(m));
 	snprintf(w->count, sizeof(w->count), "%llu", (unsigned long long)m->recipients);
 	return put_who(&w->who, m, name) && put_clients(&w->clients, m) &&
 	       put_commands(&w->commands, m, name);

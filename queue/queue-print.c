@@ -179,7 +179,7 @@ void queue_print_list_end(struct queue_print *p)
 	else
 		fprintf(p->out, "-- %llu Kbytes in %llu Request%s.\n",
 		    (unsigned long long)((p->octets + 1023) / 1024),
-		    (unsigned long long)p->messages, p->messages == 1 ? "" : "s");
+		    (unsigned long long)p->messages, str_plural(p->messages));
 }
 
 /* --- text in pieces ----------------------------------------------------- */

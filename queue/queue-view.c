@@ -67,9 +67,9 @@ static void draw_figures(struct canvas *c, const struct view *v)
 	char oldest[AGE_TEXT_SIZE];
 	queue_print_age(oldest, v->oldest_s);
 	draw_line(c, "1", "postern queue at %s", v->time);
-	draw_line(c, "", "waiting %llu messages for %llu recipients, the oldest %s",
-	    (unsigned long long)v->figures.messages, (unsigned long long)v->figures.recipients,
-	    oldest);
+	draw_line(c, "", "waiting %llu message%s for %llu recipient%s, the oldest %s",
+	    (unsigned long long)v->figures.messages, str_plural(v->figures.messages),
+	    (unsigned long long)v->figures.recipients, str_plural(v->figures.recipients), oldest);
 	draw_line(c, "",
 	    "in %.1f/s   out %.1f/s   deferred %.1f/s   under way %u   destinations %u, %u dead",
 	    v->in, v->out, v->deferred, v->figures.in_flight, v->figures.destinations,

@@ -45,13 +45,13 @@ void spool_faults_bytes(struct spool_faults *f, uint32_t slot, uint64_t sequence
 	char name[KEPT_NAME];
 	const unsigned long long s = sequence;
 	if (!f->set_aside) {
-		spool_faults_say(f, "segments/%08u (sequence %llu), %zu octets at %u: %s", slot, s, n,
-		    offset, what);
+		spool_faults_say(f, "segments/%08u (sequence %llu), %zu octet%s at %u: %s", slot, s, n,
+		    str_plural(n), offset, what);
 		return;
 	}
 	spool_faults_keep(f, slot, sequence, offset, p, n, name);
-	spool_faults_say(f, "segments/%08u (sequence %llu), %zu octets at %u: %s; set aside as damaged/%s",
-	    slot, s, n, offset, what, name);
+	spool_faults_say(f, "segments/%08u (sequence %llu), %zu octet%s at %u: %s; set aside as damaged/%s",
+	    slot, s, n, str_plural(n), offset, what, name);
 }
 
 static void printable(const char *name, char *out, size_t n)

@@ -227,11 +227,12 @@ static void raise(uint64_t *to, uint64_t v)
 static void check_size(const struct spool_found *f, struct spool_faults *faults)
 {
 	if (f->truncated)
-		spool_faults_say(faults, "segments/%08u (sequence %llu): cut off at %u octets", f->slot,
-		    (unsigned long long)f->sequence, f->file_size);
+		spool_faults_say(faults, "segments/%08u (sequence %llu): cut off at %u octet%s", f->slot,
+		    (unsigned long long)f->sequence, f->file_size, str_plural(f->file_size));
 	else if (f->size < f->file_size)
-		spool_faults_say(faults, "segments/%08u (sequence %llu): %u octets too long", f->slot,
-		    (unsigned long long)f->sequence, f->file_size - f->size);
+		spool_faults_say(faults, "segments/%08u (sequence %llu): %u octet%s too long", f->slot,
+		    (unsigned long long)f->sequence, f->file_size - f->size,
+		    str_plural(f->file_size - f->size));
 }
 
 /* Footer, or a first reading of what has none. */

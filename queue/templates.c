@@ -80,8 +80,9 @@ static const char limits[] =
     "\n"
     "This is the mail system at ${hostname}.\n"
     "\n"
-    "${who} have passed a limit since ${since}, too many to be told of one by\n"
-    "one. ${done}\n"
+    "Since ${since} a limit was passed by\n"
+    "${who}, which is too many to be told\n"
+    "of one by one. ${done}\n"
     "\n"
     "${commands}\n";
 

@@ -202,6 +202,8 @@ def test_a_front_end(make):
         one.tries(ANN, password, "failed: wrong password")
     one.tries(ANN, one.passwords[ANN], "refused: too many failures")  # who uses it there is not known
     one.login("bob").quit()
+    in_words = one.postern("auth", "status", check=True).out
+    assert "   2 failures, last " in in_words and "   1 failure,  last " in in_words, in_words
     counted = json.loads(one.postern("auth", "status", "--json", check=True).out)
     assert {(r["kind"], r["name"], r["failures"]) for r in counted} == {
         ("login", ANN, 2), *(("login", f"{name}@example.test", 1) for name in ("nobody", "someone", "anyone"))}

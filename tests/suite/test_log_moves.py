@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: ISC
-"""A reload sends the log elsewhere and back: each line is in one place, and the audit knows that place."""
+"""A reload sends the log elsewhere and back: each line is in one place, and the audit knows that place. It does
+not send it where nobody would read it."""
 import json
 import os
 import pathlib
 import re
 import subprocess
 import threading
+import types
 
 import pytest
 
@@ -93,3 +95,47 @@ def test_the_log_goes_to_standard_error_and_back(make, kind):
     finally:
         one.postern("stop")
         process.wait(20)
+
+
+def refuses(one, words):
+    """As any configuration that cannot come into force: it says why, and all stays as it was."""
+    done = one.postern("reload")
+    assert done.returncode == 78 and words in done.err, (done.returncode, done.err)
+    assert b" mx.example.test " in one.smtp().greeting.raw
+    mark = f"mark-{len(one.log())}@client.example"
+    one.send(b"Subject: x\r\n\r\nx\r\n", sender=mark)
+    one.wait_log(f"from=<{mark}>")
+    assert words in one.log()
+
+
+def test_a_detached_suite_does_not_log_to_standard_error(make):
+    """Which led to whoever typed the command. Without the line it is the same."""
+    one = make()
+    for place in ("stderr", None):
+        one.configure(log=place, hostname="other.example")
+        refuses(one, "the standard error of what runs leads nowhere")
+    moved = one.directory / "moved"
+    one.configure(log=moved)
+    one.postern("reload", check=True)
+    assert b" other.example " in one.smtp().greeting.raw
+    wait_for("a line in the other file", 10, lambda: "took the configuration anew" in moved.read_text())
+
+
+@needs_root
+def test_nor_where_nobody_reads_it_any_more(make):
+    one = make(start=False)
+    reading, writing = os.pipe()
+    process = start(one, types.SimpleNamespace(writing=writing))
+    try:
+        os.close(reading)
+        one.configure(log="stderr", hostname="other.example")
+        refuses(one, "the standard error of what runs leads nowhere")
+    finally:
+        one.postern("stop")
+        process.wait(20)
+
+
+def test_a_log_that_cannot_be_opened_changes_nothing(make):
+    one = make()
+    one.configure(log=one.directory / "absent" / "log", hostname="other.example")
+    refuses(one, "the log cannot be opened")

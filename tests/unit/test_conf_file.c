@@ -129,21 +129,82 @@ static const struct {
     {"workers = 64\n", "workers"},
 };
 
-START_TEST(what_a_reload_may_change)
+static struct conf *parse_with(const char *line)
 {
 	struct conf_faults none = {0};
-	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
 	char text[512];
-	int n = snprintf(text, sizeof(text), "%s%s", GOOD, changes[_i].line);
-	struct conf *old = conf_parse("/c/postern.conf", GOOD, sizeof(GOOD) - 1, &none);
-	struct conf *fresh = conf_parse("/c/postern.conf", text, (size_t)n, &none);
-	ck_assert(old != NULL && fresh != NULL);
+	int n = snprintf(text, sizeof(text), "%s%s", GOOD, line);
+	struct conf *conf = conf_parse("/c/postern.conf", text, (size_t)n, &none);
+	ck_assert_ptr_nonnull(conf);
+	return conf;
+}
+
+START_TEST(what_a_reload_may_change)
+{
+	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
+	char text[64];
+	struct conf *old = parse_with(""), *fresh = parse_with(changes[_i].line);
 	bool may = reload_may_change(old, fresh, "FILE", &faults);
 	ck_assert_int_eq(may, changes[_i].named == NULL);
 	if (!may) {
 		snprintf(text, sizeof(text), "FILE: %s ", changes[_i].named);
 		ck_assert(str_has_prefix(buf_str(&faults), str_from_cstr(text)));
 	}
+	conf_free(old);
+	conf_free(fresh);
+	buf_release(&faults);
+}
+END_TEST
+
+enum place { A_FILE, A_PIPE, NULL_DEVICE, A_PIPE_THAT_NOBODY_READS };
+
+static const struct {
+	const char *old, *fresh;
+	enum place standard_error;
+	bool may;
+} moves[] = {
+    {"log = \"/log\"\n", "log = stderr\n", A_FILE, true},
+    {"log = \"/log\"\n", "log = stderr\n", A_PIPE, true},
+    {"log = \"/log\"\n", "log = stderr\n", NULL_DEVICE, false},
+    {"log = \"/log\"\n", "", NULL_DEVICE, false}, /* the default */
+    {"log = syslog\n", "log = stderr\n", NULL_DEVICE, false},
+    {"log = syslog\n", "log = stderr\n", A_PIPE_THAT_NOBODY_READS, false},
+    {"log = \"/log\"\n", "log = syslog\n", NULL_DEVICE, true},
+    {"log = syslog\n", "log = \"/log\"\n", NULL_DEVICE, true},
+    {"log = stderr\n", "log = \"/log\"\n", NULL_DEVICE, true},
+    {"log = stderr\n", "log = stderr\n", NULL_DEVICE, true}, /* whose start wanted it so */
+};
+
+/* `reader` is -1 but for the pipe that is read. */
+static int open_place(enum place place, int *reader)
+{
+	int ends[2] = {-1, -1};
+	*reader = -1;
+	if (place == A_FILE)
+		return open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (place == NULL_DEVICE)
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	if (place == A_PIPE)
+		*reader = ends[0];
+	else
+		close(ends[0]);
+	return ends[1];
+}
+
+START_TEST(where_a_reload_may_move_the_log)
+{
+	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
+	struct conf *old = parse_with(moves[_i].old), *fresh = parse_with(moves[_i].fresh);
+	int reader, fd = open_place(moves[_i].standard_error, &reader);
+	bool may = reload_may_move_log(old, fresh, fd, "FILE", &faults);
+	ck_assert_int_eq(may, moves[_i].may);
+	ck_assert_int_eq(may, buf_len(&faults) == 0);
+	if (!may)
+		ck_assert(str_has_prefix(buf_str(&faults), STR("FILE: log is stderr, but ")));
+	close(fd);
+	if (reader >= 0)
+		close(reader);
 	conf_free(old);
 	conf_free(fresh);
 	buf_release(&faults);
@@ -202,6 +263,8 @@ int main(void)
 	tcase_add_test(tc, what_is_no_file_is_refused);
 	tcase_add_test(tc, paths_become_absolute);
 	tcase_add_loop_test(tc, what_a_reload_may_change, 0, sizeof(changes) / sizeof(changes[0]));
+	tcase_add_loop_test(
+	    tc, where_a_reload_may_move_the_log, 0, sizeof(moves) / sizeof(moves[0]));
 	tcase_add_test(tc, the_service_manager_is_told);
 	tcase_add_test(tc, without_a_service_manager_nothing_happens);
 	return unit_run_case("conf-file", tc);

@@ -246,6 +246,8 @@ START_TEST(of_a_login)
 	has(&m, "is refused for now");
 	has(&m, "\r\n    postern usage release ann@example.org\r\n");
 	has(&m, "option recipients-per-hour in section");
+	m.limit = 1;
+	has(&m, "has passed the limit of 1 recipient in an hour");
 	m.day = m.held = 1;
 	has(&m, "recipients-per-day");
 	has(&m, "\r\n    postern queue release --state held --sender ann@example.org\r\n");
@@ -272,7 +274,9 @@ START_TEST(of_others)
 	m.kind = LIMIT_OTHERS;
 	m.others = 12;
 	has(&m, "Subject: More limits of submission were passed\r\n");
-	has(&m, "12 more logins, client addresses or networks have passed");
+	has(&m, "passed by\r\n12 more logins, client addresses or networks, ");
+	m.others = 1;
+	has(&m, "passed by\r\n1 more login, client address or network, ");
 }
 END_TEST
 

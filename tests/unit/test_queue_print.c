@@ -319,6 +319,10 @@ START_TEST(view_shows_what_is_going_on)
 	rewind(print.out);
 	queue_view_line(print.out, &v);
 	ck_assert_ptr_nonnull(strstr(printed(), "messages=129 recipients=0 oldest=17s in=90.6/s"));
+	v.figures.messages = v.figures.recipients = 1;
+	rewind(print.out);
+	queue_view_draw(print.out, &v, &style);
+	ck_assert_ptr_nonnull(strstr(printed(), "waiting 1 message for 1 recipient, the"));
 }
 END_TEST
 

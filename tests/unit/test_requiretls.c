@@ -4,6 +4,7 @@
  * it needs none, and the sessions that they may share.
  */
 #include "common/envelope.h"
+#include "deliver-remote/session.h"
 #include "tests/unit/remote-stage.h"
 #include "tests/unit/unit.h"
 
@@ -675,23 +676,72 @@ static void send_slowly(void)
 	remote_expect(&peer, "MAIL ");
 	remote_expect(&peer, "RCPT ");
 	remote_expect(&peer, "DATA");
-	usleep(20 * 1000); /* it is some way off */
+	usleep(2 * SESSION_AHEAD_MIN_MS * 1000); /* it is some way off */
 	remote_say(&peer, "250 ok\r\n250 ok\r\n354 go\r\n");
 	remote_expect_content(&peer);
 }
 
-/* Nor behind another mail's dot: it goes back to queue. */
-START_TEST(nothing_follows_on_a_session_of_less)
+static void expect_commands(const char *mail)
+{
+	remote_expect(&peer, mail);
+	remote_expect(&peer, "RCPT TO:<bob@far.example>");
+	remote_expect(&peer, "DATA\r\n");
+}
+
+/* A mail with those flags, and one behind it, if there may be one. */
+static void two_in_a_row(unsigned leading, unsigned following, uint64_t *leader, uint64_t *follower)
 {
 	begin(true);
-	uint64_t d = deliver(0);
+	*leader = deliver(leading);
 	send_slowly();
 	ck_assert(remote_until(&st, content_is_sent));
-	st.behind = d;
-	deliver(ENVELOPE_REQUIRETLS);
+	st.behind = *leader;
+	*follower = deliver(following);
+}
+
+/* What a session was made for and what comes behind its mail, where that is no more. */
+static const struct {
+	unsigned leading, following;
+	const char *mail;
+} fitting[] = {
+    {0, 0, PLAIN},
+    {ENVELOPE_REQUIRETLS, ENVELOPE_REQUIRETLS, REQUIRED},
+    {ENVELOPE_REQUIRETLS, 0, PLAIN},
+    {0, ENVELOPE_TLS_OPTIONAL, PLAIN},
+};
+
+START_TEST(follows_on_a_session_that_fits)
+{
+	for (size_t i = 0; i < sizeof(fitting) / sizeof(fitting[0]); i++) {
+		uint64_t leader, follower;
+		two_in_a_row(fitting[i].leading, fitting[i].following, &leader, &follower);
+		expect_commands(fitting[i].mail);
+		remote_say(&peer, "250 2.0.0 first\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+		expect(leader, DELIVERY_TAKEN, "2.0.0", "first");
+		remote_expect_content(&peer);
+		remote_say(&peer, "250 2.0.0 second\r\n");
+		expect(follower, DELIVERY_TAKEN, "2.0.0", "second");
+		ck_assert_uint_eq(st.returned_count, 0);
+		ck_assert(!remote_has_client(&first));
+		remote_peer_close(&peer);
+		end();
+	}
+}
+END_TEST
+
+/* It goes back to queue, and the server hears nothing of it: what it reads next is other mail. */
+START_TEST(nothing_follows_on_a_session_of_less)
+{
+	uint64_t leader, follower;
+	two_in_a_row(0, ENVELOPE_REQUIRETLS, &leader, &follower);
 	ck_assert(remote_until(&st, is_returned));
-	remote_say(&peer, "250 2.0.0 taken\r\n");
+	ck_assert_uint_eq(st.returned, follower);
+	remote_say(&peer, "250 2.0.0 first\r\n");
+	expect(leader, DELIVERY_TAKEN, "2.0.0", "first");
+	uint64_t d = deliver(0);
+	take(&peer, PLAIN);
 	expect(d, DELIVERY_TAKEN, "2.0.0", "taken");
+	ck_assert(!remote_has_client(&first));
 	remote_peer_close(&peer);
 	end();
 }
@@ -752,5 +802,6 @@ UNIT_MAIN("requiretls", goes_to_who_is_proved_and_promises, next_host_when_one_d
     a_notice_is_protected_where_it_can_be, a_notice_is_not_lost, a_notice_goes_in_clear_at_last,
     lifts_what_the_domain_asks_for, goes_in_clear_when_tls_fails, lifts_nothing_of_the_operators,
     a_session_of_less_carries_nothing_else, a_session_of_others_is_not_proof,
-    a_session_of_more_carries_all, nothing_follows_on_a_session_of_less,
-    nothing_is_asked_for_behind_a_careless_mail, lmtp_is_delivery)
+    a_session_of_more_carries_all, follows_on_a_session_that_fits,
+    nothing_follows_on_a_session_of_less, nothing_is_asked_for_behind_a_careless_mail,
+    lmtp_is_delivery)

@@ -273,6 +273,15 @@ START_TEST(lists)
 	fixture_write(dir, "aliases", "team@example.org:\n ann, BOB@Example.org\nx: discard:\n");
 	MUST("", "table build");
 	ck_assert_str_eq(said, "2 domains, 2 users, 2 aliases, 0 routes\n");
+	fixture_write(dir, "routes", "example.com smtp:mx.example.com\n");
+	fixture_write(dir, "domains", "example.org\n");
+	fixture_write(dir, "aliases", "x: discard:\n");
+	MUST("", "table build");
+	ck_assert_str_eq(said, "1 domain, 2 users, 1 alias, 1 route\n");
+	fixture_write(dir, "routes", "");
+	fixture_write(dir, "domains", "example.org\nexample.net\n");
+	fixture_write(dir, "aliases", "team@example.org:\n ann, BOB@Example.org\nx: discard:\n");
+	MUST("", "table build");
 	MUST("", hash);
 	MUST("", "user list");
 	ck_assert_str_eq(said, "ann@example.org\nbob@example.org\n" NO_KEYS);
@@ -457,7 +466,7 @@ START_TEST(the_way_out_is_shown)
 	    "000102030405060708090A0B0C0D0E0F101112131415161718191a1b1c1d1e1f\n");
 	MUST("", "table build");
 	ck_assert_int_eq(strncmp(said, "2 domains, ", 11), 0);
-	ck_assert_ptr_nonnull(strstr(said, " aliases, 3 routes\n"));
+	ck_assert_ptr_nonnull(strstr(said, " alias, 3 routes\n"));
 	MUST("", "table show domains");
 	ck_assert_str_eq(said, "backup.example relay\nexample.org\n");
 	MUST("", "table show routes");

@@ -54,7 +54,7 @@
 
 #define EDGE smtpd_directory
 #define EDGE_NAME "smtpd-directory"
-#define EDGE_VERSION 1
+#define EDGE_VERSION 2
 #define TABLE "common/msg-smtpd-directory.def"
 #include "common/msg-define.h"
 #undef TABLE
@@ -84,7 +84,7 @@
 
 #define EDGE pop3d_directory
 #define EDGE_NAME "pop3d-directory"
-#define EDGE_VERSION 1
+#define EDGE_VERSION 2
 #define TABLE "common/msg-pop3d-directory.def"
 #include "common/msg-define.h"
 #undef TABLE

@@ -24,6 +24,7 @@ import time
 import pytest
 
 import instance as instance_module
+from edge import versions
 from instance import TOP, conf_text, ordinary_user, reachable_prefix, wait_for
 
 OK, NO_NAME, NO_DATA, TEMPORARY, BOGUS = 1, 2, 3, 4, 5
@@ -419,7 +420,7 @@ class Reader:
 
 
 def greeting(edge, is_server=False):
-    return struct.pack("!H", 0) + put_string(edge) + struct.pack("!HB", 2 if edge == "supervision" else 1, is_server)
+    return struct.pack("!H", 0) + put_string(edge) + struct.pack("!HB", versions()[edge], is_server)
 
 
 Answer = collections.namedtuple("Answer", "cookie state secure ttl why canonical records")

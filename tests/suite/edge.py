@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Plays control and one peer of a program, octet by octet: what a program hears from one that was
 taken over. See common/wire.h, common/channel.c and common/service.h."""
+import functools
 import os
 import re
 import socket
@@ -22,13 +23,20 @@ def string(data):
     return struct.pack(">I", len(data)) + data
 
 
+@functools.cache
+def versions():
+    """What both ends of an edge say, by its name."""
+    return {name: int(version) for name, version in re.findall(
+        r'#define EDGE_NAME "([\w-]+)"\s+#define EDGE_VERSION (\d+)', (TOP / "common/msg.c").read_text())}
+
+
 class Channel:
     """One end: greets, and sends and receives packets with descriptors."""
 
     def __init__(self, sock, edge, server=False):
         self.sock = sock
         sock.settimeout(10)
-        self.send(GREETING, string(edge.encode()) + struct.pack(">HB", 2 if edge == "supervision" else 1, server))
+        self.send(GREETING, string(edge.encode()) + struct.pack(">HB", versions()[edge], server))
         number, _, _ = self.receive()
         assert number == GREETING
 

@@ -46,6 +46,7 @@ void session_end(struct session *s, enum smtp_status why)
 static void begin(uint64_t before_ms)
 {
 	session_deadline_setup();
+	ended = failures = 0;
 	session = (struct session){.policy = &policy,
 	    .started_ms = now,
 	    .waiting_ms = now,

@@ -4,7 +4,6 @@
  * it.
  */
 #include "common/answers.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-owner.h"
@@ -12,6 +11,7 @@
 #include "common/msg-session-child.h"
 #include "common/msg-supervision.h"
 #include "tests/escape/stage-internal.h"
+#include "tests/unit/unit-loop.h"
 
 #include <check.h>
 #include <poll.h>
@@ -82,7 +82,7 @@ static void wait_greeting(int client)
 static void turn_some(void)
 {
 	for (int i = 0; i < 50; i++)
-		event_base_loop(loop_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+		unit_turn();
 }
 
 /* ---- a session of the mailboxes' user ------------------------------------------------ */

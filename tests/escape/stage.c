@@ -2,9 +2,9 @@
 #include "config.h"
 #include "common/admission.h"
 #include "common/jail.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "tests/escape/stage-internal.h"
+#include "tests/unit/unit-loop.h"
 #include "tests/unit/edge-broken.h"
 #include "tests/unit/scratch.h"
 
@@ -57,19 +57,13 @@ const char *stage_victim_name(unsigned victim)
 
 /* ---- waiting ------------------------------------------------------------------ */
 
-static void on_late(void *ctx)
-{
-	*(bool *)ctx = true;
-}
-
 void stage_turn_until(const bool *done, const char *what)
 {
-	bool late = false;
-	struct event *patience = loop_timer(on_late, &late);
-	loop_timer_start(patience, PATIENCE_MS);
-	while (!*done && !late)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
-	event_free(patience);
+	struct unit_patience patience;
+	unit_patience_begin(&patience, PATIENCE_MS);
+	while (!*done && !patience.over)
+		unit_wait();
+	unit_patience_end(&patience);
 	ck_assert_msg(*done, "%s: not in time", what);
 }
 

@@ -9,6 +9,7 @@
 #include "common/loop.h"
 #include "common/msg-supervision.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <check.h>
 #include <errno.h>
@@ -108,7 +109,7 @@ static void greet(const struct front *f, int fd)
 static void turn(void)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
-	event_base_loop(loop_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	unit_turn();
 	nanosleep(&pause, NULL);
 }
 

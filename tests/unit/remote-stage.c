@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/unit/remote-stage.h"
 #include "common/envelope.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "common/wiring.h"
 #include "tests/unit/edge-broken.h"
+#include "tests/unit/unit-loop.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -25,25 +25,13 @@ enum { CONTROL_FD = 3, CONF_FD = 4, NOBODY = 65534 };
 
 /* ---- the loop --------------------------------------------------------------- */
 
-static void on_patience(void *ctx)
-{
-	*(bool *)ctx = true;
-}
-
-void remote_turn(void)
-{
-	event_base_loop(loop_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
-}
-
 bool remote_until(struct remote_stage *st, bool (*done)(struct remote_stage *st))
 {
-	bool late = false;
-	struct event *patience = loop_timer(on_patience, &late);
-	loop_timer_start(patience, REMOTE_PATIENCE_MS);
-	while (!done(st) && !late)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
-	event_free(patience);
-	return !late;
+	struct unit_patience patience;
+	unit_patience_begin(&patience, REMOTE_PATIENCE_MS);
+	while (!done(st) && !patience.over)
+		unit_wait();
+	return unit_patience_end(&patience);
 }
 
 /* ---- queue ------------------------------------------------------------------ */
@@ -528,7 +516,7 @@ bool remote_logged(struct remote_stage *st, const char *text)
 		struct str log = buf_str(&st->log_text);
 		if (memmem(log.p, log.n, text, strlen(text)) != NULL)
 			return true;
-		remote_turn();
+		unit_turn();
 		usleep(10 * 1000);
 	}
 	fprintf(stderr, "%.*s", STR_ARG(buf_str(&st->log_text)));
@@ -568,7 +556,7 @@ static bool accept_now(const struct remote_listener *l, struct remote_peer *p)
 /* Turns the loop a little; false when patience is at its end. */
 static bool be_patient(unsigned *turns)
 {
-	remote_turn();
+	unit_turn();
 	usleep(200);
 	return ++*turns < REMOTE_PATIENCE_MS;
 }

@@ -82,7 +82,6 @@ struct remote_stage {
 bool remote_start(struct remote_stage *st, const char *top, const char *remote);
 void remote_stop(struct remote_stage *st);
 bool remote_until(struct remote_stage *st, bool (*done)(struct remote_stage *st));
-void remote_turn(void);
 void remote_tell_to_stop(struct remote_stage *st);
 void remote_reload(struct remote_stage *st, const char *top, const char *remote);
 void remote_connect_queue(struct remote_stage *st);

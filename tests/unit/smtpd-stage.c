@@ -2,11 +2,11 @@
 #include "tests/unit/smtpd-stage.h"
 #include "common/admission.h"
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "common/answers.h"
 #include "common/wiring.h"
 #include "tests/unit/edge-broken.h"
+#include "tests/unit/unit-loop.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -24,25 +24,13 @@ enum { CONTROL_FD = 3, CONF_FD = 4, NOBODY = 65534 };
 
 /* ---- the loop --------------------------------------------------------------- */
 
-static void on_patience(void *ctx)
-{
-	*(bool *)ctx = true;
-}
-
-void stage_turn(void)
-{
-	event_base_loop(loop_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
-}
-
 bool stage_until(struct stage *st, bool (*done)(struct stage *st))
 {
-	bool late = false;
-	struct event *patience = loop_timer(on_patience, &late);
-	loop_timer_start(patience, STAGE_PATIENCE_MS);
-	while (!done(st) && !late)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
-	event_free(patience);
-	return !late;
+	struct unit_patience patience;
+	unit_patience_begin(&patience, STAGE_PATIENCE_MS);
+	while (!done(st) && !patience.over)
+		unit_wait();
+	return unit_patience_end(&patience);
 }
 
 /* ---- directory -------------------------------------------------------------- */
@@ -454,7 +442,7 @@ bool stage_logged(struct stage *st, const char *text)
 		struct str log = buf_str(&st->log_text);
 		if (memmem(log.p, log.n, text, strlen(text)) != NULL)
 			return true;
-		stage_turn();
+		unit_turn();
 		usleep(10 * 1000);
 	}
 	fprintf(stderr, "%.*s", STR_ARG(buf_str(&st->log_text)));
@@ -501,7 +489,7 @@ void stage_say_octets(struct stage_client *c, struct str octets)
 		if (n < 0 && errno != EAGAIN)
 			return;
 		octets = str_skip(octets, n > 0 ? (size_t)n : 0);
-		stage_turn();
+		unit_turn();
 	}
 }
 
@@ -534,7 +522,7 @@ static bool wait_for(struct stage_client *c, struct str *line)
 			return true;
 		if (c->closed)
 			return false;
-		stage_turn();
+		unit_turn();
 		usleep(200);
 		ms += 1;
 	}

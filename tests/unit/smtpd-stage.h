@@ -62,8 +62,6 @@ bool stage_start(struct stage *st, const char *top, const char *smtp);
 void stage_stop(struct stage *st);
 /* Turns the loop until `done` holds; false when it never does. */
 bool stage_until(struct stage *st, bool (*done)(struct stage *st));
-/* Turns it once or so. */
-void stage_turn(void);
 
 void stage_kill_directory(struct stage *st);
 void stage_connect_directory(struct stage *st);

@@ -9,6 +9,7 @@
 #include "tests/unit/fake-spool.h"
 #include "common/log.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -134,12 +135,6 @@ static void restart(void)
 	active_sweep(&active, moment_now(), 1000);
 }
 
-static void turn(void)
-{
-	for (int i = 0; i < 30; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static struct recipient to(const char *address, uint8_t notify)
 {
 	struct str a = str_from_cstr(address);
@@ -218,7 +213,7 @@ START_TEST(a_sender_is_told_before_the_failure_is_over)
 	envelope.envid = STR("order-1");
 	uint64_t id = post("ann@example.org", list, 2);
 	fail_all(begin(id));
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	ck_assert(!r->committed);
 	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), 0);
@@ -255,7 +250,7 @@ START_TEST(who_does_not_want_to_know_is_not_told)
 	const struct recipient list[] = {to("bob@example.net", notify_rows[_i].notify)};
 	uint64_t id = post("ann@example.org", list, 1);
 	fail_all(begin(id));
-	turn();
+	unit_settle();
 	newest(notify_rows[_i].told ? 2 : 1);
 	ck_assert_int_eq(fake_spool_find(spool, id)->finished, !notify_rows[_i].told);
 }
@@ -269,7 +264,7 @@ START_TEST(only_the_header_comes_back_where_that_is_asked)
 	else
 		bounces.size_max = 10;
 	fail_all(begin(post("ann@example.org", list, 1)));
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	ck_assert(has(r->content, "text/rfc822-headers"));
 	ck_assert(has(r->content, "Subject: hello\r\n"));
@@ -285,7 +280,7 @@ START_TEST(notices_are_protected_like_their_mail)
 	envelope.ret = RET_FULL;
 	envelope.flags = ENVELOPE_REQUIRETLS | ENVELOPE_8BITMIME;
 	fail_all(begin(post("ann@example.org", list, 1)));
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_REQUIRETLS);
 	ck_assert(has(r->content, "text/rfc822-headers"));
@@ -294,7 +289,7 @@ START_TEST(notices_are_protected_like_their_mail)
 	uint64_t notice = r->id;
 	fake_spool_commit(spool, 0);
 	fail_all(begin(notice));
-	turn();
+	unit_settle();
 	r = newest(3);
 	ck_assert(str_eq(r->recipients[0].address, STR("postmaster@example.org")));
 	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_REQUIRETLS);
@@ -308,7 +303,7 @@ START_TEST(notices_are_as_optional_as_their_mail)
 	const struct recipient list[] = {to("bob@example.net", 0)};
 	envelope.flags = ENVELOPE_TLS_OPTIONAL;
 	fail_all(begin(post("ann@example.org", list, 1)));
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	ck_assert_uint_eq(r->envelope.flags, ENVELOPE_TLS_OPTIONAL);
 	ck_assert(has(r->content, "\r\nTLS-Required: No\r\n"));
@@ -334,11 +329,11 @@ START_TEST(a_crash_before_the_end_makes_no_second_notice)
 	uint64_t id = post("ann@example.org", list, 1);
 	fail_all(begin(id));
 	restart(); /* before anything was made */
-	turn();
+	unit_settle();
 	newest(2);
 	commit_and_die();
 	ck_assert_ptr_null(index_find(&active.messages, id));
-	turn();
+	unit_settle();
 	newest(2);
 	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), 1);
 	ck_assert(fake_spool_find(spool, id)->finished);
@@ -358,7 +353,7 @@ START_TEST(a_growing_set_is_told_once_each)
 	active_deferred(&active, job, 2, &later, moment_now());
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
 	active_settle(&active, job);
-	turn();
+	unit_settle();
 	ck_assert(has(newest(2)->content, "carl@example.net"));
 	commit_and_die();
 	struct message *m = index_find(&active.messages, id);
@@ -370,7 +365,7 @@ START_TEST(a_growing_set_is_told_once_each)
 	active_failed(&active, m, 2, &no_such);
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
 	active_settle(&active, job);
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(3);
 	ck_assert(has(r->content, "bob@example.net") && has(r->content, "dora@example.net"));
 	ck_assert(!has(r->content, "carl@example.net"));
@@ -406,14 +401,14 @@ START_TEST(a_full_disk_only_delays_it)
 	const struct recipient list[] = {to("bob@example.net", 0)};
 	uint64_t id = post("ann@example.org", list, 1);
 	fail_all(begin(id));
-	turn();
+	unit_settle();
 	fake_spool_commit(spool, ENOSPC);
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), 0);
 	ck_assert_uint_eq(
 	    message_recipients(index_find(&active.messages, id))[0].state, RECIPIENT_FAILED);
 	restart(); /* the time until the next try is over with it */
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(fake_spool_commit(spool, 0), 1);
 	ck_assert(fake_spool_find(spool, id)->finished);
 }
@@ -424,14 +419,14 @@ START_TEST(directory_dies_and_is_asked_again)
 	const struct recipient list[] = {to("bob@example.net", 0)};
 	directory_peer_silent = true;
 	fail_all(begin(post("ann@example.org", list, 1)));
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(directory_peer_asked, 1);
 	directory_peer_kill();
-	turn();
+	unit_settle();
 	directory_peer_silent = false;
 	newest(1);
 	directory_peer_start(router, rows);
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(directory_peer_asked, 2);
 	newest(2);
 }
@@ -441,7 +436,7 @@ START_TEST(a_sender_elsewhere_is_told_by_its_route)
 {
 	const struct recipient list[] = {to("bob@example.net", 0)};
 	fail_all(begin(post("eve@example.net", list, 1)));
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	ck_assert_uint_eq(r->recipients[0].transport, TRANSPORT_REMOTE);
 	ck_assert(str_eq(r->recipients[0].nexthop, STR("relay:out")));
@@ -454,7 +449,7 @@ START_TEST(what_cannot_be_returned_goes_to_the_postmaster)
 	const struct recipient list[] = {to("bob@example.net", 0)};
 	uint64_t id = post(_i == 0 ? "" : "nobody@example.org", list, 1);
 	fail_all(begin(id));
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	uint64_t twice = r->id;
 	ck_assert(str_eq(r->recipients[0].address, STR("postmaster@example.org")));
@@ -463,7 +458,7 @@ START_TEST(what_cannot_be_returned_goes_to_the_postmaster)
 	fake_spool_commit(spool, 0);
 	ck_assert(fake_spool_find(spool, id)->finished);
 	fail_all(begin(twice)); /* that one is never told of */
-	turn();
+	unit_settle();
 	newest(2);
 	ck_assert(fake_spool_find(spool, twice)->finished);
 	ck_assert_uint_eq(active.messages.count, 0);
@@ -476,7 +471,7 @@ START_TEST(without_a_postmaster_it_is_logged_only)
 	bounces.postmaster = _i == 0 ? (struct str){NULL, 0} : STR("gone@example.org");
 	uint64_t id = post("", list, 1);
 	fail_all(begin(id));
-	turn();
+	unit_settle();
 	newest(1);
 	ck_assert(fake_spool_find(spool, id)->finished);
 }
@@ -488,14 +483,14 @@ START_TEST(failures_wait_for_what_is_under_way)
 	uint64_t id = post("ann@example.org", list, 2);
 	struct job *job = begin(id);
 	active_failed(&active, message_of(job), 0, &no_such);
-	turn();
+	unit_settle();
 	newest(1); /* the other one is still under way */
 	uint16_t other = 1;
 	active_delivered(&active, message_of(job), &other, 1);
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
 	active_settle(&active, job);
 	bounces_run(&bounces, loop_now_ms());
-	turn();
+	unit_settle();
 	ck_assert(!has(newest(2)->content, "carl@example.net"));
 }
 END_TEST
@@ -511,12 +506,12 @@ START_TEST(more_failures_than_one_notice_holds)
 	active_start(&active, job, rest, RECIPIENTS_PER_PACKET);
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
 	fail_all(job);
-	turn();
+	unit_settle();
 	newest(2);
 	fake_spool_commit(spool, 0);
 	ck_assert_uint_eq(outcomes(id, SPOOL_BOUNCED), DSN_RECIPIENTS_MAX);
 	active_sweep(&active, moment_now(), 1000); /* finds the others */
-	turn();
+	unit_settle();
 	newest(3);
 	fake_spool_commit(spool, 0);
 	ck_assert(fake_spool_find(spool, id)->finished);
@@ -529,7 +524,7 @@ START_TEST(a_damaged_record_is_told_of_without_its_content)
 	uint64_t id = post("ann@example.org", list, 1);
 	fake_spool_fail(spool, 0, EBADMSG);
 	fail_all(begin(id));
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	ck_assert(has(r->content, "could not be read any more"));
 	ck_assert(has(r->content, "Final-Recipient: rfc822; bob@example.net"));
@@ -552,7 +547,7 @@ START_TEST(a_large_notice_is_a_file)
 		active_failed(&active, message_of(job), i, &why);
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
 	active_settle(&active, job);
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(2);
 	ck_assert(r->large);
 	int fd = spool_large_open(spool, r->id);
@@ -578,13 +573,13 @@ START_TEST(a_delay_is_told_once)
 	active_settle(&active, job);
 	struct moment now = moment_now();
 	active_sweep(&active, now, 1000);
-	turn();
+	unit_settle();
 	newest(1);
 	now.wall += 3600 * 1000;
 	for (int i = 0; i < 3; i++) {
 		active.swept = 0;
 		active_sweep(&active, now, 1000);
-		turn();
+		unit_settle();
 		fake_spool_commit(spool, 0);
 	}
 	const struct fake_record *r = newest(2);
@@ -598,7 +593,7 @@ START_TEST(a_delay_is_told_once)
 	active.delay_notice = 3600 * 1000;
 	active.swept = 0;
 	active_sweep(&active, now, 1000);
-	turn();
+	unit_settle();
 	newest(2);
 }
 END_TEST
@@ -643,7 +638,7 @@ START_TEST(success_is_told_where_it_is_asked)
 	envelope.flags = ENVELOPE_REQUIRETLS;
 	uint64_t id = post(success_rows[_i].sender, list, 2);
 	succeed_all(begin_by(id, success_rows[_i].transport));
-	turn();
+	unit_settle();
 	if (success_rows[_i].action == NULL) {
 		newest(1);
 		ck_assert(fake_spool_find(spool, id)->finished);
@@ -668,10 +663,10 @@ START_TEST(success_survives_a_crash_and_is_told_once)
 	succeed_all(begin(id));
 	restart(); /* nothing was made yet */
 	ck_assert_ptr_null(scheduler_next(active.scheduler, TRANSPORT_LOCAL));
-	turn();
+	unit_settle();
 	ck_assert(has(newest(2)->content, "Action: delivered\r\n"));
 	commit_and_die();
-	turn();
+	unit_settle();
 	newest(2);
 	ck_assert(fake_spool_find(spool, id)->finished);
 }
@@ -694,7 +689,7 @@ START_TEST(an_alias_of_several_is_expanded_once)
 	active_failed(&active, message_of(job), 1, &no_such);
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, loop_now_ms());
 	bounces_run(&bounces, loop_now_ms() + NOTICE_WAIT_MS);
-	turn();
+	unit_settle();
 	newest(3); /* the failure, and the success */
 	fake_spool_commit(spool, 0);
 	const struct fake_record *list_of;
@@ -712,7 +707,7 @@ START_TEST(an_alias_of_several_is_expanded_once)
 	active_succeeded(&active, message_of(job), later, 2);
 	scheduler_done(active.scheduler, eves, DESTINATION_WORKS, loop_now_ms());
 	active_settle(&active, job);
-	turn();
+	unit_settle();
 	const struct fake_record *r = newest(4);
 	ck_assert(has(r->content, "Final-Recipient: rfc822; eve@example.org\r\nAction: delivered"));
 	ck_assert(!has(r->content, "all@example.org"));
@@ -727,14 +722,14 @@ START_TEST(a_message_that_was_deleted_is_not_told_of)
 	directory_peer_silent = true;
 	uint64_t id = post("ann@example.org", list, 1);
 	fail_all(begin(id));
-	turn();
+	unit_settle();
 	active_delete(&active, index_find(&active.messages, id));
 	ck_assert(fake_spool_find(spool, id)->finished);
 	directory_peer_kill();
-	turn();
+	unit_settle();
 	directory_peer_silent = false;
 	directory_peer_start(router, rows);
-	turn();
+	unit_settle();
 	newest(1);
 }
 END_TEST

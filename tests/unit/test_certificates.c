@@ -5,10 +5,10 @@
  */
 #include "control/certificates.h"
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/msg-supervision.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -106,8 +106,7 @@ static void teardown(void)
 /* How many of each have come in all. */
 static void expect(unsigned one, unsigned two)
 {
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+	unit_settle();
 	ck_assert_uint_eq(sent[0], one);
 	ck_assert_uint_eq(sent[1], two);
 }

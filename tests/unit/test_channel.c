@@ -5,9 +5,9 @@
  */
 #include "common/channel-internal.h"
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/msg-smtpd-queue.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -90,24 +90,6 @@ static void on_end(int fd, enum channel_end how)
 	ends++;
 }
 
-static void on_deadline(void *ctx)
-{
-	*(bool *)ctx = true;
-	loop_exit();
-}
-
-/* Runs the loop until the sockets are quiet. */
-static void settle(void)
-{
-	bool done = false;
-	struct event *timer = loop_timer(on_deadline, &done);
-	loop_timer_start(timer, 20);
-	while (!done)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
-	event_free(timer);
-	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void setup(void)
 {
 	ck_assert_int_eq(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
@@ -146,7 +128,7 @@ START_TEST(messages_and_descriptors_arrive)
 {
 	ck_assert(submit("ann@example.org", 4096));
 	ck_assert(msg_large_open_send(client, &(struct msg_large_open){.cookie = 77}, NULL));
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(submits, 1);
 	ck_assert_uint_eq(content_octets, 4096);
 	ck_assert_uint_eq(files, 1);
@@ -162,7 +144,7 @@ START_TEST(what_the_socket_does_not_take_waits_in_order)
 		ck_assert(submit("ann@example.org", INLINE_CONTENT_MAX));
 	ck_assert_uint_gt(channel_backlog(client), 0);
 	for (int i = 0; i < 20 && submits < 200; i++)
-		settle();
+		unit_settle();
 	ck_assert_uint_eq(submits, 200);
 	ck_assert_uint_eq(channel_backlog(client), 0);
 }
@@ -175,7 +157,7 @@ START_TEST(a_peer_that_never_reads_is_dropped)
 	for (int i = 0; i < 1100 && taken; i++)
 		taken = submit("ann@example.org", INLINE_CONTENT_MAX);
 	ck_assert(!taken);
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_client, 1);
 }
 END_TEST
@@ -183,7 +165,7 @@ END_TEST
 START_TEST(a_handler_that_refuses_closes_the_channel)
 {
 	ck_assert(submit("eve@example.org", 1));
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 1);
 	ck_assert_int_eq(closed_client, 1);
 }
@@ -193,7 +175,7 @@ START_TEST(a_handler_may_free_its_channel)
 {
 	ck_assert(msg_submit_abandon_send(client, &(struct msg_submit_abandon){.cookie = 1}, NULL));
 	ck_assert(submit("ann@example.org", 1));
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 0);
 	ck_assert_int_eq(closed_client, 1);
 	ck_assert_uint_eq(submits, 0);
@@ -203,7 +185,7 @@ END_TEST
 START_TEST(a_missing_handler_closes_the_channel)
 {
 	ck_assert(msg_submit_recipients_send(client, &(struct msg_submit_recipients){}, NULL));
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 1);
 }
 END_TEST
@@ -232,7 +214,7 @@ START_TEST(a_wrong_greeting_closes_the_channel)
 	memcpy(bytes, greeting, sizeof(bytes));
 	bytes[_i] ^= 1;
 	send_raw(bytes, sizeof(bytes), -1);
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 1);
 	close(pair[1]);
 }
@@ -241,10 +223,10 @@ END_TEST
 START_TEST(the_right_greeting_is_taken)
 {
 	send_raw(greeting, sizeof(greeting) - 1, -1);
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 0);
 	close(pair[1]);
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 1);
 	ck_assert_int_eq(ended, CHANNEL_LEFT);
 	ck_assert_int_eq(level, LOG_INFO);
@@ -253,7 +235,7 @@ END_TEST
 
 static void expect_end(enum channel_end how)
 {
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 1);
 	ck_assert_uint_eq(ends, 1);
 	ck_assert_int_eq(ended, how);
@@ -299,7 +281,7 @@ START_TEST(an_unknown_message_closes_the_channel)
 {
 	send_raw(greeting, sizeof(greeting) - 1, -1);
 	send_raw("\x7f\x7f", 2, -1);
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 1);
 	close(pair[1]);
 }
@@ -316,10 +298,10 @@ static int open_fds(void)
 START_TEST(an_unasked_descriptor_closes_the_channel_and_is_closed)
 {
 	send_raw(greeting, sizeof(greeting) - 1, -1);
-	settle();
+	unit_settle();
 	int before = open_fds();
 	send_raw("\0\x06\0\0\0\x01", 6, pair[1]);
-	settle();
+	unit_settle();
 	ck_assert_int_eq(closed_server, 1);
 	ck_assert_int_eq(open_fds(), before - 1); /* the server's own end */
 	close(pair[1]);
@@ -343,17 +325,20 @@ START_TEST(too_many_descriptors_on_their_way_have_to_arrive_first)
 	ck_assert_int_eq(
 	    channel_send_now(others[0], (const uint8_t *)"x", 1, others, 1), CHANNEL_SHORT);
 	ck_assert(msg_large_open_send(client, &(struct msg_large_open){.cookie = 77}, NULL));
-	settle(); /* the server answers with a descriptor */
+	unit_settle(); /* the server answers with a descriptor */
 	ck_assert_uint_eq(files, 0);
 	ck_assert(submit("ann@example.org", 10)); /* the other way all goes on */
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(submits, 1);
 	ck_assert_uint_eq(files, 0);
 	ck_assert_int_eq(closed_server + closed_client, 0);
 	for (int i = 0; i < ON_THEIR_WAY; i++)
 		ck_assert_int_eq(recv(others[1], &octet, 1, 0), 1); /* and closes it */
-	settle();
-	settle();
+	struct unit_patience patience;
+	unit_patience_begin(&patience, 20 * 1000); /* it tries again after some ms */
+	while (files == 0 && !patience.over)
+		unit_wait();
+	ck_assert(unit_patience_end(&patience));
 	ck_assert_uint_eq(files, 1);
 	ck_assert_int_eq(closed_server + closed_client, 0);
 	close(kept_fd);

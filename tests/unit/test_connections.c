@@ -10,6 +10,7 @@
 #include "pop3d/connection-internal.h"
 #include "pop3d/connections.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -163,26 +164,19 @@ static void setup(void)
 	connect_channels();
 }
 
-/* Lets everything happen that can happen now. */
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static int connect_client(const union client *who)
 {
 	int fds[2];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	connections_accept(fds[1], &(union client){.in6 = who->in6}, NULL, &conf);
-	settle();
+	unit_settle();
 	return fds[0];
 }
 
 static void say(int fd, const char *text)
 {
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	settle();
+	unit_settle();
 }
 
 /* Everything that was said; "<closed>" is added when it is the end. */
@@ -208,7 +202,7 @@ static void answer(enum login_verdict verdict)
 		    .login = STR("ann@example.org"),
 		    .ticket = verdict == LOGIN_OK ? STR("0123456789abcdef") : STR("")}},
 	    NULL);
-	settle();
+	unit_settle();
 }
 
 /* As if so many milliseconds had passed. */
@@ -221,7 +215,7 @@ static void pass_ms(uint64_t ms)
 {
 	ahead = ms;
 	connections_each(tick_one);
-	settle();
+	unit_settle();
 }
 
 #define GREETING "+OK mx.example.org POP3 server ready\r\n"
@@ -247,7 +241,7 @@ START_TEST(login_and_hand_over)
 	close(handed_fd);
 	ck_assert_str_eq(heard(c), "<closed>");
 	msg_session_ended_send(session, &(struct msg_session_ended){handed_cookie}, NULL);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(admission_count(worker.admission), 0);
 	ck_assert_ptr_null(connections_find(handed_cookie));
 }
@@ -317,7 +311,7 @@ START_TEST(session_is_away)
 	if (_i == 0) {
 		worker.session = kept;
 		connections_each(connection_on_session_channel);
-		settle();
+		unit_settle();
 		ck_assert_int_ge(handed_fd, 0);
 		ck_assert_str_eq(heard(c), "");
 	} else {
@@ -414,7 +408,7 @@ START_TEST(per_address)
 	    heard(third), "-ERR [SYS/TEMP] too many connections from your address\r\n<closed>");
 	ck_assert_str_eq(heard(connect_client(&afar)), GREETING);
 	close(second);
-	settle();
+	unit_settle();
 	ck_assert_str_eq(heard(connect_client(&here)), GREETING);
 }
 END_TEST

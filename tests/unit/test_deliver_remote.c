@@ -7,6 +7,7 @@
 #include "deliver-remote/session.h"
 #include "tests/unit/remote-stage.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -581,7 +582,7 @@ START_TEST(greeting_in_drips)
 	remote_say(&peer, "220 ");
 	for (unsigned i = 0; i < 1000 && st.answer_count == 0; i++) {
 		remote_say(&peer, "x");
-		remote_turn();
+		unit_turn();
 		usleep(20 * 1000);
 	}
 	const struct remote_answer *a = remote_answer(&st, d);
@@ -1552,7 +1553,7 @@ START_TEST(finishes_when_told_to_stop)
 	const struct remote_answer *a;
 	do {
 		late = remote_deliver(&st, "[127.0.0.1]");
-		remote_turn();
+		unit_turn();
 		usleep(1000);
 	} while (st.answer_count == 0);
 	a = &st.answers[0];
@@ -1606,7 +1607,7 @@ START_TEST(many_at_once)
 	long before = resident_kib(st.pid);
 	for (size_t i = 0; i < MANY; i++) {
 		deliveries[i] = remote_deliver(&st, nexthop);
-		remote_turn();
+		unit_turn();
 	}
 	for (size_t i = 0; i < MANY; i++) {
 		remote_accept(&server, &peers[i]);

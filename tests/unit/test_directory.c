@@ -15,6 +15,7 @@
 #include "directory/server.h"
 #include "tests/unit/directory-fixture.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -237,7 +238,7 @@ static void too_late(void *ctx)
 
 #define UNTIL(condition)                                                                           \
 	while (!(condition))                                                                       \
-	event_base_loop(loop_base(), EVLOOP_ONCE)
+	unit_wait()
 
 static int half(enum edge_id edge, unsigned instance)
 {
@@ -641,8 +642,7 @@ START_TEST(logins_without_a_session_program)
 	struct channel *session = as_session();
 	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_OK);
 	channel_free(session);
-	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+	unit_settle();
 	ck_assert_int_eq(try_login(pop3d, "ann@example.org", "secret"), LOGIN_TEMPORARY);
 	channel_free(pop3d);
 }
@@ -697,7 +697,7 @@ static void look_again_and_again(void)
 	for (int i = 0; i < 3; i++) {
 		live_look(server_live());
 		for (int rounds = 0; rounds < 20; rounds++) {
-			event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+			unit_settle();
 			usleep(1000);
 		}
 	}
@@ -880,7 +880,7 @@ START_TEST(packets_of_junk)
 			packet[0] = 0;
 			if (send(fd, packet, n, MSG_NOSIGNAL) < 0)
 				break;
-			event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+			unit_settle();
 		}
 		close(fd);
 	}
@@ -937,9 +937,9 @@ START_TEST(a_worker_that_dies)
 		struct channel *pop3d = as_pop3d(0);
 		for (unsigned i = 0; i < 20; i++)
 			send_login(pop3d, "ann@example.org", "secret");
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+		unit_settle();
 		channel_free(pop3d);
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+		unit_settle();
 	}
 	struct channel *pop3d = as_pop3d(0);
 	login.answers = 0;

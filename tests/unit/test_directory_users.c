@@ -5,7 +5,6 @@
  * does not.
  */
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/msg-directory-pam.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-pop3d-directory.h"
@@ -15,6 +14,7 @@
 #include "directory/user-record.h"
 #include "tests/unit/directory-fixture.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -173,12 +173,6 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 	*slot = NULL;
 }
 
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void join(
     struct channel **slot, enum edge_id edge, const struct edge_side *side, const void *handlers)
 {
@@ -232,7 +226,7 @@ static void setup(void)
 	join(&session, EDGE_directory_session, &directory_session_server, &session_handlers);
 	join(&users, EDGE_directory_users, &users_server, &users_handlers);
 	join(&pam, EDGE_directory_pam, &directory_pam_server, &pam_handlers);
-	settle();
+	unit_settle();
 }
 
 static void teardown(void)
@@ -245,14 +239,14 @@ static void ask(const char *address)
 {
 	msg_rcpt_query_send(
 	    smtpd, &(struct msg_rcpt_query){.cookie = 7, .address = str_from_cstr(address)}, NULL);
-	settle();
+	unit_settle();
 }
 
 static void say(const char *name, enum user_verdict verdict, uint32_t uid)
 {
 	const struct msg_user_answer m = {str_from_cstr(name), (uint8_t)verdict, uid};
 	msg_user_answer_send(users, &m, NULL);
-	settle();
+	unit_settle();
 }
 
 static const struct {
@@ -315,7 +309,7 @@ START_TEST(who_asked_may_be_gone)
 {
 	ask("ann@host.example");
 	channel_free(smtpd);
-	settle();
+	unit_settle();
 	say("ann", USER_FOUND, 4001);
 	ck_assert_uint_eq(seen.rcpts, 0);
 }
@@ -324,7 +318,7 @@ END_TEST
 START_TEST(users_that_are_not_there)
 {
 	channel_free(users);
-	settle();
+	unit_settle();
 	ask("ann@host.example");
 	ck_assert_int_eq(seen.rcpt, RCPT_TEMPORARY);
 }
@@ -344,7 +338,7 @@ static void start_login(unsigned mechanism, const char *message, size_t n)
 		msg_auth_begin_send(smtpd, &(struct msg_auth_begin){.start = start}, NULL);
 	else
 		msg_login_begin_send(pop3d, &(struct msg_login_begin){.start = start}, NULL);
-	settle();
+	unit_settle();
 }
 
 static void log_in(const char *user, const char *password)
@@ -358,7 +352,7 @@ static void pam_says(enum pam_verdict verdict)
 {
 	const struct msg_pam_answer m = {seen.pam_cookie, (uint8_t)verdict};
 	msg_pam_answer_send(pam, &m, NULL);
-	settle();
+	unit_settle();
 }
 
 static const struct {
@@ -424,7 +418,7 @@ START_TEST(a_helper_that_goes_away)
 	log_in("ann@host.example", "secret");
 	say("ann", USER_FOUND, 4001);
 	channel_free(pam);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.logins, 1);
 	ck_assert_int_eq(seen.login, LOGIN_TEMPORARY);
 	log_in("ann@host.example", "secret");
@@ -438,7 +432,7 @@ START_TEST(a_login_whose_worker_is_gone)
 	log_in("ann@host.example", "secret");
 	say("ann", USER_FOUND, 4001);
 	channel_free(pop3d);
-	settle();
+	unit_settle();
 	pam_says(PAM_RIGHT);
 	ck_assert_uint_eq(seen.logins + seen.grants, 0);
 }
@@ -483,7 +477,7 @@ END_TEST
 static void reload(void)
 {
 	server_reload(&conf);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.smtp_offer, seen.pop3_offer);
 }
 
@@ -512,7 +506,7 @@ static void show_wrong_proof(const char *challenge)
 	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 	const struct auth_message message = {.cookie = cookie, .octets = str_from(last, (size_t)n)};
 	msg_login_response_send(pop3d, &(struct msg_login_response){.message = message}, NULL);
-	settle();
+	unit_settle();
 }
 
 /* Who begins many logins at once has no more tries than who begins them one by one. */
@@ -556,13 +550,13 @@ START_TEST(an_exchange_given_up_while_it_waits)
 	const struct msg_login_abort stop = {.cancel = {.cookie = 9}};
 	log_in("ann@host.example", "secret");
 	msg_login_abort_send(pop3d, &stop, NULL);
-	settle();
+	unit_settle();
 	say("ann", USER_FOUND, 4001);
 	ck_assert_uint_eq(seen.pams, 0);
 	log_in("ann@host.example", "secret");
 	ck_assert_uint_eq(seen.pams, 1);
 	msg_login_abort_send(pop3d, &stop, NULL);
-	settle();
+	unit_settle();
 	pam_says(PAM_RIGHT);
 	ck_assert_uint_eq(seen.logins + seen.grants, 0);
 	/* It was right, and that is all. */
@@ -587,7 +581,7 @@ START_TEST(guesses_given_up_are_counted)
 		if (i == 0)
 			say("ann", USER_FOUND, 4001);
 		msg_login_abort_send(pop3d, &stop, NULL);
-		settle();
+		unit_settle();
 		pam_says(PAM_WRONG);
 	}
 	ck_assert_uint_eq(seen.pams, conf.auth.failures);
@@ -617,7 +611,7 @@ START_TEST(whose_an_address_is)
 	    .addresses = &from,
 	    .addresses_count = 1};
 	msg_sender_query_send(smtpd, &m, NULL);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.senders, 0);
 	/* Whoever is asked for first. */
 	for (unsigned n = 0; n < seen.asked; n++) {

@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "common/msg-queue-local.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,13 +99,6 @@ static void on_peer_closed(void *ctx, struct channel *channel, const char *why)
 	peer = NULL;
 }
 
-/* Timers of 0 ms and packets are served in a few rounds; nothing here waits for a clock. */
-static void settle(void)
-{
-	for (int i = 0; i < 30; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void start_peer(void)
 {
 	int pair[2];
@@ -118,7 +112,7 @@ static void kill_peer(void)
 {
 	channel_free(peer);
 	peer = NULL;
-	settle();
+	unit_settle();
 }
 
 static void answer(const struct seen *s, enum delivery_outcome outcome)
@@ -215,7 +209,7 @@ static void open_queue(void)
 
 static void close_queue(void)
 {
-	settle(); /* nothing may be left that refers to it */
+	unit_settle(); /* nothing may be left that refers to it */
 	dispatch_reset(&dispatch);
 	local_reset(&local);
 	remote_reset(&remote);
@@ -300,7 +294,7 @@ START_TEST(visible_then_durable_then_finished)
 	    .transport = TRANSPORT_LOCAL};
 	start_peer();
 	uint64_t id = post_to(&r, 1, _i == 1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 1);
 	ck_assert_uint_eq(seen[0].id, id);
 	ck_assert_uint_eq(seen[0].repeat, 0);
@@ -311,17 +305,17 @@ START_TEST(visible_then_durable_then_finished)
 	ck_assert_str_eq(seen[0].content, _i == 1 ? "large content" : "Subject: x\r\n\r\n");
 	ck_assert_uint_eq(seen[0].size, _i == 1 ? 13 : 14);
 	answer(&seen[0], DELIVERY_VISIBLE);
-	settle();
+	unit_settle();
 	ck_assert(!is_finished(id));
 	ck_assert(!local_is_idle(&local));
 	sync_done(seen[0].delivery);
-	settle();
+	unit_settle();
 	ck_assert(is_finished(id));
 	ck_assert(local_is_idle(&local));
 	ck_assert_uint_eq(active.delivered, 1);
 	ck_assert_uint_eq(fake_spool_count(spool).results, 0);
 	sync_done(seen[0].delivery); /* once more does nothing */
-	settle();
+	unit_settle();
 	ck_assert_ptr_nonnull(peer);
 }
 END_TEST
@@ -332,12 +326,12 @@ START_TEST(content_comes_from_memory_while_it_is_there)
 	uint64_t id = spool_next_id(spool) + 1;
 	contents_put(contents, content_new(STR("from memory")), id, loop_now_ms());
 	ck_assert_uint_eq(post(1), id);
-	settle();
+	unit_settle();
 	ck_assert_str_eq(seen[0].content, "from memory");
 	ck_assert_uint_eq(fake_spool_count(spool).reads, 0);
 	kill_peer();
 	start_peer();
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 2);
 	ck_assert_str_eq(seen[1].content, "Subject: x\r\n\r\n"); /* from the spool now */
 }
@@ -347,7 +341,7 @@ START_TEST(many_recipients_go_in_packets)
 {
 	start_peer();
 	uint64_t id = post(250);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 3);
 	ck_assert_uint_eq(seen[0].count, 100);
 	ck_assert_uint_eq(seen[2].count, 50);
@@ -355,7 +349,7 @@ START_TEST(many_recipients_go_in_packets)
 	for (size_t i = 3; i-- > 0;) {
 		answer(&seen[i], DELIVERY_VISIBLE);
 		sync_done(seen[i].delivery);
-		settle();
+		unit_settle();
 		ck_assert_int_eq(is_finished(id), i == 0);
 	}
 }
@@ -369,7 +363,7 @@ START_TEST(the_window_bounds_what_is_under_way)
 	start_peer();
 	for (int i = 0; i < 100; i++)
 		post(1);
-	settle();
+	unit_settle();
 	ck_assert_uint_ge(seen_count, 10);
 	ck_assert_uint_le(seen_count, 20);
 	size_t answered = 0;
@@ -377,12 +371,12 @@ START_TEST(the_window_bounds_what_is_under_way)
 		size_t under_way = seen_count - answered;
 		ck_assert_uint_le(under_way, 20);
 		answer(&seen[answered++], DELIVERY_VISIBLE); /* no durable: it does not count */
-		settle();
+		unit_settle();
 	}
 	ck_assert_uint_eq(seen_count, 100);
 	for (size_t i = 0; i < 100; i++)
 		sync_done(seen[i].delivery);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(active.messages.count, 0);
 }
 END_TEST
@@ -392,14 +386,14 @@ START_TEST(deferred_and_failed_are_kept)
 	const struct fake_result *results;
 	start_peer();
 	uint64_t id = post(3);
-	settle();
+	unit_settle();
 	answer_one(seen[0].delivery, 2, DELIVERY_FAILED);
 	answer_one(seen[0].delivery, 0, DELIVERY_VISIBLE);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(local.carrier.deliveries.count, 1);
 	answer_one(seen[0].delivery, 1, DELIVERY_DEFERRED);
 	sync_done(seen[0].delivery);
-	settle();
+	unit_settle();
 	ck_assert(local_is_idle(&local));
 	ck_assert(!is_finished(id));
 	const struct message *m = index_find(&active.messages, id);
@@ -409,7 +403,7 @@ START_TEST(deferred_and_failed_are_kept)
 	ck_assert_uint_eq(fake_spool_results(spool, &results), 3);
 	active_flush(&active, index_find(&active.messages, id));
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 2);
 	ck_assert_uint_eq(seen[1].count, 1);
 	ck_assert_uint_eq(seen[1].numbers[0], 1);
@@ -422,22 +416,22 @@ START_TEST(a_failed_sync_is_tried_again_as_a_repeat)
 	const struct fake_result *results;
 	start_peer();
 	uint64_t id = post(2);
-	settle();
+	unit_settle();
 	answer(&seen[0], DELIVERY_VISIBLE);
 	sync_failed(seen[0].delivery);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 1);
 	ck_assert_uint_eq(fake_spool_results(spool, &results), 2);
 	ck_assert_uint_eq(results[0].result.outcome, SPOOL_DEFERRED);
 	active_flush(&active, index_find(&active.messages, id));
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 2);
 	ck_assert_uint_eq(seen[1].count, 2);
 	ck_assert_uint_eq(seen[1].repeat, 1);
 	answer(&seen[1], DELIVERY_VISIBLE);
 	sync_done(seen[1].delivery);
-	settle();
+	unit_settle();
 	ck_assert(is_finished(id));
 }
 END_TEST
@@ -450,7 +444,7 @@ START_TEST(unreadable_content_waits)
 	start_peer();
 	fake_spool_fail(spool, 0, EIO);
 	uint64_t id = post_to(&r, 1, _i == 1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 0);
 	ck_assert(local_is_idle(&local));
 	const struct message *m = index_find(&active.messages, id);
@@ -458,7 +452,7 @@ START_TEST(unreadable_content_waits)
 	fake_spool_fail(spool, 0, 0);
 	active_flush(&active, index_find(&active.messages, id));
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 1);
 }
 END_TEST
@@ -471,7 +465,7 @@ START_TEST(damaged_mail_is_not_tried_for_ever)
 	start_peer();
 	fake_spool_fail(spool, 0, _i == 1 ? ENOENT : EBADMSG);
 	uint64_t id = post_to(&r, 1, _i == 1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 0);
 	const struct message *m = index_find(&active.messages, id);
 	ck_assert_uint_eq(message_recipients(m)[0].state, RECIPIENT_FAILED);
@@ -489,7 +483,7 @@ START_TEST(a_large_file_of_another_size_is_damaged)
 	ck_assert_int_eq(ftruncate(fd, 5), 0);
 	close(fd);
 	start_peer();
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 0);
 	const struct message *m = index_find(&active.messages, id);
 	ck_assert_uint_eq(message_recipients(m)[0].state, RECIPIENT_FAILED);
@@ -501,11 +495,11 @@ START_TEST(held_local_mail_stays)
 	start_peer();
 	local.hold = true;
 	post(1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 0);
 	local.hold = false;
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 1);
 }
 END_TEST
@@ -524,13 +518,13 @@ START_TEST(other_transports)
 	uint64_t thrown = post_to(&other_list[0], 1, false),
 		 kept = post_to(&other_list[1], 1, false);
 	uint64_t held = post_to(&other_list[2], 1, false);
-	settle();
+	unit_settle();
 	ck_assert(is_finished(thrown));
 	ck_assert(!is_finished(kept));
 	ck_assert(!is_finished(held));
 	ck_assert_uint_eq(fake_spool_count(spool).results, 0);
 	uint64_t both = post_to(other_list, 2, false);
-	settle();
+	unit_settle();
 	ck_assert(!is_finished(both));
 	ck_assert_uint_eq(index_find(&active.messages, both)->open, 1);
 }
@@ -540,9 +534,9 @@ START_TEST(many_due_at_once_do_not_take_one_round)
 {
 	for (int i = 0; i < 1000; i++)
 		post_to(&other_list[0], 1, false);
-	event_base_loop(loop_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	unit_turn();
 	ck_assert_uint_le(fake_spool_count(spool).finished, 600);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(fake_spool_count(spool).finished, 1000);
 }
 END_TEST
@@ -556,7 +550,7 @@ START_TEST(another_server_takes_it)
 	list[0].orcpt = STR("rfc822;c@d");
 	remote_peer_start(&remote, 0);
 	uint64_t id = post_to(list, 2, _i == 1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 1);
 	const struct remote_seen *s = &remote_seen[0];
 	ck_assert_uint_eq(s->id, id);
@@ -569,7 +563,7 @@ START_TEST(another_server_takes_it)
 	ck_assert_str_eq(s->content, _i == 1 ? "large content" : "Subject: x\r\n\r\n");
 	ck_assert(!remote_is_idle(&remote));
 	remote_peer_take(s);
-	settle();
+	unit_settle();
 	ck_assert(is_finished(id));
 	ck_assert(remote_is_idle(&remote));
 	ck_assert_uint_eq(active.delivered, 2);
@@ -601,7 +595,7 @@ START_TEST(a_plain_envelope_comes_from_memory_too)
 	contents_put(contents, c, id, loop_now_ms());
 	remote_peer_start(&remote, 0);
 	ck_assert_uint_eq(post_to(&r, 1, false), id);
-	settle();
+	unit_settle();
 	const struct remote_seen *s = &remote_seen[0];
 	ck_assert_uint_eq(remote_seen_count, 1);
 	ck_assert_uint_eq(fake_spool_count(spool).reads, !envelopes[_i].plain);
@@ -621,7 +615,7 @@ START_TEST(remote_results_are_written_down)
 	const struct fake_result *results;
 	remote_peer_start(&remote, 0);
 	uint64_t id = post_to(list, 3, false);
-	settle();
+	unit_settle();
 	struct remote_result answers[] = {
 	    {.number = 2, .outcome = DELIVERY_TAKEN},
 	    {.number = 0,
@@ -639,7 +633,7 @@ START_TEST(remote_results_are_written_down)
 	    .results = answers,
 	    .results_count = 3};
 	remote_peer_send(0, &m);
-	settle();
+	unit_settle();
 	ck_assert(!is_finished(id));
 	ck_assert_uint_eq(fake_spool_results(spool, &results), 3);
 	static const struct {
@@ -665,20 +659,20 @@ START_TEST(an_instance_dies)
 	for (unsigned i = 0; i < 3; i++)
 		remote_peer_start(&remote, i);
 	uint64_t id = post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 1);
 	unsigned first = remote_seen[0].instance;
 	post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen[1].instance, first); /* the same nexthop */
 	remote_peer_kill(first);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 4); /* another tries both */
 	ck_assert_uint_ne(remote_seen[2].instance, first);
 	ck_assert_uint_eq(remote_seen[3].instance, remote_seen[2].instance);
 	remote_peer_take(&remote_seen[2]);
 	remote_peer_take(&remote_seen[3]);
-	settle();
+	unit_settle();
 	ck_assert(is_finished(id));
 	ck_assert_uint_eq(active.messages.count, 0);
 }
@@ -706,7 +700,7 @@ START_TEST(a_bad_deliver_remote_loses_its_channel)
 {
 	remote_peer_start(&remote, 0);
 	uint64_t id = post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	struct remote_result result = {
 	    .number = bad_answers[_i].number, .outcome = bad_answers[_i].outcome};
 	struct remote_result results[] = {result, result};
@@ -716,11 +710,11 @@ START_TEST(a_bad_deliver_remote_loses_its_channel)
 	    .results = results,
 	    .results_count = bad_answers[_i].twice ? 2 : 1};
 	remote_peer_send(0, &m);
-	settle();
+	unit_settle();
 	ck_assert(!remote_peer_lives(0));
 	remote_peer_on_delivery = remote_peer_take;
 	remote_peer_start(&remote, 0);
-	settle();
+	unit_settle();
 	/* A last word that was said before the fault counts. */
 	ck_assert(is_finished(id) || bad_answers[_i].twice);
 	ck_assert(remote_is_idle(&remote));
@@ -749,25 +743,25 @@ START_TEST(one_goes_behind_another)
 	one_at_a_time();
 	for (int i = 0; i < 3; i++)
 		post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 1);
 	ck_assert_uint_eq(remote_seen[0].behind, 0);
 	remote_peer_content_sent(&remote_seen[0]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 2);
 	ck_assert_uint_eq(remote_seen[1].behind, remote_seen[0].delivery);
 	ck_assert_uint_eq(slots(), 1);
 	/* In either order. */
 	remote_peer_take(&remote_seen[_i]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 2);
 	ck_assert_uint_eq(slots(), 1);
 	remote_peer_take(&remote_seen[1 - _i]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 3);
 	ck_assert_uint_eq(remote_seen[2].behind, 0);
 	remote_peer_take(&remote_seen[2]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(active.messages.count, 0);
 	ck_assert_uint_eq(slots(), 0);
 }
@@ -778,31 +772,31 @@ START_TEST(what_is_given_back_was_not_tried)
 {
 	one_at_a_time();
 	uint64_t id = post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	remote_peer_content_sent(&remote_seen[0]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 1);
 	uint64_t next = post_to(&other_list[1], 1, false); /* later than the offer */
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 2);
 	if (_i == 1) {
 		remote_peer_answer(&remote_seen[0], DELIVERY_DEFERRED, REMOTE_WORKS);
-		settle();
+		unit_settle();
 	}
 	remote_peer_return(&remote_seen[1]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, _i == 1 ? 3 : 2);
 	ck_assert(!(index_find(&active.messages, next)->flags & MESSAGE_REPEAT));
 	if (_i == 0) {
 		remote_peer_take(&remote_seen[0]);
-		settle();
+		unit_settle();
 		ck_assert(is_finished(id));
 	}
 	ck_assert_uint_eq(remote_seen_count, 3);
 	ck_assert_uint_eq(remote_seen[2].id, next);
 	ck_assert_uint_eq(remote_seen[2].behind, 0);
 	remote_peer_take(&remote_seen[2]);
-	settle();
+	unit_settle();
 	ck_assert(is_finished(next));
 	ck_assert_uint_eq(slots(), 0);
 }
@@ -814,15 +808,15 @@ START_TEST(two_that_share_a_slot_are_repeated)
 	one_at_a_time();
 	for (int i = 0; i < 2; i++)
 		post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	remote_peer_content_sent(&remote_seen[0]);
-	settle();
+	unit_settle();
 	remote_peer_kill(0);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(slots(), 0);
 	remote_peer_on_delivery = remote_peer_take;
 	remote_peer_start(&remote, 0);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 4);
 	ck_assert_uint_eq(active.messages.count, 0);
 	ck_assert_uint_eq(slots(), 0);
@@ -835,19 +829,19 @@ START_TEST(bad_offers_lose_the_channel)
 	one_at_a_time();
 	for (int i = 0; i < 2; i++)
 		post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	if (_i == 2) {
 		remote_peer_return(&remote_seen[0]);
 	} else {
 		remote_peer_content_sent(&remote_seen[0]);
-		settle();
+		unit_settle();
 		remote_peer_content_sent(&remote_seen[_i]);
 	}
-	settle();
+	unit_settle();
 	ck_assert(!remote_peer_lives(0));
 	remote_peer_on_delivery = remote_peer_take;
 	remote_peer_start(&remote, 0);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(active.messages.count, 0);
 	ck_assert_uint_eq(slots(), 0);
 }
@@ -858,7 +852,7 @@ START_TEST(damaged_mail_fails_before_it_is_sent)
 	remote_peer_start(&remote, 0);
 	fake_spool_fail(spool, 0, _i == 0 ? EBADMSG : EIO);
 	uint64_t id = post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 0);
 	ck_assert_uint_eq(message_recipients(index_find(&active.messages, id))[0].state,
 	    _i == 0 ? RECIPIENT_FAILED : RECIPIENT_DEFERRED);
@@ -933,20 +927,20 @@ START_TEST(a_bad_one_loses_its_channel_only)
 {
 	start_peer();
 	uint64_t id = post(2);
-	settle();
+	unit_settle();
 	attacks[_i]();
-	settle();
+	unit_settle();
 	ck_assert_ptr_null(peer);
 	ck_assert(!is_finished(id));
 	start_peer();
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 2);
 	ck_assert_uint_eq(seen[1].repeat, 1);
 	ck_assert_uint_eq(seen[1].count, 2);
 	ck_assert_uint_ne(seen[1].delivery, seen[0].delivery);
 	answer(&seen[1], DELIVERY_VISIBLE);
 	sync_done(seen[1].delivery);
-	settle();
+	unit_settle();
 	ck_assert(is_finished(id));
 }
 END_TEST
@@ -957,17 +951,17 @@ START_TEST(repeat_stays_until_the_end)
 {
 	start_peer();
 	uint64_t id = post(2);
-	settle();
+	unit_settle();
 	kill_peer();
 	start_peer();
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen[1].repeat, 1);
 	answer_one(seen[1].delivery, 0, DELIVERY_DEFERRED);
 	answer_one(seen[1].delivery, 1, DELIVERY_DEFERRED);
-	settle();
+	unit_settle();
 	active_flush(&active, index_find(&active.messages, id));
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 3);
 	ck_assert_uint_eq(seen[2].repeat, 1);
 }
@@ -979,7 +973,7 @@ START_TEST(everything_recovered_is_a_repeat)
 	restart_queue();
 	start_peer();
 	uint64_t fresh = post(1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 2);
 	for (size_t i = 0; i < 2; i++)
 		ck_assert_uint_eq(seen[i].repeat, seen[i].id == id);
@@ -990,9 +984,9 @@ END_TEST
 START_TEST(nothing_is_sent_without_a_channel)
 {
 	post(1);
-	settle();
+	unit_settle();
 	start_peer();
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 1);
 	ck_assert_uint_eq(seen[0].repeat, 0);
 }
@@ -1002,14 +996,14 @@ START_TEST(a_stopped_dispatch_begins_nothing)
 {
 	start_peer();
 	post(1);
-	settle();
+	unit_settle();
 	dispatch_stop(&dispatch);
 	post(1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen_count, 1);
 	answer(&seen[0], DELIVERY_VISIBLE);
 	sync_done(seen[0].delivery);
-	settle();
+	unit_settle();
 	ck_assert(local_is_idle(&local));
 }
 END_TEST
@@ -1117,10 +1111,7 @@ START_TEST(no_death_loses_or_doubles_anything)
 			ids[posted++] = post(count);
 			expected += count;
 		}
-		if (chance(4))
-			event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-		else
-			settle();
+		unit_settle();
 		if (chance(8))
 			sync_mailboxes();
 		if (chance(60))

@@ -3,9 +3,9 @@
  * deliver-remote's questions, to a resolver that the test plays.
  */
 #include "common/dns-name.h"
-#include "common/loop.h"
 #include "deliver-remote/dns-client.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ static void tear_down(void)
 static void until(const unsigned *what, unsigned n)
 {
 	while (*what < n)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
+		unit_wait();
 	ck_assert_uint_eq(*what, n);
 }
 
@@ -316,7 +316,7 @@ START_TEST(wrong_answers)
 	answer_mx(DNS_OK);
 	answer_mx((enum dns_state)0);
 	while (!closed)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
+		unit_wait();
 	ck_assert_uint_eq(answers, 0);
 	tear_down();
 }

@@ -10,6 +10,7 @@
 #include "common/loop.h"
 #include "common/msg-smtpd-queue.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,13 +102,6 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 	me->channel = NULL;
 }
 
-/* Everything is in this process, so a few rounds bring every packet to its end. */
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void connect_worker(struct worker *me, unsigned instance)
 {
 	int pair[2];
@@ -116,14 +110,14 @@ static void connect_worker(struct worker *me, unsigned instance)
 	*me = (struct worker){.fd = -1};
 	intake_add_peer(&intake, instance, pair[0]);
 	me->channel = channel_new(pair[1], &smtpd_queue_client, &handlers, me, on_closed);
-	settle();
+	unit_settle();
 }
 
 static void disconnect_worker(struct worker *me)
 {
 	channel_free(me->channel);
 	me->channel = NULL;
-	settle();
+	unit_settle();
 }
 
 static void setup(void)
@@ -150,7 +144,7 @@ static void teardown(void)
 	channel_free(w2.channel);
 	if (w.fd >= 0)
 		close(w.fd);
-	settle();
+	unit_settle();
 	intake_reset(&intake);
 	fake_spool_commit(spool, EIO);
 	tokens_free(intake.tokens);
@@ -196,7 +190,7 @@ static void submit(struct worker *me, uint32_t cookie, uint64_t token)
 {
 	const struct msg_submit m = submission(cookie, token);
 	ck_assert(msg_submit_send(me->channel, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static void submit_again(struct worker *me, uint32_t cookie, uint64_t token)
@@ -204,7 +198,7 @@ static void submit_again(struct worker *me, uint32_t cookie, uint64_t token)
 	struct msg_submit m = submission(cookie, token);
 	m.repeated = 1;
 	ck_assert(msg_submit_send(me->channel, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static void send_recipients(struct worker *me, uint32_t cookie, size_t count)
@@ -218,7 +212,7 @@ static void open_large(struct worker *me, uint32_t cookie)
 {
 	const struct msg_large_open m = {.cookie = cookie};
 	ck_assert(msg_large_open_send(me->channel, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static void submit_large(struct worker *me, uint32_t cookie, uint64_t size)
@@ -229,20 +223,20 @@ static void submit_large(struct worker *me, uint32_t cookie, uint64_t size)
 	    .recipients_count = 1,
 	    .size = size};
 	ck_assert(msg_submit_large_send(me->channel, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static void abandon(struct worker *me, uint32_t cookie)
 {
 	const struct msg_submit_abandon m = {.cookie = cookie};
 	ck_assert(msg_submit_abandon_send(me->channel, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static size_t commit(int error)
 {
 	size_t n = fake_spool_commit(spool, error);
-	settle();
+	unit_settle();
 	return n;
 }
 
@@ -266,7 +260,7 @@ START_TEST(the_client_is_logged_before_the_sender)
 	submit(&w, 1, 7);
 	ck_assert_int_eq(read(fds[0], text, sizeof(text)), -1); /* nothing before it is durable */
 	fake_spool_commit(spool, 0);
-	settle();
+	unit_settle();
 	log_flush();
 	ssize_t n = read(fds[0], text, sizeof(text) - 1);
 	ck_assert_int_gt(n, 0);
@@ -381,7 +375,7 @@ START_TEST(intake_is_told_at_the_start_and_at_changes)
 	ck_assert_uint_eq(w.intakes, 1);
 	ck_assert(w.open);
 	intake_on_space(&intake, false, ENOSPC);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(w.intakes, 2);
 	ck_assert(!w.open);
 	connect_worker(&w2, 1);
@@ -391,7 +385,7 @@ START_TEST(intake_is_told_at_the_start_and_at_changes)
 	ck_assert_uint_eq(w.refused, 1);
 	ck_assert_uint_eq(w.last_code, 452);
 	intake_on_space(&intake, true, 0);
-	settle();
+	unit_settle();
 	ck_assert(w.open);
 	submit(&w, 1, 1);
 	commit(0);
@@ -429,7 +423,7 @@ START_TEST(a_closed_channel_rolls_back)
 	open_large(&w, 3);
 	submit_large(&w, 3, 5);
 	send_recipients(&w, 4, 10);
-	settle();
+	unit_settle();
 	disconnect_worker(&w);
 	ck_assert_uint_eq(fake_spool_count(spool).abandoned, 1);
 	ck_assert_uint_eq(commit(0), 2);
@@ -543,7 +537,7 @@ START_TEST(too_many_recipients_are_refused_whole)
 {
 	for (size_t n = 0; n <= RECIPIENTS_MAX; n += RECIPIENTS_PER_PACKET) {
 		send_recipients(&w, 1, RECIPIENTS_PER_PACKET);
-		settle();
+		unit_settle();
 	}
 	submit(&w, 1, 1);
 	ck_assert_uint_eq(w.refused, 1);
@@ -576,9 +570,9 @@ START_TEST(a_worker_cannot_fill_the_memory)
 		m.content = str_from(big, sizeof(big));
 		ck_assert(msg_submit_send(w.channel, &m, NULL));
 		if (i % 50 == 0)
-			settle();
+			unit_settle();
 	}
-	settle();
+	unit_settle();
 	ck_assert_uint_gt(w.refused, 0);
 	ck_assert_uint_eq(w.last_code, 451);
 	ck_assert_uint_le(fake_spool_count(spool).submitted * sizeof(big), PEER_OCTETS_MAX);
@@ -629,7 +623,7 @@ START_TEST(arrivals_in_the_future_are_now)
 	struct msg_submit m = submission(1, 1);
 	m.envelope.arrival = UINT64_MAX;
 	ck_assert(msg_submit_send(w.channel, &m, NULL));
-	settle();
+	unit_settle();
 	commit(0);
 	ck_assert_uint_le(fake_spool_find(spool, w.last_id)->envelope.arrival, loop_wall_ms());
 }
@@ -757,7 +751,7 @@ static void endless_transactions(void)
 	for (uint32_t i = 0; i <= TRANSACTIONS_MAX && w.channel != NULL; i++) {
 		send_recipients(&w, i, 1);
 		if (i % 50 == 0)
-			settle();
+			unit_settle();
 	}
 }
 
@@ -795,7 +789,7 @@ START_TEST(a_bad_worker_loses_its_channel_only)
 	connect_worker(&w2, 1);
 	submit(&w2, 1, 1000);
 	attacks[_i]();
-	settle();
+	unit_settle();
 	ck_assert_ptr_null(w.channel);
 	ck_assert_ptr_nonnull(w2.channel);
 	commit(0);
@@ -845,7 +839,7 @@ START_TEST(random_sequences_never_deliver_what_was_not_answered)
 				disconnect_worker(&w);
 			break;
 		}
-		settle();
+		unit_settle();
 		if (w.fd >= 0)
 			close(w.fd);
 		w.fd = -1;

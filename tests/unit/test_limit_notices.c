@@ -4,12 +4,12 @@
  * directory.
  */
 #include "common/log.h"
-#include "common/loop.h"
 #include "queue/limit-notices.h"
 #include "queue/limit-text.h"
 #include "tests/unit/directory-peer.h"
 #include "tests/unit/fake-spool.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,12 +81,6 @@ static void teardown(void)
 	buf_release(&out);
 }
 
-static void turn(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static struct limit_client clients[] = {
     {{"\xc0\x00\x02\x01", 4}}, {{"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16}}};
 
@@ -109,10 +103,10 @@ static int say(const struct msg_limit_passed *m)
 {
 	directory_peer_told = -1;
 	directory_peer_limit(m);
-	turn();
+	unit_settle();
 	if (!disk_held)
 		fake_spool_commit(spool, disk_error);
-	turn();
+	unit_settle();
 	return directory_peer_lives() ? directory_peer_told : -2;
 }
 
@@ -125,7 +119,7 @@ START_TEST(one_mail_and_no_second)
 	directory_peer_told = -1;
 	disk_held = false;
 	fake_spool_commit(spool, 0);
-	turn();
+	unit_settle();
 	ck_assert_int_eq(directory_peer_told, 1);
 	ck_assert_uint_eq(active.messages.count, 1);
 	ck_assert_uint_eq(progress, 1);

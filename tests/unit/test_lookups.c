@@ -8,6 +8,7 @@
 #include "resolver/lookups.h"
 #include "tests/unit/dns-packet.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -128,7 +129,7 @@ START_TEST(deadlines)
 	lookups_ask(&mx, &one.asker, loop_now_ms());
 	ask(&mx, &two);
 	while (one.answers == 0)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
+		unit_wait();
 	ck_assert_int_eq(one.state, DNS_TEMPORARY);
 	ck_assert(two.answers == 0 && lookups_count() == 1);
 	ask(&mx, &one); /* joins what still runs */

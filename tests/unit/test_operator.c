@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -137,12 +138,6 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 	client = NULL;
 }
 
-static void settle(void)
-{
-	for (int i = 0; i < 30; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void on_committed(
     void *ctx, void *tag, uint64_t id, const struct spool_place *place, int error)
 {
@@ -161,7 +156,7 @@ static void connect_client(void)
 	    0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
 	operators_connect(&operators, pair[0]);
 	client = channel_new(pair[1], &operator_queue_client, &handlers, NULL, on_closed);
-	settle();
+	unit_settle();
 }
 
 static void setup(void)
@@ -193,7 +188,7 @@ static void setup(void)
 static void teardown(void)
 {
 	channel_free(client);
-	settle();
+	unit_settle();
 	operators_reset(&operators);
 	dispatch_reset(&dispatch);
 	remote_peer_reset();
@@ -247,27 +242,27 @@ static void ask_list(uint64_t after, uint32_t limit)
 {
 	const struct msg_queue_list m = {.after = after, .limit = limit};
 	ck_assert(msg_queue_list_send(client, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static void ask_show(uint64_t id)
 {
 	const struct msg_queue_show m = {.id = id};
 	ck_assert(msg_queue_show_send(client, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static void ask_flush(uint64_t id)
 {
 	const struct msg_queue_flush m = {.id = id};
 	ck_assert(msg_queue_flush_send(client, &m, NULL));
-	settle();
+	unit_settle();
 }
 
 static void ask_stats(void)
 {
 	ck_assert(msg_queue_stats_send(client, &(struct msg_queue_stats){}, NULL));
-	settle();
+	unit_settle();
 }
 
 static bool shows(const char *what)
@@ -282,7 +277,7 @@ static void become_stranger(void)
 	if (geteuid() == 0) {
 		ck_assert_int_eq(seteuid(12345), 0);
 		channel_free(client);
-		settle();
+		unit_settle();
 		connect_client();
 		ck_assert_int_eq(seteuid(0), 0);
 	}
@@ -320,7 +315,7 @@ START_TEST(an_entry_says_why_and_when)
 {
 	post(250, TRANSPORT_REMOTE, false);
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ask_list(0, UINT32_MAX);
 	ck_assert_uint_eq(entries, 1);
 	ck_assert_uint_eq(waiting, RECIPIENTS_PER_PACKET);
@@ -341,7 +336,7 @@ START_TEST(a_long_list_comes_whole)
 	const struct msg_queue_list m = {.limit = UINT32_MAX};
 	ck_assert(msg_queue_list_send(client, &m, NULL));
 	while (ends == 0)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
+		unit_wait();
 	ck_assert_uint_eq(entries, LONG);
 	ck_assert(last_ok);
 }
@@ -354,7 +349,7 @@ START_TEST(a_long_list_waits_for_its_reader)
 		post(1, TRANSPORT_LOCAL, false);
 	channel_free(client);
 	client = NULL;
-	settle();
+	unit_settle();
 	/* one that asks, stays, and never reads */
 	ck_assert_int_eq(
 	    0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
@@ -365,7 +360,7 @@ START_TEST(a_long_list_waits_for_its_reader)
 	channel_free(asker);
 	operators_connect(&operators, pair[0]);
 	for (int i = 0; i < 10; i++)
-		settle();
+		unit_settle();
 	ck_assert_uint_eq(operators.count, 1);
 	const struct operator_connection *c = operators.connections;
 	ck_assert_uint_eq(c->count, 1);
@@ -373,7 +368,7 @@ START_TEST(a_long_list_waits_for_its_reader)
 	ck_assert_uint_gt(c->asks[c->first].limit, UINT32_MAX - LONG);
 	ck_assert_uint_le(channel_backlog(c->channel), OPERATOR_BACKLOG + PACKET_MAX);
 	close(pair[1]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(operators.count, 0);
 }
 END_TEST
@@ -385,7 +380,7 @@ START_TEST(figures_add_up)
 	post(3, TRANSPORT_REMOTE, false);
 	post(1, TRANSPORT_DISCARD, false);
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ask_stats();
 	ck_assert(last_ok);
 	ck_assert_uint_eq(figures.messages, 1);
@@ -405,7 +400,7 @@ START_TEST(show_tells_all)
 {
 	uint64_t id = post(2, TRANSPORT_REMOTE, false);
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ask_show(id);
 	ck_assert_uint_eq(ends, 1);
 	ck_assert(last_ok);
@@ -460,8 +455,8 @@ END_TEST
 static void settle_until(size_t results)
 {
 	for (int i = 0; i < 100 && fake_spool_count(spool).results < results; i++)
-		settle();
-	settle();
+		unit_settle();
+	unit_settle();
 	ck_assert_uint_eq(fake_spool_count(spool).results, results);
 }
 
@@ -509,7 +504,7 @@ START_TEST(commands_print_what_they_get)
 	ck_assert_ptr_nonnull(strstr(output, "messages waiting             1\n"));
 	ck_assert_ptr_nonnull(strstr(output, "Subject: x\n\nhello\n"));
 	free(output);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(operators.count, 1);
 }
 END_TEST
@@ -533,7 +528,7 @@ static size_t listed(struct msg_queue_list m)
 	last_id = 0;
 	m.limit = UINT32_MAX;
 	ck_assert(msg_queue_list_send(client, &m, NULL));
-	settle();
+	unit_settle();
 	return entries - before;
 }
 
@@ -545,7 +540,7 @@ START_TEST(lists_can_be_filtered)
 	post(1, TRANSPORT_LOCAL, false);
 	post(1, TRANSPORT_REMOTE, false);
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(LISTED(), 2);
 	ck_assert_uint_eq(LISTED(.sender = STR("ANN@example.org")), 2);
 	ck_assert_uint_eq(LISTED(.sender = STR("@example.org")), 2);
@@ -566,19 +561,19 @@ END_TEST
 static void hold(uint64_t id)
 {
 	ck_assert(msg_queue_hold_send(client, &(struct msg_queue_hold){.id = id}, NULL));
-	settle();
+	unit_settle();
 }
 
 static void release(uint64_t id)
 {
 	ck_assert(msg_queue_release_send(client, &(struct msg_queue_release){.id = id}, NULL));
-	settle();
+	unit_settle();
 }
 
 static void delete (uint64_t id)
 {
 	ck_assert(msg_queue_delete_send(client, &(struct msg_queue_delete){.id = id}, NULL));
-	settle();
+	unit_settle();
 }
 
 START_TEST(held_released_and_deleted)
@@ -592,7 +587,7 @@ START_TEST(held_released_and_deleted)
 	ck_assert_uint_eq(LISTED(.states = RECIPIENT_HELD), 0);
 	delete (id);
 	ck_assert(last_ok);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(LISTED(), 0);
 	delete (id);
 	ck_assert(!last_ok);
@@ -622,7 +617,7 @@ static void ask_destinations(bool count)
 	const struct msg_queue_destinations m = {.limit = 5, .count = count};
 	destination_count = reason_count = 0;
 	ck_assert(msg_queue_destinations_send(client, &m, NULL));
-	settle();
+	unit_settle();
 	ck_assert(last_ok);
 }
 
@@ -632,7 +627,7 @@ START_TEST(destinations_ages_and_reasons)
 	post(2, TRANSPORT_LOCAL, false);
 	post(1, TRANSPORT_REMOTE, false);
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ask_destinations(true);
 	ck_assert_uint_eq(destination_count, 3);
 	ck_assert_str_eq(destination_names[0], "");
@@ -659,22 +654,22 @@ START_TEST(recent_deliveries_are_told_once)
 {
 	post(1, TRANSPORT_REMOTE, false);
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert(msg_queue_recent_send(client, &(struct msg_queue_recent){.after = 0}, NULL));
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(event_count, 1);
 	ck_assert_str_eq(event_status, "deferred");
 	ck_assert(
 	    msg_queue_recent_send(client, &(struct msg_queue_recent){.after = last_serial}, NULL));
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(event_count, 1);
 	for (int i = 0; i < 200; i++)
 		post(1, TRANSPORT_DISCARD, false);
 	dispatch_soon(&dispatch);
-	settle();
+	unit_settle();
 	ck_assert(
 	    msg_queue_recent_send(client, &(struct msg_queue_recent){.after = last_serial}, NULL));
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(event_count, 1 + 64);
 	ck_assert_str_eq(event_status, "sent");
 }
@@ -690,10 +685,10 @@ START_TEST(an_asker_may_leave_in_the_middle)
 		if (i == 7)
 			break;
 	}
-	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+	unit_settle();
 	channel_free(client);
 	client = NULL;
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(operators.count, 0);
 }
 END_TEST
@@ -745,7 +740,7 @@ START_TEST(asks_are_answered_in_turn)
 		ck_assert(msg_queue_list_send(client, &m, NULL));
 		ck_assert(msg_queue_stats_send(client, &(struct msg_queue_stats){}, NULL));
 	}
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(ends, OPERATOR_ASKS_MAX);
 	ck_assert_ptr_nonnull(client);
 }
@@ -757,7 +752,7 @@ START_TEST(too_many_asks_cost_the_connection)
 		const struct msg_queue_flush m = {.id = 0};
 		msg_queue_flush_send(client, &m, NULL);
 	}
-	settle();
+	unit_settle();
 	ck_assert_ptr_null(client);
 	ck_assert_uint_eq(operators.count, 0);
 }
@@ -784,7 +779,7 @@ START_TEST(junk_costs_the_connection)
 	operators_connect(&operators, pair[0]);
 	ck_assert_uint_eq(operators.count, 2);
 	ck_assert_int_eq(send(pair[1], "GET / HTTP/1.0\r\n\r\n", 18, 0), 18);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(operators.count, 1);
 	close(pair[1]);
 }

@@ -12,6 +12,7 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/self-signed.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -50,12 +51,6 @@ static void take(const struct conf_certificate *row, const char *kind)
 	free(names);
 }
 
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 /* Returns keys' end when it is silent, else -1. */
 static int wire(bool silent)
 {
@@ -65,14 +60,14 @@ static int wire(bool silent)
 	tls_keys_connect(ends[0]);
 	if (!silent)
 		server_peer(EDGE_remote_keys, 0, ends[1]);
-	settle();
+	unit_settle();
 	return silent ? ends[1] : -1;
 }
 
 static void publish(void)
 {
 	server_publish();
-	settle();
+	unit_settle();
 }
 
 /* ---- the server ------------------------------------------------------------------- */
@@ -179,7 +174,7 @@ static int shake(struct link *l)
 			l->rc = tls_handshake(l->client, &l->why);
 		l->server_done = l->server_done || SSL_do_handshake(l->server) == 1;
 		ERR_clear_error();
-		settle();
+		unit_settle();
 		if (l->rc == TLS_FAILED)
 			break;
 	}

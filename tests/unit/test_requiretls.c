@@ -7,6 +7,7 @@
 #include "deliver-remote/session.h"
 #include "tests/unit/remote-stage.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -249,7 +250,7 @@ static bool has_client(const struct remote_listener *l, int ms)
 static struct remote_listener *whoever_is_asked(void)
 {
 	for (int i = 0; i < REMOTE_PATIENCE_MS; i++) {
-		remote_turn();
+		unit_turn();
 		if (has_client(&first, 1))
 			return &first;
 		if (has_client(&second, 0))

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -120,12 +121,6 @@ static void restart(void)
 	active_begin(&active);
 }
 
-static void turn(void)
-{
-	for (int i = 0; i < 60; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static struct recipient remote(const char *address)
 {
 	struct str a = str_from_cstr(address);
@@ -225,7 +220,7 @@ static void change_routes(uint32_t generation)
 	directory_peer_kill();
 	directory_peer_start(router, after);
 	directory_peer_changed(generation);
-	turn();
+	unit_settle();
 }
 
 START_TEST(what_waits_goes_the_new_way)
@@ -236,10 +231,10 @@ START_TEST(what_waits_goes_the_new_way)
 	ck_assert_uint_eq(state(ready, 0), RECIPIENT_READY);
 	ck_assert_uint_eq(directory_peer_asked, 1);
 	directory_peer_changed(1); /* the same ones */
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(directory_peer_asked, 1);
 	directory_peer_changed(2);
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(directory_peer_asked, 2);
 	ck_assert_str_eq(nexthop(ready), "relay:out");
 }
@@ -361,7 +356,7 @@ START_TEST(a_mailbox_has_time_to_appear)
 	directory_peer_kill();
 	directory_peer_start(router, here);
 	directory_peer_changed(3);
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(find(id)->jobs[0].to->transport, TRANSPORT_LOCAL);
 	ck_assert_uint_eq(failures, 0);
 }
@@ -389,14 +384,14 @@ START_TEST(one_recipient_stays_one)
 	directory_peer_start(router, here);
 	directory_peer_silent = true;
 	directory_peer_changed(1);
-	turn();
+	unit_settle();
 	for (uint32_t cookie = 1; cookie <= 2; cookie++) {
 		const struct msg_address_answer m = {.cookie = cookie,
 		    .verdict = RCPT_LOCAL,
 		    .targets = targets,
 		    .targets_count = count};
 		directory_peer_send(&m);
-		turn();
+		unit_settle();
 	}
 	ck_assert_uint_eq(reroute.phase, REROUTE_IDLE);
 	const char *address = aliases[_i].address;
@@ -444,7 +439,7 @@ START_TEST(what_is_under_way_is_left_alone)
 	active_delivered(&active, message_of(job), n, 1);
 	scheduler_done(active.scheduler, job, DESTINATION_WORKS, start.ms);
 	ck_assert(active_settle(&active, job));
-	turn();
+	unit_settle();
 }
 END_TEST
 
@@ -673,14 +668,14 @@ START_TEST(a_bad_directory_loses_its_channel)
 	commit_one("b@example.net", TRANSPORT_REMOTE);
 	directory_peer_silent = true;
 	reroute_begin(&reroute);
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(router_pending(router), 1);
 	directory_peer_send(&m);
-	turn();
+	unit_settle();
 	ck_assert(!directory_peer_lives());
 	directory_peer_silent = false;
 	directory_peer_start(router, before);
-	turn();
+	unit_settle();
 	ck_assert_uint_eq(router_pending(router), 0);
 	ck_assert_uint_eq(reroute.phase, REROUTE_IDLE);
 }

@@ -3,13 +3,13 @@
  * directory asked over a real socket whether users may send, with the test as smtpd.
  */
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/msg-queue-directory.h"
 #include "common/msg-smtpd-directory.h"
 #include "directory/server.h"
 #include "directory/telling.h"
 #include "tests/unit/directory-fixture.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -86,7 +86,7 @@ static uint8_t ask(
 	unsigned before = answers;
 	ck_assert(msg_sender_query_send(smtpd, &m, NULL));
 	while (answers == before && closed == 0)
-		event_base_loop(loop_base(), EVLOOP_ONCE);
+		unit_wait();
 	ck_assert_uint_eq(closed, 0);
 	ck_assert_uint_eq(cookie, 5);
 	return verdict;
@@ -131,24 +131,18 @@ static void connect_queue(void)
 	queue = channel_new(pair[1], &queue_directory_client, &queue_handlers, NULL, on_closed);
 }
 
-static void run_loop(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void tell(uint64_t token, uint8_t told)
 {
 	const struct msg_limit_told m = {.token = token, .told = told};
 	msg_limit_told_send(queue, &m, NULL);
-	run_loop();
+	unit_settle();
 }
 
 static void disconnect_queue(void)
 {
 	channel_free(queue);
 	queue = NULL;
-	run_loop();
+	unit_settle();
 }
 
 static void setup(void)
@@ -262,7 +256,7 @@ START_TEST(the_operator_is_told)
 	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 10, NULL, NULL), SENDER_OK);
 	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 1, NULL, NULL), SENDER_LIMIT);
 	connect_queue();
-	run_loop();
+	unit_settle();
 	ck_assert_uint_eq(said, 1);
 	ck_assert_int_eq(last.kind, LIMIT_LOGIN);
 	ck_assert_str_eq(last_login, "ann@example.org");
@@ -274,11 +268,11 @@ START_TEST(the_operator_is_told)
 	uint64_t token = last.token;
 	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 1, NULL, NULL), SENDER_LIMIT);
 	ck_assert_int_eq(ask("", "[203.0.113.9]", 21, NULL, NULL), SENDER_LIMIT);
-	run_loop();
+	unit_settle();
 	ck_assert_uint_eq(said, 1);
 	disconnect_queue(); /* it died without a word */
 	connect_queue();
-	run_loop();
+	unit_settle();
 	ck_assert_uint_eq(said, 2);
 	ck_assert_uint_eq(last.token, token);
 	tell(token, 1);
@@ -289,7 +283,7 @@ START_TEST(the_operator_is_told)
 	tell(last.token, 1);
 	disconnect_queue();
 	connect_queue();
-	run_loop();
+	unit_settle();
 	ck_assert_uint_eq(said, 3);
 	ck_assert_uint_eq(closed, 0);
 }
@@ -299,13 +293,13 @@ START_TEST(queue_cannot_tell_now)
 {
 	connect_queue();
 	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 11, NULL, NULL), SENDER_LIMIT);
-	run_loop();
+	unit_settle();
 	ck_assert_uint_eq(said, 1);
 	tell(last.token, 0);
 	ck_assert_uint_eq(said, 1); /* a minute later */
 	disconnect_queue();
 	connect_queue();
-	run_loop();
+	unit_settle();
 	ck_assert_uint_eq(said, 2);
 }
 END_TEST
@@ -313,7 +307,7 @@ END_TEST
 START_TEST(queue_tells_of_nobody)
 {
 	connect_queue();
-	run_loop();
+	unit_settle();
 	tell(7, 1);
 	ck_assert_uint_eq(closed, 1);
 }
@@ -326,7 +320,7 @@ START_TEST(many_in_an_hour)
 	for (unsigned i = 0; i < TELLINGS_PER_HOUR + 5; i++) {
 		snprintf(login, sizeof(login), "u%u@example.org", i);
 		ck_assert_int_eq(ask(login, "[198.51.100.1]", 11, NULL, NULL), SENDER_LIMIT);
-		run_loop();
+		unit_settle();
 		ck_assert_uint_eq(said, i < TELLINGS_PER_HOUR ? i + 1 : TELLINGS_PER_HOUR);
 		if (i < TELLINGS_PER_HOUR)
 			tell(last.token, 1);

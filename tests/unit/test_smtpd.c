@@ -5,6 +5,7 @@
  */
 #include "tests/unit/smtpd-stage.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -378,7 +379,7 @@ START_TEST(queue_dies_with_large_message)
 	stage_expect(&c, "354 ");
 	stage_say_octets(&c, str_from(text, LARGE - 1000 * LINE));
 	while (st.queue_file < 0)
-		stage_turn();
+		unit_turn();
 	stage_kill_queue(&st);
 	stage_connect_queue(&st);
 	stage_say(&c, text + LARGE - 1000 * LINE);
@@ -590,7 +591,7 @@ START_TEST(client_does_not_read)
 	long before = resident_kib(st.pid);
 	stage_say_octets(&c, str_from(commands, sizeof(commands)));
 	for (int i = 0; i < 1000; i++)
-		stage_turn();
+		unit_turn();
 	ck_assert_int_lt(resident_kib(st.pid) - before, 1024);
 	for (int i = 0; i < COMMANDS; i++)
 		stage_expect(&c, "214 2.0.0");
@@ -700,7 +701,7 @@ START_TEST(bad_directory)
 	const struct msg_rcpt_answer bad = {.cookie = st.open_query, .verdict = 77};
 	msg_rcpt_answer_send(st.directory, &bad, NULL);
 	while (!st.directory_gone)
-		stage_turn();
+		unit_turn();
 	st.directory_silent = false;
 	stage_connect_directory(&st);
 	stage_expect(&c, "250 2.1.5");

@@ -6,12 +6,12 @@
  */
 #include "common/channel.h"
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/msg-users.h"
 #include "common/user-name.h"
 #include "directory/system-lookup.h"
 #include "directory/system-users.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -50,12 +50,6 @@ static void on_known(struct system_wait *w)
 	calls++;
 }
 
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void connect_users(void)
 {
 	int pair[2];
@@ -63,7 +57,7 @@ static void connect_users(void)
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
 	system_users_peer(pair[0]);
 	users = channel_new(pair[1], &users_server, &handlers, NULL, on_closed);
-	settle();
+	unit_settle();
 }
 
 static void setup(void)
@@ -77,14 +71,14 @@ static void answer(const char *name, enum user_verdict verdict, uint32_t uid)
 {
 	const struct msg_user_answer m = {str_from_cstr(name), (uint8_t)verdict, uid};
 	msg_user_answer_send(users, &m, NULL);
-	settle();
+	unit_settle();
 }
 
 static void wait_for(struct system_wait *w, const char *name)
 {
 	w->fn = on_known;
 	ck_assert(system_users_wait(w, str_from_cstr(name)));
-	settle();
+	unit_settle();
 }
 
 START_TEST(a_name_is_asked_once)
@@ -135,7 +129,7 @@ START_TEST(users_that_go_away)
 	uint32_t uid;
 	wait_for(&w, "ann");
 	channel_free(users);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(calls, 1);
 	ck_assert_int_eq(system_users_look(STR("ann"), &uid), USER_FAILED);
 	wait_for(&w, "bob");
@@ -155,7 +149,7 @@ START_TEST(a_change_forgets_all)
 	answer("ann", USER_FOUND, 4001);
 	wait_for(&w, "bob");
 	msg_users_changed_send(users, &(struct msg_users_changed){}, NULL);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(changes, 1);
 	ck_assert_uint_eq(calls, 2);
 	ck_assert_int_eq(system_users_look(STR("ann"), &uid), 0);
@@ -171,7 +165,7 @@ START_TEST(waiters_are_bounded)
 		ck_assert(system_users_wait(&w[i], STR("ann")));
 	}
 	ck_assert(!system_users_wait(&w[SYSTEM_USERS_WAITERS_MAX], STR("ann")));
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(asked, 1);
 	answer("ann", USER_NONE, 0);
 	ck_assert_uint_eq(calls, SYSTEM_USERS_WAITERS_MAX);

@@ -3,7 +3,6 @@
  * TLS of the services against OpenSSL's client, with the program keys at the other end of
  * a socket pair: all of it in one process and one loop, so that each moment can be chosen.
  */
-#include "common/loop.h"
 #include "common/tls-keys.h"
 #include "common/tls-stream.h"
 #include "keys/server.h"
@@ -11,6 +10,7 @@
 #include "keys/vault.h"
 #include "tests/unit/self-signed.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -60,11 +60,6 @@ static int memory(const char *text)
 	return fd;
 }
 
-static void turn(void)
-{
-	event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void take(const struct conf_certificate *row, const char *kind, const char *names)
 {
 	struct self_signed s = self_signed_make(kind, names, 30);
@@ -85,25 +80,19 @@ static void wire(int *keys_end)
 		*keys_end = ends[1];
 }
 
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		turn();
-}
-
 static void begin(void)
 {
 	tls_keys_setup(on_changed);
 	tickets_rotate();
 	server_set_conf(&conf);
 	wire(NULL);
-	settle();
+	unit_settle();
 	ck_assert(!tls_keys_are_known());
 	take(&rows[0], "EC", "DNS:mx.example,DNS:*.wild.example");
 	take(&rows[1], "RSA", "DNS:mx.example");
 	take(&rows[2], "EC", "DNS:other.example");
 	server_publish();
-	settle();
+	unit_settle();
 	ck_assert(tls_keys_are_known());
 	ck_assert_uint_eq(changes, 1);
 }
@@ -186,7 +175,7 @@ static void shake(struct link *l)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		step(l);
-		turn();
+		unit_settle();
 	}
 }
 
@@ -545,11 +534,11 @@ START_TEST(tickets_outlive_one_rotation)
 		kept = NULL;
 		visit(smtp(), versions[i]);
 		server_rotate_tickets();
-		settle();
+		unit_settle();
 		ck_assert(visit(smtp(), versions[i]));
 		server_rotate_tickets();
 		server_rotate_tickets();
-		settle();
+		unit_settle();
 		ck_assert(!visit(smtp(), versions[i]));
 	}
 	SSL_SESSION_free(kept);
@@ -571,7 +560,7 @@ START_TEST(sessions_live_through_new_certificates)
 	ck_assert(under_way.signing);
 	take(&rows[0], "EC", "DNS:renewed.example");
 	server_publish();
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(changes, 2);
 	shake_well(&under_way);
 	ck_assert(shows(&under_way, "mx.example"));
@@ -593,7 +582,7 @@ START_TEST(a_bad_pair_leaves_the_old_one)
 	ck_assert(!vault_take(&rows[0], memory(a.certificate_text), memory(b.key_text), 1));
 	ck_assert(!vault_take(&rows[0], memory(""), memory(b.key_text), 1));
 	server_publish();
-	settle();
+	unit_settle();
 	struct link l;
 	link_open(&l, smtp());
 	shake_well(&l);
@@ -615,7 +604,7 @@ START_TEST(without_certificates_there_is_no_tls)
 	ck_assert(vault_keep_only(&none, 5));
 	server_set_conf(&none);
 	server_publish();
-	settle();
+	unit_settle();
 	ck_assert(!tls_service_is_ready(smtp()));
 	ck_assert_ptr_null(tls_stream_new(smtp(), -1, on_signed, NULL));
 }
@@ -636,10 +625,10 @@ START_TEST(a_signature_that_waits_holds_up_nobody)
 	ck_assert(a.signing && b.signing && !a.client_done && !b.client_done);
 	/* keys is there again: both are asked again. */
 	close(silent);
-	settle();
+	unit_settle();
 	ck_assert(a.signing && b.signing);
 	wire(NULL);
-	settle();
+	unit_settle();
 	shake_well(&b);
 	shake_well(&a);
 	link_close(&a);
@@ -660,7 +649,7 @@ START_TEST(who_gives_up_leaves_nothing)
 		link_close(&l);
 	}
 	wire(NULL);
-	settle();
+	unit_settle();
 	link_open(&l, smtp());
 	shake_well(&l);
 	link_close(&l);
@@ -740,7 +729,7 @@ static struct channel *rogue_at(enum edge_id edge, unsigned instance)
 	first_id = 0;
 	struct channel *c =
 	    channel_new(ends[0], &keys_client, &rogue_handlers, NULL, on_rogue_lost);
-	settle();
+	unit_settle();
 	return c;
 }
 
@@ -773,7 +762,7 @@ START_TEST(only_digests_are_signed)
 		    .scheme = wishes[i].scheme,
 		    .digest = str_from(octets, wishes[i].n)};
 		msg_sign_send(c, &m, NULL);
-		settle();
+		unit_settle();
 		ck_assert_msg(rogue_lost == !wishes[i].kept, "row %zu", i);
 		channel_free(c);
 	}
@@ -791,9 +780,9 @@ static void ask(struct channel *c, unsigned times)
 	for (unsigned i = 0; i < times; i++) {
 		msg_sign_send(c, &m, NULL);
 		if (i % 50 == 0)
-			settle();
+			unit_settle();
 	}
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(signatures + refusals, times);
 }
 
@@ -834,7 +823,7 @@ START_TEST(a_key_that_is_not_there_is_refused)
 	    .identity = first_id + 1000, .scheme = 0x0403, .digest = str_from(octets, 32)};
 	for (int i = 0; i < 100; i++) {
 		msg_sign_send(c, &m, NULL);
-		settle();
+		unit_settle();
 	}
 	ck_assert_uint_eq(refusals, 100);
 	ck_assert(!rogue_lost);
@@ -851,7 +840,7 @@ static unsigned signed_for(struct channel *c, uint32_t identity)
 	const struct msg_sign m = {
 	    .identity = identity, .scheme = 0x0403, .digest = str_from(octets, 32)};
 	msg_sign_send(c, &m, NULL);
-	settle();
+	unit_settle();
 	ck_assert(!rogue_lost);
 	return signatures - before;
 }
@@ -897,14 +886,14 @@ START_TEST(a_reload_gives_and_takes_certificates)
 	rows[2].is_client = true;
 	ck_assert(vault_keep_only(&conf, 1));
 	server_publish();
-	settle();
+	unit_settle();
 	ck_assert_str_eq(told, "other.example ");
 	uint32_t id = last_id;
 	ck_assert_uint_eq(signed_for(client, id), 1);
 	rows[2].is_client = false;
 	ck_assert(vault_keep_only(&conf, 1));
 	server_publish();
-	settle();
+	unit_settle();
 	ck_assert_str_eq(told, "");
 	ck_assert_uint_eq(signed_for(client, id), 0);
 	channel_free(client);

@@ -4,9 +4,9 @@
  * pieces of any size, wait where the other side does not read, and nothing is lost at any end.
  */
 #include "pop3d/tls-pump.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,13 +70,6 @@ static void make_pair(int pair[2])
 {
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-}
-
-/* Until nothing happens any more: every event that is due has been called. */
-static void settle(void)
-{
-	for (int i = 0; i < 40; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
 }
 
 static void setup(void)
@@ -153,7 +146,7 @@ static void pass(int from, int to, size_t total)
 	size_t put_until = 0, got = 0;
 	for (int i = 0; i < 100000 && got < total; i++) {
 		put_until = put(from, put_until, total);
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+		unit_settle();
 		got = get(to, got);
 	}
 	ck_assert_uint_eq(got, total);
@@ -189,16 +182,16 @@ static void expect_back_pressure(int from, int to)
 	do {
 		before = sent;
 		sent = put(from, sent, SIZE_MAX / 2);
-		settle();
+		unit_settle();
 	} while (sent > before);
 	unsigned calls = tls.reads + tls.writes;
-	settle();
+	unit_settle();
 	ck_assert_uint_le(tls.reads + tls.writes - calls, 1);
 	size_t got = 0, last;
 	do {
 		last = got;
 		got = get(to, got);
-		settle();
+		unit_settle();
 	} while (got > last);
 	ck_assert_uint_eq(got, sent);
 }
@@ -221,14 +214,14 @@ START_TEST(a_blocked_side_still_speaks)
 	size_t sent = 0;
 	for (int i = 0; i < 10; i++) {
 		sent = put(client, sent, SIZE_MAX / 2);
-		settle();
+		unit_settle();
 	}
 	pass(session, client, 100000);
 	ck_assert_int_gt(waiting(session), 0);
 	size_t got = 0;
 	for (int i = 0; i < 10; i++) {
 		got = get(session, got);
-		settle();
+		unit_settle();
 	}
 	ck_assert_uint_eq(got, sent);
 }
@@ -241,7 +234,7 @@ START_TEST(the_session_ends)
 	put(session, 0, 50);
 	close(session);
 	session = -1;
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(get(client, 0), 50);
 	ck_assert_uint_eq(overs, 1);
 }
@@ -254,27 +247,27 @@ START_TEST(last_words_wait_for_the_client)
 	do {
 		before = sent;
 		sent = put(session, sent, SIZE_MAX / 2);
-		settle();
+		unit_settle();
 	} while (sent > before);
 	close(session);
 	session = -1;
-	settle();
+	unit_settle();
 	/* Told at once, though the client takes nothing; then only when it does. */
 	ck_assert_uint_eq(last_words, 1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(last_words, 1);
 	tls.most = 1000;
 	size_t got = 0;
 	while (last_words == 1 && overs == 0) {
 		got = get_piece(client, got);
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
+		unit_settle();
 	}
 	ck_assert_uint_eq(overs, 0);
 	while (overs == 0) {
 		put(client, 0, 100);
 		before = got;
 		got = get(client, got);
-		settle();
+		unit_settle();
 		ck_assert_msg(overs > 0 || got > before, "it is stuck");
 	}
 	ck_assert_uint_eq(get(client, got), sent);
@@ -285,7 +278,7 @@ START_TEST(the_client_says_good_bye)
 {
 	put(client, 0, 50);
 	shutdown(client, SHUT_WR);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(get(session, 0), 50);
 	ck_assert(is_at_end(session));
 	/* Which may still answer. */
@@ -293,7 +286,7 @@ START_TEST(the_client_says_good_bye)
 	pass(session, client, 100000);
 	close(session);
 	session = -1;
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(overs, 1);
 }
 END_TEST
@@ -305,13 +298,13 @@ START_TEST(good_bye_behind_what_waits)
 	do {
 		before = sent;
 		sent = put(client, sent, SIZE_MAX / 2);
-		settle();
+		unit_settle();
 	} while (sent > before);
 	shutdown(client, SHUT_WR);
 	size_t got = 0;
 	for (int i = 0; i < 1000 && !is_at_end(session); i++) {
 		got = get(session, got);
-		settle();
+		unit_settle();
 	}
 	ck_assert_uint_eq(got, sent);
 	ck_assert(is_at_end(session));
@@ -322,7 +315,7 @@ START_TEST(the_connection_breaks)
 {
 	tls.fail_read = true;
 	put(client, 0, 1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(overs, 1);
 	ck_assert_uint_eq(last_words, 0);
 	ck_assert(is_at_end(session));
@@ -333,7 +326,7 @@ START_TEST(the_client_cannot_be_written_to)
 {
 	tls.fail_write = true;
 	put(session, 0, 1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(overs, 1);
 	ck_assert_uint_eq(last_words, 0);
 }
@@ -343,11 +336,11 @@ END_TEST
 START_TEST(the_session_dies)
 {
 	put(client, 0, 100);
-	settle();
+	unit_settle();
 	ck_assert_int_gt(waiting(session), 0);
 	close(session);
 	session = -1;
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(overs, 1);
 }
 END_TEST
@@ -357,7 +350,7 @@ START_TEST(the_session_takes_no_more)
 {
 	shutdown(session, SHUT_RD);
 	put(client, 0, 50000);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(overs, 0);
 	pass(session, client, 1000);
 }
@@ -371,7 +364,7 @@ START_TEST(freed_in_any_state)
 	if (_i & 2)
 		put(session, 0, SIZE_MAX / 2);
 	if (_i & 4)
-		settle();
+		unit_settle();
 	tls_pump_free(pump);
 	pump = NULL;
 	get(pipe, 0);
@@ -379,7 +372,7 @@ START_TEST(freed_in_any_state)
 	ck_assert_int_ge(fcntl(tls.fd, F_GETFD), 0);
 	close(pipe);
 	unsigned calls = tls.reads + tls.writes;
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(tls.reads + tls.writes, calls);
 }
 END_TEST

@@ -5,11 +5,11 @@
  * once when something is visible.
  */
 #include "common/answers.h"
-#include "common/loop.h"
 #include "common/msg-owner.h"
 #include "common/msg-users.h"
 #include "deliver-local/workers.h"
 #include "tests/unit/unit.h"
+#include "tests/unit/unit-loop.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -127,13 +127,6 @@ static int pair(int *other)
 	return fds[0];
 }
 
-/* Everything that is on its way arrives. */
-static void settle(void)
-{
-	for (int i = 0; i < 20; i++)
-		event_base_loop(loop_base(), EVLOOP_NONBLOCK);
-}
-
 static void setup(void)
 {
 	static const struct workers_hooks hooks = {.results = on_results, .settled = on_settled};
@@ -145,7 +138,7 @@ static void setup(void)
 	workers_set_owner(pair(&other));
 	owner = channel_new(other, &owner_server, &owner_handlers, &owner, on_closed);
 	process = NULL;
-	settle();
+	unit_settle();
 }
 
 static void deliver_as(struct str name, uint64_t delivery, struct str content, int fd)
@@ -160,7 +153,7 @@ static void deliver_as(struct str name, uint64_t delivery, struct str content, i
 	ck_assert_ptr_nonnull(letter);
 	workers_deliver(name, &to, letter);
 	letter_drop(letter);
-	settle();
+	unit_settle();
 }
 
 static void deliver(uint64_t delivery)
@@ -172,7 +165,7 @@ static void answer_user(enum user_verdict verdict, uint32_t uid)
 {
 	const struct msg_user_answer m = {STR("ann"), (uint8_t)verdict, uid};
 	msg_user_answer_send(users, &m, NULL);
-	settle();
+	unit_settle();
 }
 
 static void open_process(void)
@@ -181,7 +174,7 @@ static void open_process(void)
 	msg_owner_opened_send(owner, &(struct msg_owner_opened){.cookie = seen.cookie}, &fd);
 	close(fd);
 	process = channel_new(other, &queue_local_server, &process_handlers, &process, on_closed);
-	settle();
+	unit_settle();
 }
 
 static void ready(uint64_t delivery)
@@ -197,14 +190,14 @@ static void answer(uint16_t first, uint16_t second, enum delivery_outcome outcom
 	struct local_result results[] = {{first, (uint8_t)outcome, STR("2.0.0"), STR("said")},
 	    {second, (uint8_t)outcome, STR("2.0.0"), STR("said")}};
 	msg_local_results_send(process, &(struct msg_local_results){seen.number, results, 2}, NULL);
-	settle();
+	unit_settle();
 }
 
 static void durable(uint64_t number)
 {
 	struct delivery_ref ref = {number};
 	msg_durable_send(process, &(struct msg_durable){&ref, 1}, NULL);
-	settle();
+	unit_settle();
 }
 
 START_TEST(from_mail_to_durable)
@@ -309,7 +302,7 @@ START_TEST(no_process)
 	answer_user(USER_FOUND, 4001);
 	const struct msg_owner_refused m = {seen.cookie, (uint8_t)refusals[_i].verdict};
 	msg_owner_refused_send(owner, &m, NULL);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.outcome, refusals[_i].outcome);
 	ck_assert_uint_eq(workers_count(), 0);
 }
@@ -325,10 +318,10 @@ START_TEST(a_process_that_ends)
 		answer(3, 5, DELIVERY_VISIBLE);
 	channel_free(process);
 	process = NULL;
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.results, late);
 	msg_owner_ended_send(owner, &(struct msg_owner_ended){seen.cookie, trouble}, NULL);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.results, 1);
 	ck_assert_uint_eq(seen.settled, late);
 	ck_assert(!seen.durable);
@@ -390,7 +383,7 @@ START_TEST(forgotten_ones_say_nothing)
 {
 	ready(1);
 	workers_forget();
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.results, 0);
 	ck_assert_uint_eq(workers_count(), 0);
 	ck_assert_ptr_null(process);
@@ -402,10 +395,10 @@ START_TEST(users_that_are_restarted_are_asked_again)
 	int other;
 	deliver(1);
 	workers_set_users(pair(&other));
-	settle();
+	unit_settle();
 	ck_assert_ptr_null(users);
 	users = channel_new(other, &users_server, &users_handlers, &users, on_closed);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(seen.asked, 2);
 }
 END_TEST

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * Is this login still good, may this user send as these addresses, and so much? Either all that a message asks for is
- * counted, for the user, the client's address and its network, or nothing.
+ * Is this login still good, may this user send as these addresses, and so much? Either all that a
+ * message asks for is counted, for the user, the client's address and its network, or nothing.
  *
  * What was sent is kept over a restart (usage.h), but for what came in the last seconds before a
  * crash. A question about a user of the machine who is not known now is kept, and asked again when

@@ -21,6 +21,7 @@ enum sender_verdict {
 	SENDER_LIMIT = 3,     /* more recipients than in that time: 450 4.7.1 */
 	SENDER_HOLD = 4,      /* the same, and the operator wants it kept for a look */
 	SENDER_TEMPORARY = 5, /* the tables cannot be read now */
+	SENDER_REVOKED = 6,   /* the login is not good any more: 421 4.7.0 */
 };
 
 /* Whose limit was passed. */

@@ -13,6 +13,7 @@
 #include "common/msg-pop3d-directory.h"
 #include "directory/exchange.h"
 #include "directory/live.h"
+#include "directory/login-mark.h"
 #include "directory/password.h"
 
 #include <stdlib.h>
@@ -179,6 +180,7 @@ void exchange_let_in(struct exchange *x)
 	struct auth_result result = {.cookie = x->cookie,
 	    .verdict = LOGIN_OK,
 	    .login = str_from(x->address, x->address_size),
+	    .mark = x->mark,
 	    .last = buf_str(&x->sasl.out)};
 	if (p->edge == EDGE_pop3d_directory) {
 		result.ticket = str_from(ticket, sizeof(ticket));
@@ -334,6 +336,7 @@ void answer_auth_start(const struct conf *conf)
 	take_mechanisms(conf);
 	sweeper = loop_timer(sweep, NULL);
 	loop_timer_start(sweeper, SWEEP_MS);
+	login_mark_start(server_keeps_state());
 	auth_verify_start(conf);
 }
 

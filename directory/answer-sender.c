@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * May this user send as these addresses, and so much? Either all that a message asks for is
- * counted, for the user, the client's address and its network, or nothing.
+ * Is this login still good, may this user send as these addresses, and so much? Either all that a
+ * message asks for is counted, for the user, the client's address and its network, or nothing.
  *
  * What was sent is kept over a restart (usage.h), but for what came in the last seconds before a
  * crash. A question about a user of the machine who is not known now is kept, and asked again when
@@ -13,6 +13,7 @@
 #include "directory/key.h"
 #include "directory/limit-notices.h"
 #include "directory/live.h"
+#include "directory/login-mark.h"
 #include "directory/owner.h"
 #include "directory/server.h"
 #include "directory/system-lookup.h"
@@ -38,6 +39,22 @@ static struct state_store *store;
 static struct pool *pool;
 
 /* --- whose --------------------------------------------------------------- */
+
+static enum sender_verdict check_login(const struct msg_sender_query *m)
+{
+	const struct lookup lookup = live_lookup(server_live());
+	if (m->login.n == 0)
+		return SENDER_OK;
+	switch (login_mark_check(&lookup, m->login, m->mark)) {
+	case LOOKUP_FOUND:
+		return SENDER_OK;
+	case LOOKUP_NONE:
+		return SENDER_REVOKED;
+	case LOOKUP_FAILED:
+		break;
+	}
+	return SENDER_TEMPORARY;
+}
 
 /* *missing: the user of the machine who must be known first, until pool_reset; else empty. */
 static enum sender_verdict check_owner(const struct msg_sender_query *m, struct str *missing)
@@ -216,10 +233,10 @@ static bool begin_waiting(
 bool answer_sender_query(void *ctx, const struct msg_sender_query *m, int *fds)
 {
 	const struct peer *p = ctx;
-	enum sender_verdict verdict = SENDER_OK;
+	enum sender_verdict verdict = check_login(m);
 	struct str missing = {NULL, 0};
 	(void)fds;
-	if (m->addresses_count > 0)
+	if (verdict == SENDER_OK && m->addresses_count > 0)
 		verdict = check_owner(m, &missing);
 	if (missing.n == 0 || !begin_waiting(p, m, missing))
 		say(p, m, verdict);

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "directory/exchange.h"
 #include "directory/live.h"
+#include "directory/login-mark.h"
 #include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/state-store.h"
@@ -307,6 +308,7 @@ static void verify(struct exchange *x)
 	}
 	struct pool *pool = pool_new(64 * 1024);
 	enum lookup_result found = find_user(x, pool, &value, &user);
+	x->mark = login_mark(login_of(x), value);
 	if (found == LOOKUP_FAILED) {
 		auth_verify_put_off(x, "the users cannot be read now");
 	} else if (keys) {

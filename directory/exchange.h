@@ -47,6 +47,7 @@ struct exchange {
 	size_t address_size;
 	char address[ADDRESS_MAX]; /* the login's key; what was given, when it is no address */
 	char hash[HASH_MAX + 1];
+	uint64_t mark; /* login-mark.h; of a user of the machine 0 */
 	uint8_t digest[LOGIN_DIGEST_SIZE];
 	size_t line_size;
 	uint8_t line[EXCHANGE_LINE_MAX]; /* the network it came from: whose turn it is */

@@ -76,11 +76,19 @@ static void check_users(struct checker *c)
 		    "everybody can read the password hashes: chmod 640 %s", users->file);
 }
 
+/* Who are the users of the machine is not asked here. */
+static bool may_log_in(const struct checker *c, struct str user)
+{
+	struct str local_part, domain;
+	key_split(user, &local_part, &domain);
+	return is_system_domain(c, domain) || table_find(&c->t->tables[TABLE_USERS], user) != NULL;
+}
+
 static void check_senders(struct checker *c)
 {
 	const struct table *senders = &c->t->tables[TABLE_SENDERS];
 	for (size_t i = 0; i < senders->count; i++)
-		if (table_find(&c->t->tables[TABLE_USERS], senders->entries[i].key) == NULL)
+		if (!may_log_in(c, senders->entries[i].key))
 			faults_warn(&c->t->faults, senders->file, senders->entries[i].line,
 			    "%s has no mailbox in users, so nobody logs in by that name",
 			    fault_text(senders->entries[i].key).s);

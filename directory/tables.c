@@ -73,6 +73,11 @@ static int read_open_text(struct table_text *x, int fd, FILE *err)
 	struct stat st;
 	if (fstat(fd, &st) < 0)
 		return read_fault(x, strerror(errno), err);
+	if (S_ISDIR(st.st_mode))
+		return read_fault(x,
+		    "is a directory, where a table is looked for: give it another name, or put "
+		    "the tables elsewhere (option tables)",
+		    err);
 	if (!S_ISREG(st.st_mode))
 		return read_fault(x, "is no regular file", err);
 	x->exists = true;

@@ -126,6 +126,7 @@ bool auth_client_on_outcome(void *ctx, const struct msg_auth_outcome *m, int *fd
 		return true;
 	if (r->verdict == LOGIN_OK) {
 		disarm(q);
+		q->mark = r->mark;
 		events->on_result(q, LOGIN_OK, r->login, r->last);
 	} else {
 		hold(q, (enum login_verdict)r->verdict, loop_now_ms() + r->delay);

@@ -21,6 +21,7 @@ struct auth_query {
 	uint64_t until_ms; /* 0: it is the client's turn */
 	bool held;	   /* it is over: `verdict` at `until_ms` */
 	enum login_verdict verdict;
+	uint64_t mark; /* of the last LOGIN_OK, for directory to know it by */
 };
 
 /* Called from the event loop. */

@@ -68,6 +68,7 @@ static void send_query(const struct directory_query *q)
 	const struct msg_sender_query sender = {.cookie = q->cookie,
 	    .recipients = s->recipients,
 	    .login = s->login,
+	    .mark = q->mark,
 	    .client = s->client,
 	    .addresses = (struct sender_address *)(uintptr_t)s->addresses,
 	    .addresses_count = s->count};
@@ -100,10 +101,11 @@ bool directory_client_ask(
 	return true;
 }
 
-bool directory_client_ask_sender(
-    struct directory_query *q, const struct smtp_sender_query *sender, enum sender_verdict *verdict)
+bool directory_client_ask_sender(struct directory_query *q, const struct smtp_sender_query *sender,
+    uint64_t mark, enum sender_verdict *verdict)
 {
 	q->sender = sender;
+	q->mark = mark;
 	*verdict = SENDER_TEMPORARY;
 	return !enlist(q);
 }
@@ -146,7 +148,7 @@ static bool on_sender_answer(void *ctx, const struct msg_sender_answer *m, int *
 	struct directory_query *q = slots_get(&cookies, m->cookie);
 	(void)ctx;
 	(void)fds;
-	if (m->verdict < SENDER_OK || m->verdict > SENDER_TEMPORARY)
+	if (m->verdict < SENDER_OK || m->verdict > SENDER_REVOKED)
 		return false;
 	if (q == NULL || q->sender == NULL)
 		return q == NULL;

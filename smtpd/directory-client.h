@@ -21,6 +21,7 @@ struct directory_query {
 	 * answer or directory_client_forget. */
 	struct str address;
 	const struct smtp_sender_query *sender; /* NULL: a recipient */
+	uint64_t mark;				/* of the sender's login */
 	uint64_t until_ms;
 };
 
@@ -36,9 +37,10 @@ void directory_client_connect(int fd);
 /* True: *answer is known already (valid until the next call of anything here). */
 bool directory_client_ask(
     struct directory_query *query, struct str address, struct smtp_rcpt_answer *answer);
-/* The same of a sender: never known already, true only when it cannot be asked. */
+/* The same of a sender, who logged in with the `mark` of auth_outcome: never known already, true
+ * only when it cannot be asked. */
 bool directory_client_ask_sender(struct directory_query *query,
-    const struct smtp_sender_query *sender, enum sender_verdict *verdict);
+    const struct smtp_sender_query *sender, uint64_t mark, enum sender_verdict *verdict);
 /* The answer is not wanted any more; nothing happens when there was no question. */
 void directory_client_forget(struct directory_query *query);
 /* To be called about once a second. */

@@ -25,7 +25,7 @@ static bool check_sender(
     void *ctx, const struct smtp_sender_query *query, enum sender_verdict *verdict)
 {
 	struct session *s = ctx;
-	return directory_client_ask_sender(&s->query, query, verdict);
+	return directory_client_ask_sender(&s->query, query, s->auth.mark, verdict);
 }
 
 static void on_sender_answer(struct directory_query *query, enum sender_verdict verdict)

@@ -96,6 +96,8 @@ enum smtp_status submission_decide(struct smtp_server *s, enum sender_verdict ve
 		return in_mail ? STATUS_SENDER_NOT_OWNED : STATUS_FROM_NOT_OWNED;
 	case SENDER_LIMIT:
 		return STATUS_OVER_LIMIT;
+	case SENDER_REVOKED:
+		return STATUS_LOGIN_REVOKED;
 	case SENDER_TEMPORARY:
 		break;
 	}

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """Submission as mail clients do it: over TLS, with a login, from one's own addresses, within limits."""
+import contextlib
 import email
 import json
+import os
 import re
+import signal
 import smtplib
 import subprocess
 
@@ -12,7 +15,7 @@ from conftest import tool
 from instance import Instance, free_port, wait_for
 from test_tls import NAME, context, make_certificate
 
-ANN, BOB = "ann@example.test", "bob@example.test"
+ANN, BOB, CY = "ann@example.test", "bob@example.test", "cy@example.test"
 TABLES = {"aliases": f"sales@example.test: {ANN}\nteam@example.test: {ANN}, {BOB}\n",
           "senders": f"{BOB} press@example.test @partner.example\n"}
 
@@ -21,7 +24,7 @@ class Submitting(Instance):
     """587 with STARTTLS, 465 with TLS from the first octet, both for those who log in alone."""
 
     def __init__(self, **conf):
-        super().__init__(conf={"networks": ["192.0.2.0/24"], **conf}, tables=TABLES)
+        super().__init__(conf={"networks": ["192.0.2.0/24"], **conf}, users=("ann", "bob", "cy"), tables=TABLES)
         self.submission_port, self.submissions_port = free_port(), free_port()
         self.make_directory(self.directory / "tls")
         section = make_certificate(self.directory / "tls", "ec")
@@ -72,6 +75,41 @@ def test_nothing_is_taken_without_a_login(server):
     code, text = client.docmd("MAIL FROM:<ann@example.test>")
     assert code == 530 and text.startswith(b"5.7.0")
     client.quit()
+
+
+def mail_until_refused(client, sender):
+    """What MAIL is answered when the tables have been taken."""
+    def refused():
+        code, text = client.docmd(f"MAIL FROM:<{sender}>")
+        if code == 250:
+            client.docmd("RSET")
+            return None
+        return code, text
+    return wait_for("a refusal", 10, refused)
+
+
+def test_a_login_that_is_taken_away_sends_no_more():
+    """An intruder's session ends with the password; who has none to do with it goes on, over a restart of directory."""
+    with contextlib.closing(Submitting()) as one:
+        one.start()
+        intruder, other, gone = one.login("ann"), one.login("bob"), one.login("cy")
+        before = one.pids("directory")
+        os.kill(before[0], signal.SIGKILL)
+        wait_for("another directory", 10, lambda: one.is_ready() and one.pids("directory") != before)
+        for client, name in ((intruder, ANN), (other, BOB), (gone, CY)):
+            client.sendmail(name, [BOB], letter(name))
+        one.postern("user", "passwd", ANN, input=b"another\n", check=True)
+        code, text = mail_until_refused(intruder, ANN)
+        assert code == 421 and text.startswith(b"4.7.0")
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            intruder.docmd("NOOP")
+        one.postern("user", "remove", CY, check=True)
+        assert mail_until_refused(gone, CY)[0] == 421
+        other.sendmail(BOB, [BOB], letter(BOB))
+        one.passwords[ANN] = "another"
+        with one.login("ann") as client:
+            client.sendmail(ANN, [BOB], letter(ANN))
+        one.wait_for_mail("bob", 5)
 
 
 @pytest.mark.parametrize("implicit", [False, True])

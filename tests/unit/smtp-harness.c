@@ -92,6 +92,8 @@ static enum sender_verdict judge(const struct harness *h)
 	const struct smtp_sender_query *q = h->server.txn.sender_query;
 	if (q->count > 0 && str_eq(q->addresses[0].address, STR("temp@example.org")))
 		return SENDER_TEMPORARY;
+	if (q->count > 0 && str_eq(q->addresses[0].address, STR("revoked@example.org")))
+		return SENDER_REVOKED;
 	for (size_t i = 0; i < q->count; i++)
 		if (!is_owned(q->addresses[i].address))
 			return SENDER_NOT_OWNED;

@@ -6,6 +6,7 @@
 #include "common/loop.h"
 #include "directory/guesses.h"
 #include "directory/login-cache.h"
+#include "directory/login-mark.h"
 #include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/turns.h"
@@ -265,7 +266,7 @@ static void enter_scratch(void)
 static void leave_scratch(void)
 {
 	static const char *const names[] = {"guesses.db", "guesses.bad", "guesses.new",
-	    "usage.db", "usage.bad", "usage.new", "key"};
+	    "usage.db", "usage.bad", "usage.new", "key", "login-mark.key"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlink(names[i]);
 	ck_assert_int_eq(chdir("/"), 0);
@@ -405,6 +406,53 @@ START_TEST(a_secret_stays)
 }
 END_TEST
 
+/* ---- marks of logins -------------------------------------------------------------- */
+
+static enum lookup_result get_marked(
+    void *ctx, enum table_id table, struct str key, struct pool *pool, struct str *value)
+{
+	static char value_now[32]; /* it is wiped when it was looked at */
+	(void)pool;
+	if (table != TABLE_USERS)
+		return LOOKUP_NONE;
+	if (str_eq(key, STR("later@example.org")))
+		return LOOKUP_FAILED;
+	if (!str_eq(key, STR("ann@example.org")))
+		return LOOKUP_NONE;
+	snprintf(value_now, sizeof(value_now), "%s", (const char *)ctx);
+	*value = str_from_cstr(value_now);
+	return LOOKUP_FOUND;
+}
+
+static enum lookup_result check_mark(const char *login, const char *users, uint64_t mark)
+{
+	const struct lookup l = {.get = get_marked, .ctx = (void *)(uintptr_t)users};
+	return login_mark_check(&l, str_from_cstr(login), mark);
+}
+
+START_TEST(a_mark_is_of_one_login_and_password)
+{
+	const char *ann = "ann@example.org";
+	enter_scratch();
+	login_mark_start(true);
+	uint64_t mark = login_mark(str_from_cstr(ann), STR("$y$hash"));
+	ck_assert_uint_ne(mark, 0);
+	ck_assert_uint_ne(mark, login_mark(STR("bob@example.org"), STR("$y$hash")));
+	ck_assert_int_eq(check_mark(ann, "$y$hash", mark), LOOKUP_FOUND);
+	ck_assert_int_eq(check_mark(ann, "$y$hasi", mark), LOOKUP_NONE);
+	ck_assert_int_eq(check_mark(ann, "$y$hash:keys", mark), LOOKUP_NONE);
+	ck_assert_int_eq(check_mark(ann, "*", mark), LOOKUP_NONE);
+	ck_assert_int_eq(check_mark("gone@example.org", "$y$hash", mark), LOOKUP_NONE);
+	ck_assert_int_eq(check_mark("later@example.org", "$y$hash", mark), LOOKUP_FAILED);
+	ck_assert_int_eq(check_mark("gone@example.org", "$y$hash", 0), LOOKUP_FOUND);
+	login_mark_start(true); /* after a restart */
+	ck_assert_int_eq(check_mark(ann, "$y$hash", mark), LOOKUP_FOUND);
+	login_mark_start(false);
+	ck_assert_int_eq(check_mark(ann, "$y$hash", mark), LOOKUP_NONE);
+	leave_scratch();
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("auth-parts");
@@ -421,5 +469,6 @@ int main(void)
 	tcase_add_test(c, counts_outlive_a_restart);
 	tcase_add_test(c, a_file_of_other_records_is_set_aside);
 	tcase_add_test(c, a_secret_stays);
+	tcase_add_test(c, a_mark_is_of_one_login_and_password);
 	return unit_run_case("auth-parts", c);
 }

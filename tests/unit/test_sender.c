@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/msg-queue-directory.h"
 #include "common/msg-smtpd-directory.h"
+#include "directory/login-mark.h"
 #include "directory/server.h"
 #include "directory/telling.h"
 #include "tests/unit/directory-fixture.h"
@@ -73,6 +74,8 @@ static void on_closed(void *ctx, struct channel *channel, const char *why)
 	closed++;
 }
 
+static uint64_t mark; /* of the login; 0 unless a test sets it */
+
 static uint8_t ask(
     const char *login, const char *client, unsigned recipients, const char *a, const char *b)
 {
@@ -80,6 +83,7 @@ static uint8_t ask(
 	const struct msg_sender_query m = {.cookie = 5,
 	    .recipients = recipients,
 	    .login = str_from_cstr(login),
+	    .mark = mark,
 	    .client = str_from_cstr(client),
 	    .addresses = list,
 	    .addresses_count = (size_t)(a != NULL) + (b != NULL)};
@@ -148,6 +152,7 @@ static void disconnect_queue(void)
 static void setup(void)
 {
 	int pair[2];
+	mark = 0;
 	dir = fixture_directory();
 	fixture_write(dir, "domains", "example.org\n");
 	fixture_write(dir, "users", "ann@example.org:*\nbob@example.org:*\n");
@@ -188,6 +193,25 @@ START_TEST(whose)
 	ck_assert_int_eq(ask(ann, c, 0, "press@example.org", NULL), SENDER_NOT_OWNED);
 	ck_assert_int_eq(ask("", c, 0, "ann@example.org", NULL), SENDER_NOT_OWNED);
 	ck_assert_int_eq(ask("no address", c, 0, "ann@example.org", NULL), SENDER_NOT_OWNED);
+}
+END_TEST
+
+/* Its password was changed, or the user is gone: whatever is asked, and nothing of it counts. */
+START_TEST(a_login_that_is_good_no_more)
+{
+	const char *ann = "ann@example.org", *c = "[192.0.2.1]";
+	const uint64_t good = login_mark(STR("ann@example.org"), STR("*"));
+	mark = good;
+	ck_assert_int_eq(ask(ann, c, 0, ann, NULL), SENDER_OK);
+	ck_assert_int_eq(ask("bob@example.org", c, 0, "bob@example.org", NULL), SENDER_REVOKED);
+	ck_assert_int_eq(ask("gone@example.org", c, 0, "gone@example.org", NULL), SENDER_REVOKED);
+	ck_assert_int_eq(ask("", c, 1, NULL, NULL), SENDER_OK);
+	mark = login_mark(STR("ann@example.org"), STR("$y$another"));
+	ck_assert_int_eq(ask(ann, c, 0, ann, NULL), SENDER_REVOKED);
+	ck_assert_int_eq(ask(ann, c, 0, "bob@example.org", NULL), SENDER_REVOKED);
+	ck_assert_int_eq(ask(ann, c, 10, NULL, NULL), SENDER_REVOKED);
+	mark = good;
+	ck_assert_int_eq(ask(ann, c, 10, NULL, NULL), SENDER_OK);
 }
 END_TEST
 
@@ -342,6 +366,8 @@ START_TEST(no_tables)
 	smtpd = channel_new(pair[1], &smtpd_directory_client, &handlers, NULL, on_closed);
 	ck_assert_int_eq(
 	    ask("ann@example.org", "[192.0.2.1]", 0, "ann@example.org", NULL), SENDER_TEMPORARY);
+	mark = 1;
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 1, NULL, NULL), SENDER_TEMPORARY);
 	fixture_remove(other);
 }
 END_TEST
@@ -352,6 +378,7 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, whose);
+	tcase_add_test(c, a_login_that_is_good_no_more);
 	tcase_add_test(c, of_a_user);
 	tcase_add_test(c, of_an_address_and_its_network);
 	tcase_add_test(c, what_is_over_is_held);

@@ -290,10 +290,10 @@ START_TEST(lists)
 	MUST("", "user list ann@example.org");
 	ck_assert_str_eq(said, "ann@example.org\n");
 	MUST("", "user list --json");
-	ck_assert_str_eq(said,
-	    "[\n  {\"address\": \"ann@example.org\", \"login\": false, \"method\": \"none\", \"scram\": false},\n"
-	    "  {\"address\": \"bob@example.org\", \"login\": true, \"method\": "
-	    "\"sha256crypt\", \"scram\": false}\n]\n");
+	ck_assert_str_eq(said, "[\n  {\"address\": \"ann@example.org\", \"login\": false, "
+			       "\"method\": \"none\", \"scram\": false},\n"
+			       "  {\"address\": \"bob@example.org\", \"login\": true, \"method\": "
+			       "\"sha256crypt\", \"scram\": false}\n]\n");
 	MUST("", "domain list");
 	ck_assert_str_eq(said, "example.net\nexample.org\n");
 	ctx.json = true;
@@ -395,6 +395,34 @@ START_TEST(directories_that_others_write_to)
 	ck_assert_int_eq(run("", "table build"), EX_NOPERM);
 	ck_assert_ptr_nonnull(strstr(said, "belongs to another user"));
 	ck_assert_int_eq(chown(dir, 0, 0), 0);
+}
+END_TEST
+
+/* Certificates, say, that somebody keeps in a directory tls. */
+START_TEST(a_directory_where_a_table_is_looked_for)
+{
+	char path[256];
+	set_example();
+	snprintf(path, sizeof(path), "%s/tls", dir);
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+	ck_assert_int_eq(run("", "table build"), EX_NOINPUT);
+	ck_assert_ptr_nonnull(strstr(said, "/tls: is a directory, where a table is looked for"));
+	ck_assert_int_eq(rmdir(path), 0);
+	MUST("", "table build");
+}
+END_TEST
+
+START_TEST(senders_who_cannot_log_in)
+{
+	char *domains[] = {(char *)(uintptr_t) "host.example"};
+	set_example();
+	conf.system.domains = (struct conf_name_list){domains, 1};
+	fixture_write(dir, "aliases", "");
+	fixture_write(
+	    dir, "senders", "sys@host.example ann@example.org\neve@example.org @x.example\n");
+	MUST("", "table build");
+	ck_assert_ptr_null(strstr(said, "senders:1:"));
+	ck_assert_ptr_nonnull(strstr(said, "senders:2: warning: eve@example.org has no mailbox"));
 }
 END_TEST
 
@@ -610,6 +638,8 @@ int main(void)
 	tcase_add_test(c, faults_keep_the_old_set);
 	tcase_add_test(c, check_sees_what_is_wrong_with_compiled_tables);
 	tcase_add_test(c, directories_that_others_write_to);
+	tcase_add_test(c, a_directory_where_a_table_is_looked_for);
+	tcase_add_test(c, senders_who_cannot_log_in);
 	tcase_add_test(c, hashes_are_not_everybodys);
 	tcase_add_test(c, logins_are_nobody_elses);
 	tcase_add_test(c, the_way_out_is_shown);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * The processes that programs make for one mailbox, asked for by the way on which the suite does
- * it.
+ * The processes that programs make for one mailbox or one login, asked for by the way on which the
+ * suite does it.
  */
 #include "common/answers.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/msg-directory-pam.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-owner.h"
 #include "common/msg-pop3d-session.h"
@@ -18,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 20 * 1000 };
@@ -26,6 +29,7 @@ static enum program_id parent_of(unsigned victim)
 {
 	return victim == STAGE_SESSION	  ? PROGRAM_pop3d_session
 	       : victim == STAGE_DELIVERY ? PROGRAM_deliver_owner
+	       : victim == STAGE_LOGIN	  ? PROGRAM_pam_check
 					  : PROGRAM_pop3d_owner;
 }
 
@@ -255,13 +259,68 @@ static void make_users_process(struct stage *st, unsigned victim)
 		give_client(st);
 }
 
-/* ---- both --------------------------------------------------------------------------------- */
+/* ---- logins of users of the machine ------------------------------------------------------ */
+
+static bool on_pam_answer(void *ctx, const struct msg_pam_answer *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true; /* of one that was killed */
+}
+
+static const struct directory_pam_client_handlers login_handlers = {.pam_answer = on_pam_answer};
+
+/* In open(STAGE_PAM_HOLD): the kernel says so of a process that waits, and the name is read there.
+ */
+static bool is_held(pid_t pid)
+{
+	char path[64], name[sizeof(STAGE_PAM_HOLD)];
+	long number = -1;
+	unsigned long at = 0;
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	int n = fscanf(f, "%ld %*x %lx", &number, &at); // NOLINT: numbers of the kernel's
+	fclose(f);
+	const struct iovec here = {name, sizeof(name)},
+			   there = {(void *)at, sizeof(name)}; // NOLINT: over there
+	return n == 2 && number == SYS_openat &&
+	       process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)sizeof(name) &&
+	       memcmp(name, STAGE_PAM_HOLD, sizeof(name)) == 0;
+}
+
+static void make_login(struct stage *st)
+{
+	static uint32_t cookie;
+	const struct msg_pam_query m = {.cookie = ++cookie,
+	    .user = STR("una"),
+	    .password = STR("secret"),
+	    .client = STR("[127.0.0.1]")};
+	pid_t before = stage_youngest(st->programs[PROGRAM_pam_check].pid), now = before;
+	if (st->logins == NULL)
+		st->logins = channel_new(wire(st, PROGRAM_pam_check, EDGE_directory_pam),
+		    &directory_pam_client, &login_handlers, &st->logins, on_edge_closed);
+	ck_assert(msg_pam_query_send(st->logins, &m, NULL));
+	for (int ms = 0; ms < PATIENCE_MS && (now == before || now == 0 || !is_held(now)); ms++) {
+		turn_some();
+		poll(NULL, 0, 1);
+		now = stage_youngest(st->programs[PROGRAM_pam_check].pid);
+	}
+	ck_assert_msg(is_held(now), "a login does not come to PAM's module in time");
+}
+
+/* ---- all of them
+ * --------------------------------------------------------------------------------- */
 
 pid_t stage_child(struct stage *st, unsigned victim)
 {
 	pid_t parent = stage_victim(st, parent_of(victim));
 	if (victim == STAGE_SESSION)
 		make_session(st);
+	else if (victim == STAGE_LOGIN)
+		make_login(st);
 	else
 		make_users_process(st, victim);
 	pid_t child = stage_youngest(parent);
@@ -284,6 +343,10 @@ void stage_forget_edges(struct stage *st, enum program_id program)
 {
 	channel_free(st->owners[program]);
 	st->owners[program] = NULL;
+	if (program == PROGRAM_pam_check) {
+		channel_free(st->logins);
+		st->logins = NULL;
+	}
 	if (program != PROGRAM_pop3d_session)
 		return;
 	channel_free(st->grants);

@@ -18,6 +18,7 @@ enum stage_victim {
 	STAGE_DELIVERY,		       /* una's process of deliver-owner */
 	STAGE_READER,		       /* una's process of pop3d-owner, without a client as yet */
 	STAGE_READER_SESSION,	       /* and with one */
+	STAGE_LOGIN,		       /* pam-check's process for una's login, in a module of PAM's */
 	VICTIMS
 };
 
@@ -40,6 +41,8 @@ enum {
 	STAGE_NOBODY_THERE, /* no such user */
 };
 #define STAGE_HOMES "/run/homes"
+/* Where a login waits, in a module of PAM's, until it is killed. */
+#define STAGE_PAM_HOLD "/run/pam-hold"
 
 struct stage_person {
 	const char *name;
@@ -73,6 +76,7 @@ struct stage {
 	struct channel *grants, *sessions;     /* our ends of pop3d-session's edges */
 	struct channel *owners[PROGRAM_COUNT]; /* and of the root parents' */
 	struct stage_answer answer;
+	struct channel *logins; /* and of pam-check's */
 	struct channel *reader; /* to una's process of pop3d-owner */
 	int child;		/* the same, of the child that has no channel here; -1: none */
 	int client;		/* of the session; -1: none */
@@ -83,7 +87,8 @@ struct stage {
 	unsigned port;
 };
 
-/* Programs for users of the machine there are for root only, and pam-check where it was built. */
+/* Programs for users of the machine there are for root only, and pam-check and its processes where
+ * it was built. */
 bool stage_has(bool root, unsigned victim);
 /* "smtpd", "a user's delivery". */
 const char *stage_victim_name(unsigned victim);

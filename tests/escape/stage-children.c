@@ -143,6 +143,8 @@ static void make_session(struct stage *st)
 
 /* ---- processes of users of the machine ------------------------------------------------- */
 
+static uint32_t owner_cookie; /* the last */
+
 static bool on_owner_opened(void *ctx, const struct msg_owner_opened *m, int *fds)
 {
 	struct stage *st = ctx;
@@ -165,10 +167,13 @@ static bool on_owner_refused(void *ctx, const struct msg_owner_refused *m, int *
 	return true;
 }
 
+unsigned stage_owner_strangers;
+
 static bool on_owner_ended(void *ctx, const struct msg_owner_ended *m, int *fds)
 {
 	struct stage *st = ctx;
 	(void)fds;
+	stage_owner_strangers += m->cookie < st->first_cookie;
 	if (m->cookie != st->answer.cookie)
 		return true; /* of one before */
 	st->answer.trouble = m->trouble;
@@ -193,20 +198,21 @@ static void on_owner_closed(void *ctx, struct channel *ch, const char *why)
 static void wire_owner(struct stage *st, enum program_id owner)
 {
 	enum edge_id edge = owner == PROGRAM_deliver_owner ? EDGE_local_owner : EDGE_session_owner;
-	if (st->owners[owner] == NULL)
-		st->owners[owner] = channel_new(
-		    wire(st, owner, edge), &owner_client, &owner_handlers, st, on_owner_closed);
+	if (st->owners[owner] != NULL)
+		return;
+	st->first_cookie = owner_cookie + 1;
+	st->owners[owner] =
+	    channel_new(wire(st, owner, edge), &owner_client, &owner_handlers, st, on_owner_closed);
 }
 
 /* It greets once it is confined; its end is told of on the parent's channel. */
 struct stage_answer stage_ask_owner(struct stage *st, enum program_id owner, unsigned uid)
 {
-	static uint32_t cookie;
 	char c;
 	stage_victim(st, owner);
 	wire_owner(st, owner);
-	st->answer = (struct stage_answer){.cookie = ++cookie, .fd = -1};
-	const struct msg_owner_open m = {.cookie = cookie, .uid = uid};
+	st->answer = (struct stage_answer){.cookie = ++owner_cookie, .fd = -1};
+	const struct msg_owner_open m = {.cookie = owner_cookie, .uid = uid};
 	ck_assert(msg_owner_open_send(st->owners[owner], &m, NULL));
 	stage_turn_until(&st->answer.done, "a root parent's answer");
 	if (st->answer.fd < 0)

@@ -916,6 +916,14 @@ static void results_after_all_results(void)
 	answer(&seen[0], DELIVERY_FAILED);
 }
 
+/* None is missing then, so these would settle it twice. */
+static void no_results_after_all_results(void)
+{
+	const struct msg_local_results m = {.delivery = seen[0].delivery};
+	answer(&seen[0], DELIVERY_VISIBLE);
+	msg_local_results_send(peer, &m, NULL);
+}
+
 static void (*const attacks[])(void) = {
     result_for_unknown_delivery,
     result_for_foreign_recipient,
@@ -926,6 +934,7 @@ static void (*const attacks[])(void) = {
     not_durable_before_results,
     durable_with_results_missing,
     results_after_all_results,
+    no_results_after_all_results,
 };
 enum { ATTACKS = sizeof(attacks) / sizeof(attacks[0]) };
 

@@ -990,19 +990,19 @@ START_TEST(cookies_of_two_workers)
 	start();
 	struct channel *first = as_pop3d(0), *second = as_pop3d(1), *session = as_session();
 	begin_login(first, 5, AUTH_PLAIN);
-	UNTIL(challenges == 1);
+	UNTIL(challenges == 1 || closed > 0);
 	const struct msg_login_abort other = {.cancel = {.cookie = 5}};
 	respond(second, 5, STR("\0eve@example.org\0x"));
 	ck_assert(msg_login_abort_send(second, &other, NULL));
-	UNTIL(login.answers == 1);
+	UNTIL(login.answers == 1 || closed > 0);
 	ck_assert_int_eq(login.verdict, LOGIN_TEMPORARY); /* it has no such exchange */
 	begin_login(second, 5, AUTH_PLAIN);
-	UNTIL(challenges == 2);
+	UNTIL(challenges == 2 || closed > 0);
 	respond(first, 5, STR("\0ann@example.org\0secret"));
-	UNTIL(login.answers == 2);
+	UNTIL(login.answers == 2 || closed > 0);
 	ck_assert_int_eq(login.verdict, LOGIN_OK);
 	respond(second, 5, STR("\0ann@example.org\0wrong"));
-	UNTIL(login.answers == 3);
+	UNTIL(login.answers == 3 || closed > 0);
 	ck_assert_int_eq(login.verdict, LOGIN_BAD);
 	ck_assert_uint_eq(closed, 0);
 	channel_free(first);

@@ -727,6 +727,25 @@ START_TEST(a_bad_deliver_remote_loses_its_channel)
 }
 END_TEST
 
+/* It says that a result has more hosts than it told of. */
+START_TEST(more_hosts_than_were_told)
+{
+	struct remote_result result = {
+	    .outcome = DELIVERY_DEFERRED, .tried = UINT8_MAX, .own = TRIED_MAX};
+	remote_peer_start(&remote, 0);
+	post_to(&other_list[1], 1, false);
+	settle();
+	const struct msg_remote_results m = {.delivery = remote_seen[0].delivery,
+	    .verdict = REMOTE_WORKS,
+	    .results = &result,
+	    .results_count = 1};
+	remote_peer_send(0, &m);
+	settle();
+	ck_assert(remote_peer_lives(0));
+	ck_assert(remote_is_idle(&remote));
+}
+END_TEST
+
 /* --- one behind the other ----------------------------------------------- */
 
 static void one_at_a_time(void)
@@ -850,6 +869,29 @@ START_TEST(bad_offers_lose_the_channel)
 	settle();
 	ck_assert_uint_eq(active.messages.count, 0);
 	ck_assert_uint_eq(slots(), 0);
+}
+END_TEST
+
+/* Of one that is given back nothing can have come of any recipient. */
+START_TEST(given_back_with_a_result)
+{
+	const struct recipient two[] = {other_list[1], other_list[1]};
+	struct remote_result result = {.number = 0, .outcome = DELIVERY_DEFERRED};
+	one_at_a_time();
+	for (int i = 0; i < 2; i++)
+		post_to(two, 2, false);
+	settle();
+	remote_peer_content_sent(&remote_seen[0]);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 2);
+	const struct msg_remote_results m = {.delivery = remote_seen[1].delivery,
+	    .verdict = REMOTE_WORKS,
+	    .results = &result,
+	    .results_count = 1};
+	remote_peer_send(0, &m);
+	remote_peer_return(&remote_seen[1]);
+	settle();
+	ck_assert(!remote_peer_lives(0));
 }
 END_TEST
 
@@ -1175,6 +1217,8 @@ int main(void)
 	tcase_add_loop_test(tc, bad_offers_lose_the_channel, 0, 3);
 	tcase_add_loop_test(tc, a_bad_deliver_remote_loses_its_channel, 0,
 	    (int)(sizeof(bad_answers) / sizeof(bad_answers[0])));
+	tcase_add_test(tc, more_hosts_than_were_told);
+	tcase_add_test(tc, given_back_with_a_result);
 	tcase_add_loop_test(tc, damaged_mail_fails_before_it_is_sent, 0, 2);
 	tcase_add_loop_test(tc, a_bad_one_loses_its_channel_only, 0, ATTACKS);
 	tcase_add_test(tc, repeat_stays_until_the_end);

@@ -1023,7 +1023,8 @@ START_TEST(exchanges_out_of_order)
 		send_login(pop3d, "ann@example.org", "secret");
 		respond(pop3d, login_cookie, STR("\0ann@example.org\0secret"));
 	}
-	UNTIL(closed == 1);
+	UNTIL(closed == 1 || login.answers > 0 || challenges == 2);
+	ck_assert_uint_eq(closed, 1);
 	ck_assert_uint_eq(login.answers, 0);
 	still_serves(smtpd);
 	channel_free(pop3d);

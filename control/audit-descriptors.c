@@ -251,6 +251,10 @@ void audit_judge_descriptors(
 	for (size_t i = 0; i < p->fd_count; i++)
 		if (!fits(c, p, &p->fds[i], &t))
 			say_excess(r, &p->fds[i]);
+	/* control's may be one to systemd, besides. */
+	const unsigned logs = c->program == PROGRAM_NONE ? 2 : 1;
+	if (t.datagrams > logs)
+		audit_excess(r, "%u sockets to the log instead of %u", t.datagrams, logs);
 	if (t.channels > c->channels)
 		audit_excess(r, "%u channels instead of %u", t.channels, c->channels);
 	say_tally(r, &t);

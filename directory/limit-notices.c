@@ -96,7 +96,7 @@ bool limit_notices_told(void *peer, const struct msg_limit_told *m, int *fds)
 {
 	(void)peer;
 	(void)fds;
-	if (m->token != token || m->told > 1)
+	if (token == 0 || m->token != token || m->told > 1)
 		return false;
 	settle(m->told == 1);
 	if (m->told == 1)

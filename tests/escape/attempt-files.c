@@ -298,7 +298,8 @@ long try_read_diary(struct victim *v, const struct attempt_world *w)
 long try_write_in_home(struct victim *v, const struct attempt_world *w)
 {
 	long fd = reach(v, w, STAGE_HOMES "/una/.profile", O_WRONLY | O_CREAT);
-	if (fd < 0 && w->victim >= STAGE_DELIVERY) /* whose root it is */
+	if (fd < 0 && w->victim >= STAGE_DELIVERY && w->victim <= STAGE_READER_SESSION)
+		/* whose root it is */
 		fd = reach(v, w, "/.profile", O_WRONLY | O_CREAT);
 	if (fd >= 0)
 		unlink(STAGE_HOMES "/una/.profile");

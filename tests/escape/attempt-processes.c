@@ -20,13 +20,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-long each_sibling(struct victim *v, const struct attempt_world *w, sibling_fn *fn)
+static long each_of(struct victim *v, const struct attempt_world *w, sibling_fn *fn, unsigned but)
 {
 	long best = fn(v, w->control);
 	for (unsigned id = PROGRAM_NONE + 1; id < PROGRAM_COUNT && best < 0; id++)
-		if (id != w->victim && w->stage->programs[id].pid > 0)
+		if (id != w->victim && id != but && w->stage->programs[id].pid > 0)
 			best = fn(v, w->stage->programs[id].pid);
 	return best;
+}
+
+long each_sibling(struct victim *v, const struct attempt_world *w, sibling_fn *fn)
+{
+	return each_of(v, w, fn, PROGRAM_NONE);
+}
+
+/* The process of a login has the same user, capabilities and Landlock domain as pam-check, which
+ * made it: so it may signal that and slow it down, which costs logins and nothing else
+ * (try_signal_parent). Whom they may not reach are all others. */
+static long each_stranger(struct victim *v, const struct attempt_world *w, sibling_fn *fn)
+{
+	return each_of(v, w, fn, w->victim == STAGE_LOGIN ? PROGRAM_pam_check : PROGRAM_NONE);
 }
 
 /* ---- starting programs -------------------------------------------------------- */
@@ -143,7 +156,36 @@ static long signal_it(struct victim *v, pid_t pid)
 
 long try_kill(struct victim *v, const struct attempt_world *w)
 {
-	return each_sibling(v, w, signal_it);
+	return each_stranger(v, w, signal_it);
+}
+
+/* Of a program: control. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[128];
+	long parent = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f != NULL && parent == 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "PPid:", 5) == 0)
+			parent = strtol(line + 5, NULL, 10);
+	if (f != NULL)
+		fclose(f);
+	return (pid_t)parent;
+}
+
+long try_signal_parent(struct victim *v, const struct attempt_world *w)
+{
+	(void)w;
+	return signal_it(v, parent_of(v->pid));
+}
+
+/* Where passwords of other logins are. */
+long try_open_memory_of_parent(struct victim *v, const struct attempt_world *w)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)parent_of(v->pid));
+	return reach(v, w, path, O_RDONLY);
 }
 
 static long signal_thread(struct victim *v, pid_t pid)
@@ -153,7 +195,7 @@ static long signal_thread(struct victim *v, pid_t pid)
 
 long try_tgkill(struct victim *v, const struct attempt_world *w)
 {
-	return each_sibling(v, w, signal_thread);
+	return each_stranger(v, w, signal_thread);
 }
 
 static long open_process(struct victim *v, pid_t pid)
@@ -174,7 +216,7 @@ static long queue_signal(struct victim *v, pid_t pid)
 
 long try_queue_signal(struct victim *v, const struct attempt_world *w)
 {
-	return each_sibling(v, w, queue_signal);
+	return each_stranger(v, w, queue_signal);
 }
 
 long try_signal_by_pidfd(struct victim *v, const struct attempt_world *w)
@@ -278,7 +320,7 @@ static long schedule_it(struct victim *v, pid_t pid)
 
 long try_schedule_others(struct victim *v, const struct attempt_world *w)
 {
-	return each_sibling(v, w, schedule_it);
+	return each_stranger(v, w, schedule_it);
 }
 
 static long limit_it(struct victim *v, pid_t pid)
@@ -299,7 +341,7 @@ static long slow_down(struct victim *v, pid_t pid)
 
 long try_priority_of_others(struct victim *v, const struct attempt_world *w)
 {
-	return each_sibling(v, w, slow_down);
+	return each_stranger(v, w, slow_down);
 }
 
 static long pin(struct victim *v, pid_t pid)
@@ -310,7 +352,7 @@ static long pin(struct victim *v, pid_t pid)
 
 long try_affinity_of_others(struct victim *v, const struct attempt_world *w)
 {
-	return each_sibling(v, w, pin);
+	return each_stranger(v, w, pin);
 }
 
 /* ---- counters that workers share -------------------------------------------------- */
@@ -357,7 +399,8 @@ long try_map_counters_of_others(struct victim *v, const struct attempt_world *w)
 		ssize_t n = readlink(path, name, sizeof(name) - 1);
 		name[n < 0 ? 0 : n] = '\0';
 		if (strncmp(name, "/memfd:postern-admission", 24) == 0)
-			best = INJECT(v, SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+			best =
+			    INJECT(v, SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	}
 	return best;
 }

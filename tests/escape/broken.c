@@ -47,12 +47,29 @@ static void open_port(int type, bool listening)
 		_exit(100);
 }
 
+/* One end of it. */
+static void open_pipe(void)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		_exit(100);
+	close(ends[0]);
+}
+
 /* Where stray descriptors are closed: what is opened after it is as good as not closed. */
 int close_range(unsigned from, unsigned to, int flags)
 {
 	long rc = KERNEL(SYS_close_range, (long)from, (long)to, flags, 0, 0);
 	if (spoils("file"))
 		open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	else if (spoils("written"))
+		open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	else if (spoils("datagrams"))
+		socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, (int[2]){0});
+	else if (spoils("netlink"))
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	else if (spoils("pipe"))
+		open_pipe();
 	else if (spoils("directory"))
 		open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	else if (spoils("udp"))

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * The processes that programs make for one mailbox, asked for by the way on which the suite does
- * it.
+ * The processes that programs make for one mailbox or one login, asked for by the way on which the
+ * suite does it.
  */
 #include "common/answers.h"
 #include "common/mem.h"
+#include "common/msg-directory-pam.h"
 #include "common/msg-directory-session.h"
 #include "common/msg-owner.h"
 #include "common/msg-pop3d-session.h"
@@ -18,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 20 * 1000 };
@@ -26,6 +29,7 @@ static enum program_id parent_of(unsigned victim)
 {
 	return victim == STAGE_SESSION	  ? PROGRAM_pop3d_session
 	       : victim == STAGE_DELIVERY ? PROGRAM_deliver_owner
+	       : victim == STAGE_LOGIN	  ? PROGRAM_pam_check
 					  : PROGRAM_pop3d_owner;
 }
 
@@ -139,6 +143,8 @@ static void make_session(struct stage *st)
 
 /* ---- processes of users of the machine ------------------------------------------------- */
 
+static uint32_t owner_cookie; /* the last */
+
 static bool on_owner_opened(void *ctx, const struct msg_owner_opened *m, int *fds)
 {
 	struct stage *st = ctx;
@@ -161,10 +167,13 @@ static bool on_owner_refused(void *ctx, const struct msg_owner_refused *m, int *
 	return true;
 }
 
+unsigned stage_owner_strangers;
+
 static bool on_owner_ended(void *ctx, const struct msg_owner_ended *m, int *fds)
 {
 	struct stage *st = ctx;
 	(void)fds;
+	stage_owner_strangers += m->cookie < st->first_cookie;
 	if (m->cookie != st->answer.cookie)
 		return true; /* of one before */
 	st->answer.trouble = m->trouble;
@@ -189,20 +198,21 @@ static void on_owner_closed(void *ctx, struct channel *ch, const char *why)
 static void wire_owner(struct stage *st, enum program_id owner)
 {
 	enum edge_id edge = owner == PROGRAM_deliver_owner ? EDGE_local_owner : EDGE_session_owner;
-	if (st->owners[owner] == NULL)
-		st->owners[owner] = channel_new(
-		    wire(st, owner, edge), &owner_client, &owner_handlers, st, on_owner_closed);
+	if (st->owners[owner] != NULL)
+		return;
+	st->first_cookie = owner_cookie + 1;
+	st->owners[owner] =
+	    channel_new(wire(st, owner, edge), &owner_client, &owner_handlers, st, on_owner_closed);
 }
 
 /* It greets once it is confined; its end is told of on the parent's channel. */
 struct stage_answer stage_ask_owner(struct stage *st, enum program_id owner, unsigned uid)
 {
-	static uint32_t cookie;
 	char c;
 	stage_victim(st, owner);
 	wire_owner(st, owner);
-	st->answer = (struct stage_answer){.cookie = ++cookie, .fd = -1};
-	const struct msg_owner_open m = {.cookie = cookie, .uid = uid};
+	st->answer = (struct stage_answer){.cookie = ++owner_cookie, .fd = -1};
+	const struct msg_owner_open m = {.cookie = owner_cookie, .uid = uid};
 	ck_assert(msg_owner_open_send(st->owners[owner], &m, NULL));
 	stage_turn_until(&st->answer.done, "a root parent's answer");
 	if (st->answer.fd < 0)
@@ -255,13 +265,68 @@ static void make_users_process(struct stage *st, unsigned victim)
 		give_client(st);
 }
 
-/* ---- both --------------------------------------------------------------------------------- */
+/* ---- logins of users of the machine ------------------------------------------------------ */
+
+static bool on_pam_answer(void *ctx, const struct msg_pam_answer *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true; /* of one that was killed */
+}
+
+static const struct directory_pam_client_handlers login_handlers = {.pam_answer = on_pam_answer};
+
+/* In open(STAGE_PAM_HOLD): the kernel says so of a process that waits, and the name is read there.
+ */
+static bool is_held(pid_t pid)
+{
+	char path[64], name[sizeof(STAGE_PAM_HOLD)];
+	long number = -1;
+	unsigned long at = 0;
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	FILE *f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	int n = fscanf(f, "%ld %*x %lx", &number, &at); // NOLINT: numbers of the kernel's
+	fclose(f);
+	const struct iovec here = {name, sizeof(name)},
+			   there = {(void *)at, sizeof(name)}; // NOLINT: over there
+	return n == 2 && number == SYS_openat &&
+	       process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)sizeof(name) &&
+	       memcmp(name, STAGE_PAM_HOLD, sizeof(name)) == 0;
+}
+
+static void make_login(struct stage *st)
+{
+	static uint32_t cookie;
+	const struct msg_pam_query m = {.cookie = ++cookie,
+	    .user = STR("una"),
+	    .password = STR("secret"),
+	    .client = STR("[127.0.0.1]")};
+	pid_t before = stage_youngest(st->programs[PROGRAM_pam_check].pid), now = before;
+	if (st->logins == NULL)
+		st->logins = channel_new(wire(st, PROGRAM_pam_check, EDGE_directory_pam),
+		    &directory_pam_client, &login_handlers, &st->logins, on_edge_closed);
+	ck_assert(msg_pam_query_send(st->logins, &m, NULL));
+	for (int ms = 0; ms < PATIENCE_MS && (now == before || now == 0 || !is_held(now)); ms++) {
+		turn_some();
+		poll(NULL, 0, 1);
+		now = stage_youngest(st->programs[PROGRAM_pam_check].pid);
+	}
+	ck_assert_msg(is_held(now), "a login does not come to PAM's module in time");
+}
+
+/* ---- all of them
+ * --------------------------------------------------------------------------------- */
 
 pid_t stage_child(struct stage *st, unsigned victim)
 {
 	pid_t parent = stage_victim(st, parent_of(victim));
 	if (victim == STAGE_SESSION)
 		make_session(st);
+	else if (victim == STAGE_LOGIN)
+		make_login(st);
 	else
 		make_users_process(st, victim);
 	pid_t child = stage_youngest(parent);
@@ -284,6 +349,10 @@ void stage_forget_edges(struct stage *st, enum program_id program)
 {
 	channel_free(st->owners[program]);
 	st->owners[program] = NULL;
+	if (program == PROGRAM_pam_check) {
+		channel_free(st->logins);
+		st->logins = NULL;
+	}
 	if (program != PROGRAM_pop3d_session)
 		return;
 	channel_free(st->grants);

@@ -15,7 +15,5 @@ void stage_turn_until(const bool *done, const char *what);
 /* stage_victim, stage_forget and stage_close for what is no program of the wiring. */
 pid_t stage_child(struct stage *st, unsigned victim);
 void stage_forget_child(struct stage *st);
-/* The program is gone, and our ends of its edges with it. */
-void stage_forget_edges(struct stage *st, enum program_id program);
 
 #endif

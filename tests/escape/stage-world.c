@@ -5,6 +5,7 @@
  */
 #include "common/jail.h"
 #include "common/mem.h"
+#include "directory/pam-check.h"
 #include "tests/escape/stage-internal.h"
 #include "tests/unit/scratch.h"
 
@@ -83,7 +84,7 @@ static bool write_users(const char *path, const char *old, bool groups)
 	return ok;
 }
 
-/* Everything in /etc but the two, by links to where it is seen now. */
+/* Everything in /etc but what is the test's, by links to where it is seen now. */
 static bool link_the_rest(void)
 {
 	char from[512], to[512];
@@ -91,7 +92,7 @@ static bool link_the_rest(void)
 	bool ok = d != NULL;
 	for (struct dirent *e; ok && (e = readdir(d)) != NULL;) {
 		if (e->d_name[0] == '.' || strcmp(e->d_name, "passwd") == 0 ||
-		    strcmp(e->d_name, "group") == 0)
+		    strcmp(e->d_name, "group") == 0 || strcmp(e->d_name, "pam.d") == 0)
 			continue;
 		snprintf(from, sizeof(from), OLD_ETC "/%s", e->d_name);
 		snprintf(to, sizeof(to), "/etc/%s", e->d_name);
@@ -102,6 +103,21 @@ static bool link_the_rest(void)
 	return ok;
 }
 
+/* No real account's: a module at work opens a FIFO, and waits for a writer who never comes. */
+static bool write_pam(void)
+{
+	static const char stack[] = "auth required pam_nologin.so file=" STAGE_PAM_HOLD "\n"
+				    "auth required pam_deny.so\n"
+				    "account required pam_deny.so\n";
+	if (mkdir("/etc/pam.d", 0755) < 0 || mkfifo(STAGE_PAM_HOLD, 0600) < 0)
+		return false;
+	int fd =
+	    open("/etc/pam.d/" PAM_CHECK_SERVICE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	bool ok = write(fd, stack, sizeof(stack) - 1) == sizeof(stack) - 1;
+	close(fd);
+	return ok;
+}
+
 /* A directory of its own, and not files mounted over those: the kernel takes a mount away when what
  * it lies over is renamed, whoever does that and in whichever namespace, as useradd does. */
 static bool make_etc(void)
@@ -109,7 +125,7 @@ static bool make_etc(void)
 	return mkdir(OLD_ETC, 0755) == 0 && mount("/etc", OLD_ETC, NULL, MS_BIND, NULL) == 0 &&
 	       mount("tmpfs", "/etc", "tmpfs", 0, "mode=755") == 0 && link_the_rest() &&
 	       write_users("/etc/passwd", OLD_ETC "/passwd", false) &&
-	       write_users("/etc/group", OLD_ETC "/group", true);
+	       write_users("/etc/group", OLD_ETC "/group", true) && write_pam();
 }
 
 bool stage_isolate(void)

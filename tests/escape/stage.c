@@ -39,6 +39,7 @@ bool stage_has(bool root, unsigned victim)
 	    [STAGE_DELIVERY] = SYSTEM_USERS,
 	    [STAGE_READER] = SYSTEM_USERS,
 	    [STAGE_READER_SESSION] = SYSTEM_USERS,
+	    [STAGE_LOGIN] = PAM,
 	};
 #ifndef HAVE_PAM
 	if (instances[victim] == PAM)
@@ -50,7 +51,7 @@ bool stage_has(bool root, unsigned victim)
 const char *stage_victim_name(unsigned victim)
 {
 	static const char *const children[] = {"mailbox session", "a user's delivery",
-	    "a user's process without a client", "a user's session"};
+	    "a user's process without a client", "a user's session", "a login of a user's"};
 	return victim >= PROGRAM_COUNT ? children[victim - PROGRAM_COUNT]
 				       : jail_name((enum program_id)victim);
 }

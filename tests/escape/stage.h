@@ -18,6 +18,7 @@ enum stage_victim {
 	STAGE_DELIVERY,		       /* una's process of deliver-owner */
 	STAGE_READER,		       /* una's process of pop3d-owner, without a client as yet */
 	STAGE_READER_SESSION,	       /* and with one */
+	STAGE_LOGIN, /* pam-check's process for una's login, in a module of PAM's */
 	VICTIMS
 };
 
@@ -40,6 +41,8 @@ enum {
 	STAGE_NOBODY_THERE, /* no such user */
 };
 #define STAGE_HOMES "/run/homes"
+/* Where a login waits, in a module of PAM's, until it is killed. */
+#define STAGE_PAM_HOLD "/run/pam-hold"
 
 struct stage_person {
 	const char *name;
@@ -69,10 +72,12 @@ struct stage {
 	char *directory;
 	char *conf;
 	struct stage_program programs[PROGRAM_COUNT];
-	struct admission_table *counters; /* of smtpd and pop3d, which are workers 0 of 2 */
+	struct admission_table *counters;      /* of smtpd and pop3d, which are workers 0 of 2 */
 	struct channel *grants, *sessions;     /* our ends of pop3d-session's edges */
 	struct channel *owners[PROGRAM_COUNT]; /* and of the root parents' */
 	struct stage_answer answer;
+	uint32_t first_cookie;	/* on the present channel to a root parent */
+	struct channel *logins; /* and of pam-check's */
 	struct channel *reader; /* to una's process of pop3d-owner */
 	int child;		/* the same, of the child that has no channel here; -1: none */
 	int client;		/* of the session; -1: none */
@@ -83,7 +88,8 @@ struct stage {
 	unsigned port;
 };
 
-/* Programs for users of the machine there are for root only, and pam-check where it was built. */
+/* Programs for users of the machine there are for root only, and pam-check and its processes where
+ * it was built. */
 bool stage_has(bool root, unsigned victim);
 /* "smtpd", "a user's delivery". */
 const char *stage_victim_name(unsigned victim);
@@ -106,6 +112,10 @@ void stage_close(struct stage *st);
 /* Asks deliver-owner or pop3d-owner for a process of that user, and waits for its answer: the
  * process at work, a refusal, or its early end. */
 struct stage_answer stage_ask_owner(struct stage *st, enum program_id owner, unsigned uid);
+/* How often a root parent told of the end of what was asked for on an earlier channel. */
+extern unsigned stage_owner_strangers;
+/* Our ends of the program's edges are closed; the next question is asked on a new one. */
+void stage_forget_edges(struct stage *st, enum program_id program);
 /* The last of its children; 0: none. */
 pid_t stage_youngest(pid_t parent);
 

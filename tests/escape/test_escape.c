@@ -11,6 +11,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,9 @@ enum {
 	V_delivery = 1 << STAGE_DELIVERY,
 	V_reader = 1 << STAGE_READER,
 	V_reader_session = 1 << STAGE_READER_SESSION,
+	V_login = 1 << STAGE_LOGIN,
 	NOBODY = 0,
-	PAM = V_pam_check,
+	PAM = V_pam_check | V_login,
 	OF_USER = V_delivery | V_reader | V_reader_session,
 	CONNECTING = V_deliver_remote | V_resolver,
 	MAILBOXES = V_deliver_local | V_pop3d_session,
@@ -129,7 +131,7 @@ static unsigned judge(const struct attempt *a, enum outcome got, unsigned victim
 /* What it has done to itself would show in the next attempt. */
 static bool is_another_now(const struct attempt *a, unsigned victim)
 {
-	return a->fn == try_become_user || victim == PROGRAM_pam_check;
+	return a->fn == try_become_user || (1U << victim & PAM);
 }
 
 static unsigned run_all(struct attempt_world *w)
@@ -182,6 +184,30 @@ START_TEST(escape)
 }
 END_TEST
 
+/* Of what pam-check has open, PAM's modules get the log alone, and no channel. */
+START_TEST(nothing_open_in_a_login)
+{
+	struct stat log, st;
+	char path[64];
+	if (!stage_has(true, STAGE_LOGIN))
+		return;
+	stage_open_broken(&stage, true, NULL); /* the real ones, and none but pam-check */
+	pid_t pid = stage_victim(&stage, STAGE_LOGIN);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	ck_assert_int_eq(stat("/dev/null", &log), 0);
+	DIR *d = opendir(path);
+	ck_assert_ptr_nonnull(d);
+	for (struct dirent *e; (e = readdir(d)) != NULL;) {
+		ck_assert_msg(e->d_name[0] == '.' || (fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
+							 st.st_rdev == log.st_rdev),
+		    "descriptor %s", e->d_name);
+	}
+	closedir(d);
+	kill(pid, SIGKILL);
+	stage_close(&stage);
+}
+END_TEST
+
 int main(void)
 {
 #if defined(WITH_SANITIZERS) || !defined(__x86_64__)
@@ -195,5 +221,6 @@ int main(void)
 	TCase *tc = tcase_create("programs");
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, escape);
+	tcase_add_test(tc, nothing_open_in_a_login);
 	return unit_run_case("escape", tc);
 }

@@ -11,8 +11,10 @@
 #include "tests/unit/unit.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #ifdef WITH_SANITIZERS
@@ -133,6 +135,54 @@ START_TEST(processes_of_users)
 }
 END_TEST
 
+/* What another channel had made is not the next one's to end or to hear of. */
+START_TEST(cookies_of_another)
+{
+	enum program_id owner = owner_of(_i);
+	stage_open(&stage, true);
+	struct stage_answer first = stage_ask_owner(&stage, owner, STAGE_UNA);
+	ck_assert_int_ge(first.fd, 0);
+	pid_t pid = stage_youngest(stage.programs[owner].pid);
+	stage_forget_edges(&stage, owner);
+	ck_assert_int_ge(stage_ask_owner(&stage, owner, STAGE_UGO).fd, 0);
+	close_process(owner, first.cookie);
+	struct stage_answer last = stage_ask_owner(&stage, owner, STAGE_AT_ROOT);
+	ck_assert_uint_eq(last.trouble, TROUBLE_HOME); /* so it was read before that */
+	ck_assert_int_eq(kill(pid, 0), 0);
+	ck_assert_int_eq(
+	    recv(first.fd, &(char){0}, 1, MSG_PEEK | MSG_DONTWAIT), 1); /* its greeting */
+	stage.answer = (struct stage_answer){.cookie = first.cookie, .fd = -1};
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	while (kill(pid, 0) == 0)
+		event_base_loop(loop_base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	first = stage_ask_owner(&stage, owner, STAGE_AT_ROOT);
+	ck_assert_uint_eq(first.trouble, TROUBLE_HOME);
+	ck_assert_uint_eq(stage_owner_strangers, 0);
+	close(first.fd);
+	stage_close(&stage);
+}
+END_TEST
+
+/* Of all users together. */
+START_TEST(no_more_than_so_many)
+{
+	enum { MAX = 3 };
+	struct stage_answer made[MAX];
+	stage_conf_more = "pop3 { sessions-max = 3 }\n";
+	stage_open(&stage, true);
+	for (int i = 0; i < MAX; i++) {
+		made[i] = stage_ask_owner(&stage, PROGRAM_pop3d_owner, STAGE_UNA);
+		ck_assert_int_ge(made[i].fd, 0);
+	}
+	ck_assert_uint_eq(
+	    stage_ask_owner(&stage, PROGRAM_pop3d_owner, STAGE_UGO).verdict, OWNER_BUSY);
+	for (int i = 0; i < MAX; i++)
+		close(made[i].fd);
+	stage_close(&stage);
+	stage_conf_more = NULL;
+}
+END_TEST
+
 int main(void)
 {
 	if (!stage_isolate_or_say())
@@ -141,5 +191,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, refusals, 0, 2);
 	tcase_add_loop_test(tc, processes_of_users, 0, 2);
+	tcase_add_loop_test(tc, cookies_of_another, 0, 2);
+	tcase_add_test(tc, no_more_than_so_many);
 	return unit_run_case("root-parents", tc);
 }

@@ -166,6 +166,7 @@ static bool on_large_open(void *ctx, const struct msg_large_open *m, int *fds)
 	const struct msg_refused no = {
 	    .cookie = m->cookie, .code = 452, .enhanced = STR("4.3.1"), .text = STR("no room")};
 	(void)fds;
+	st->open_cookie = m->cookie;
 	if (st->queue_no_file) {
 		msg_refused_send(st->queue, &no, NULL);
 		return true;

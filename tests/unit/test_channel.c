@@ -49,7 +49,8 @@ static bool on_large_open(void *ctx, const struct msg_large_open *m, int *fds)
 	(void)ctx;
 	(void)fds;
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	bool sent = msg_large_file_send(server, &(struct msg_large_file){.cookie = m->cookie}, &null);
+	bool sent =
+	    msg_large_file_send(server, &(struct msg_large_file){.cookie = m->cookie}, &null);
 	close(null);
 	return sent;
 }
@@ -92,7 +93,8 @@ static void on_end(int fd, enum channel_end how)
 
 static void setup(void)
 {
-	ck_assert_int_eq(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+	ck_assert_int_eq(
+	    0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
 	closed_server = closed_client = 0;
 	submits = files = 0;
 	content_octets = 0;
@@ -100,13 +102,15 @@ static void setup(void)
 	ends = 0;
 	channel_watch(on_end);
 	client = NULL;
-	server = channel_new(pair[0], &smtpd_queue_server, &server_handlers, &closed_server, on_closed);
+	server =
+	    channel_new(pair[0], &smtpd_queue_server, &server_handlers, &closed_server, on_closed);
 }
 
 static void setup_both(void)
 {
 	setup();
-	client = channel_new(pair[1], &smtpd_queue_client, &client_handlers, &closed_client, on_closed);
+	client =
+	    channel_new(pair[1], &smtpd_queue_client, &client_handlers, &closed_client, on_closed);
 }
 
 static void teardown(void)
@@ -190,20 +194,30 @@ START_TEST(a_missing_handler_closes_the_channel)
 }
 END_TEST
 
-static void send_raw(const void *p, size_t n, int fd)
+enum { SENT_FDS_MAX = 2 * CHANNEL_FDS_MAX };
+
+/* With the same descriptor so many times. */
+static void send_raw_with(const void *p, size_t n, int fd, size_t count)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
+	char control[CMSG_SPACE(sizeof(int) * SENT_FDS_MAX)] = {0};
 	struct iovec iov = {(void *)(uintptr_t)p, n};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	if (fd >= 0) {
+	if (count > 0) {
 		msg.msg_control = control;
-		msg.msg_controllen = sizeof(control);
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * count);
 		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-		*c = (struct cmsghdr){
-		    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+		*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int) * count),
+		    .cmsg_level = SOL_SOCKET,
+		    .cmsg_type = SCM_RIGHTS};
+		for (size_t i = 0; i < count; i++)
+			memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(fd));
 	}
 	ck_assert_int_eq((ssize_t)n, sendmsg(pair[1], &msg, 0));
+}
+
+static void send_raw(const void *p, size_t n, int fd)
+{
+	send_raw_with(p, n, fd, fd >= 0);
 }
 
 static const char greeting[] = "\0\0\0\0\0\x0bsmtpd-queue\0\x01\0";
@@ -308,6 +322,88 @@ START_TEST(an_unasked_descriptor_closes_the_channel_and_is_closed)
 }
 END_TEST
 
+/* More than any message has, of which the kernel hands out some; and one with the greeting. */
+START_TEST(too_many_descriptors_are_closed)
+{
+	bool greets = _i > 0;
+	send_raw(greeting, sizeof(greeting) - 1, greets ? -1 : pair[1]);
+	settle();
+	int before = open_fds() - (greets ? 1 : 0);
+	if (greets)
+		send_raw_with("\0\x06\0\0\0\x01", 6, pair[1], SENT_FDS_MAX);
+	expect_end(CHANNEL_BROKEN);
+	ck_assert_int_eq(open_fds(), before - 1); /* its other end */
+}
+END_TEST
+
+/* The message would do without; what the kernel could not hand over is no reason to take it. */
+START_TEST(a_descriptor_that_did_not_arrive_closes_the_channel)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	settle();
+	send_raw("\0\x06\0\0\0\x01", 6, pair[1]);
+	int next = dup(pair[1]);
+	close(next);
+	const struct rlimit limit = {(rlim_t)next, (rlim_t)next};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	expect_end(CHANNEL_BROKEN);
+}
+END_TEST
+
+/* Its handler would be given one that is none. */
+START_TEST(a_descriptor_that_was_not_sent_closes_the_channel)
+{
+	char bytes[sizeof(greeting) - 1];
+	channel_free(server);
+	server = NULL;
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	client =
+	    channel_new(pair[0], &smtpd_queue_client, &client_handlers, &closed_client, on_closed);
+	memcpy(bytes, greeting, sizeof(bytes));
+	bytes[sizeof(bytes) - 1] = 1; /* of the server */
+	send_raw(bytes, sizeof(bytes), -1);
+	send_raw("\0\x04\0\0\0\x4d", 6, -1);
+	settle();
+	ck_assert_uint_eq(files, 0);
+	ck_assert_int_eq(closed_client, 1);
+	close(pair[1]);
+}
+END_TEST
+
+/* What was cut off is not taken for all there was. */
+START_TEST(a_packet_of_one_octet_too_many_closes_the_channel)
+{
+	static char text[INLINE_CONTENT_MAX];
+	struct recipient list[RECIPIENTS_PER_PACKET];
+	struct buf packet = BUF_INIT(2 * PACKET_MAX);
+	struct wire_writer w = {.buf = &packet};
+	struct msg_submit m = {.recipients = list,
+	    .recipients_count = RECIPIENTS_PER_PACKET,
+	    .content = str_from(text, sizeof(text))};
+	for (size_t i = 0; i < RECIPIENTS_PER_PACKET; i++)
+		list[i] = (struct recipient){.address = str_from(text, ADDRESS_MAX),
+		    .original = str_from(text, ADDRESS_MAX),
+		    .orcpt = str_from(text, ADDRESS_MAX),
+		    .nexthop = str_from(text, 64)};
+	msg_submit_put(&w, &m);
+	ck_assert(!w.failed);
+	size_t more = buf_len(&packet) + 2 - PACKET_MAX;
+	ck_assert_uint_le(more, sizeof(text));
+	buf_reset(&packet);
+	m.content.n -= more;
+	wire_put_u16(&w, 2);
+	msg_submit_put(&w, &m);
+	ck_assert_uint_eq(buf_len(&packet), PACKET_MAX);
+	ck_assert(buf_append_u8(&packet, 0));
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw(buf_data(&packet), buf_len(&packet), -1);
+	expect_end(CHANNEL_BROKEN);
+	ck_assert_uint_eq(submits, 0);
+	buf_release(&packet);
+}
+END_TEST
+
 /* Descriptors that are on their way between programs of one user count for all of them. */
 START_TEST(too_many_descriptors_on_their_way_have_to_arrive_first)
 {
@@ -318,8 +414,8 @@ START_TEST(too_many_descriptors_on_their_way_have_to_arrive_first)
 		ck_assert_int_eq(setuid(64777), 0); /* root has no such limit */
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, others), 0);
 	for (int i = 0; i < ON_THEIR_WAY; i++)
-		ck_assert_int_eq(channel_send_now(others[0], (const uint8_t *)"x", 1, others, 1),
-		    CHANNEL_SENT);
+		ck_assert_int_eq(
+		    channel_send_now(others[0], (const uint8_t *)"x", 1, others, 1), CHANNEL_SENT);
 	struct rlimit limit = {ON_THEIR_WAY - 1, ON_THEIR_WAY - 1};
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_int_eq(
@@ -370,6 +466,10 @@ int main(void)
 	tcase_add_loop_test(raw, an_enemy_breaks_the_channel, 0, 6);
 	tcase_add_test(raw, an_unknown_message_closes_the_channel);
 	tcase_add_test(raw, an_unasked_descriptor_closes_the_channel_and_is_closed);
+	tcase_add_loop_test(raw, too_many_descriptors_are_closed, 0, 2);
+	tcase_add_test(raw, a_descriptor_that_did_not_arrive_closes_the_channel);
+	tcase_add_test(raw, a_descriptor_that_was_not_sent_closes_the_channel);
+	tcase_add_test(raw, a_packet_of_one_octet_too_many_closes_the_channel);
 	suite_add_tcase(suite, raw);
 	return unit_run_suite(suite);
 }

@@ -890,7 +890,8 @@ START_TEST(second_address_beside_the_first)
 	ck_assert_msg(
 	    strstr(a->list[0].text, "Connection timed out") != NULL, "%s", a->list[0].text);
 	ck_assert_uint_ge(a->tried_count, 1);
-	ck_assert_str_eq(a->tried[a->list[0].tried - 1].said, "421 4.3.2 busy (in reply to connect)");
+	ck_assert_str_eq(
+	    a->tried[a->list[0].tried - 1].said, "421 4.3.2 busy (in reply to connect)");
 	ck_assert_uint_eq(a->verdict, REMOTE_FAILS);
 	remote_peer_close(&peer);
 	unfill();
@@ -1031,14 +1032,23 @@ START_TEST(directory_says_no)
 }
 END_TEST
 
+static const struct msg_hop_answer lies[] = {
+    {.verdict = HOP_OK, .tls = TLS_MAY, .target = {"no nexthop at all!", 18}},
+    {.verdict = HOP_OK, .tls = TLS_MAY, .target = {"relay:x", 7}},
+    {.verdict = HOP_OK, .tls = TLS_FINGERPRINT + 1},
+    {.verdict = HOP_TEMPORARY + 1},
+    {.verdict = 0},
+};
+
 /* A directory that answers nonsense loses its channel, and the question waits for the next one. */
 START_TEST(directory_that_lies)
 {
 	begin();
-	st.hop.target = STR("no nexthop at all!");
+	const struct msg_hop_answer truth = st.hop;
+	st.hop = lies[_i];
 	uint64_t d = remote_deliver(&st, nexthop);
 	ck_assert(remote_logged(&st, "directory is away"));
-	st.hop.target = STR("");
+	st.hop = truth;
 	remote_connect_directory(&st);
 	remote_accept(&server, &peer);
 	remote_hello(&peer, NULL);
@@ -1178,8 +1188,9 @@ START_TEST(never_in_clear_when_tls_is_demanded)
 }
 END_TEST
 
-static const char refusal[] = "TLS handshake failed: TLS alert: certificate required (the server asked for "
-			      "a certificate, and none was shown)";
+static const char refusal[] =
+    "TLS handshake failed: TLS alert: certificate required (the server asked for "
+    "a certificate, and none was shown)";
 
 /* In TLS 1.3 the server hears, and judges, the end of our handshake when it is over for us. */
 static void refuse_tls(void)
@@ -1665,7 +1676,7 @@ static void add_ways(TCase *tcase)
 	tcase_add_test(tcase, directory_that_is_away);
 	tcase_add_test(tcase, impossible_nexthop);
 	tcase_add_test(tcase, directory_says_no);
-	tcase_add_test(tcase, directory_that_lies);
+	tcase_add_loop_test(tcase, directory_that_lies, 0, (int)(sizeof(lies) / sizeof(lies[0])));
 }
 
 int main(void)

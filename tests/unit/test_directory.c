@@ -10,6 +10,7 @@
 #include "common/msg-pop3d-directory.h"
 #include "common/msg-queue-directory.h"
 #include "common/msg-remote-directory.h"
+#include "directory/exchange.h"
 #include "directory/live.h"
 #include "directory/map.h"
 #include "directory/server.h"
@@ -66,6 +67,7 @@ static struct {
 static uint32_t generation, routes_generation, hops_generation;
 static unsigned generations, closed, offered;
 static uint32_t login_cookie;
+static unsigned challenges;
 
 static void copy(char *to, size_t size, struct str s)
 {
@@ -115,6 +117,15 @@ static bool on_login_outcome(void *ctx, const struct msg_login_outcome *message,
 	if (m->ticket.n > 0)
 		memcpy(login.ticket, m->ticket.p, m->ticket.n);
 	login.ticket_length = m->ticket.n;
+	return true;
+}
+
+static bool on_login_challenge(void *ctx, const struct msg_login_challenge *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	challenges++;
 	return true;
 }
 
@@ -218,7 +229,9 @@ static const struct smtpd_directory_client_handlers smtpd_handlers = {.rcpt_answ
     .directory_generation = on_generation,
     .auth_offer = on_auth_offer};
 static const struct pop3d_directory_client_handlers pop3d_handlers = {
-    .login_outcome = on_login_outcome, .login_offer = on_login_offer};
+    .login_outcome = on_login_outcome,
+    .login_challenge = on_login_challenge,
+    .login_offer = on_login_offer};
 static const struct directory_session_server_handlers session_handlers = {
     .session_grant = on_grant};
 
@@ -955,12 +968,129 @@ START_TEST(a_worker_that_dies)
 }
 END_TEST
 
+/* Waits for the client's first message. */
+static void begin_login(struct channel *pop3d, uint32_t cookie, unsigned mechanism)
+{
+	const struct msg_login_begin m = {.start = {.cookie = cookie,
+					      .mechanism = (uint8_t)mechanism,
+					      .client = STR("local uid 7"),
+					      .session = STR("s1")}};
+	ck_assert(msg_login_begin_send(pop3d, &m, NULL));
+}
+
+static void respond(struct channel *pop3d, uint32_t cookie, struct str octets)
+{
+	const struct msg_login_response m = {.message = {.cookie = cookie, .octets = octets}};
+	ck_assert(msg_login_response_send(pop3d, &m, NULL));
+}
+
+/* Cookies of one worker mean nothing in another's messages. */
+START_TEST(cookies_of_two_workers)
+{
+	start();
+	struct channel *first = as_pop3d(0), *second = as_pop3d(1), *session = as_session();
+	begin_login(first, 5, AUTH_PLAIN);
+	UNTIL(challenges == 1 || closed > 0);
+	const struct msg_login_abort other = {.cancel = {.cookie = 5}};
+	respond(second, 5, STR("\0eve@example.org\0x"));
+	ck_assert(msg_login_abort_send(second, &other, NULL));
+	UNTIL(login.answers == 1 || closed > 0);
+	ck_assert_int_eq(login.verdict, LOGIN_TEMPORARY); /* it has no such exchange */
+	begin_login(second, 5, AUTH_PLAIN);
+	UNTIL(challenges == 2 || closed > 0);
+	respond(first, 5, STR("\0ann@example.org\0secret"));
+	UNTIL(login.answers == 2 || closed > 0);
+	ck_assert_int_eq(login.verdict, LOGIN_OK);
+	respond(second, 5, STR("\0ann@example.org\0wrong"));
+	UNTIL(login.answers == 3 || closed > 0);
+	ck_assert_int_eq(login.verdict, LOGIN_BAD);
+	ck_assert_uint_eq(closed, 0);
+	channel_free(first);
+	channel_free(second);
+	channel_free(session);
+}
+END_TEST
+
+/* A cookie that is in use; a word more while the password is being checked. */
+START_TEST(exchanges_out_of_order)
+{
+	start();
+	struct channel *pop3d = as_pop3d(0), *smtpd = as_smtpd(0);
+	if (_i == 0) {
+		begin_login(pop3d, 5, AUTH_PLAIN);
+		begin_login(pop3d, 5, AUTH_PLAIN);
+	} else {
+		send_login(pop3d, "ann@example.org", "secret");
+		respond(pop3d, login_cookie, STR("\0ann@example.org\0secret"));
+	}
+	UNTIL(closed == 1 || login.answers > 0 || challenges == 2);
+	ck_assert_uint_eq(closed, 1);
+	ck_assert_uint_eq(login.answers, 0);
+	still_serves(smtpd);
+	channel_free(pop3d);
+	channel_free(smtpd);
+}
+END_TEST
+
+START_TEST(more_exchanges_than_a_worker_may_have)
+{
+	start();
+	struct channel *greedy = as_pop3d(0), *modest = as_pop3d(1);
+	for (uint32_t i = 0; i <= EXCHANGES_PER_PEER; i++)
+		begin_login(greedy, i, AUTH_PLAIN);
+	UNTIL(login.answers == 1);
+	ck_assert_uint_eq(login.cookie, EXCHANGES_PER_PEER);
+	ck_assert_int_eq(login.verdict, LOGIN_TEMPORARY);
+	UNTIL(challenges == EXCHANGES_PER_PEER);
+	begin_login(modest, 1, AUTH_PLAIN);
+	UNTIL(challenges == EXCHANGES_PER_PEER + 1);
+	channel_free(greedy);
+	channel_free(modest);
+}
+END_TEST
+
+START_TEST(mechanisms_that_are_not_offered)
+{
+	static const unsigned mechanisms[] = {
+	    0, AUTH_SCRAM_SHA_256_PLUS, AUTH_PLAIN | AUTH_LOGIN, 0x80};
+	start();
+	struct channel *pop3d = as_pop3d(0);
+	for (unsigned i = 0; i < 4; i++) {
+		begin_login(pop3d, i, mechanisms[i]);
+		UNTIL(login.answers == i + 1 || challenges > 0 || closed > 0);
+		ck_assert_int_eq(login.verdict, LOGIN_TEMPORARY);
+	}
+	ck_assert_uint_eq(challenges + closed, 0);
+	channel_free(pop3d);
+}
+END_TEST
+
+/* queue says of a notice, which it was not sent, that it is told. */
+START_TEST(told_of_what_was_not_asked)
+{
+	static const uint64_t tokens[] = {0, 1, UINT64_MAX};
+	start();
+	struct channel *queue = as_queue(), *smtpd = as_smtpd(0);
+	const struct msg_limit_told m = {.token = tokens[_i], .told = 1};
+	ck_assert(msg_limit_told_send(queue, &m, NULL));
+	UNTIL(closed == 1);
+	still_serves(smtpd);
+	channel_free(queue);
+	channel_free(smtpd);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("all");
 	tcase_set_timeout(c, 120);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, rcpt_answers);
+	tcase_add_test(c, cookies_of_two_workers);
+	tcase_add_loop_test(c, exchanges_out_of_order, 0, 2);
+	tcase_add_test(c, more_exchanges_than_a_worker_may_have);
+	tcase_add_test(c, mechanisms_that_are_not_offered);
+	tcase_add_loop_test(c, told_of_what_was_not_asked, 0, 3);
 	tcase_add_test(c, routes_are_told_to_the_queue);
 	tcase_add_test(c, hops_are_explained);
 	tcase_add_test(c, hops_say_what_is_shown);

@@ -721,6 +721,25 @@ START_TEST(a_bad_deliver_remote_loses_its_channel)
 }
 END_TEST
 
+/* It says that a result has more hosts than it told of. */
+START_TEST(more_hosts_than_were_told)
+{
+	struct remote_result result = {
+	    .outcome = DELIVERY_DEFERRED, .tried = UINT8_MAX, .own = TRIED_MAX};
+	remote_peer_start(&remote, 0);
+	post_to(&other_list[1], 1, false);
+	settle();
+	const struct msg_remote_results m = {.delivery = remote_seen[0].delivery,
+	    .verdict = REMOTE_WORKS,
+	    .results = &result,
+	    .results_count = 1};
+	remote_peer_send(0, &m);
+	settle();
+	ck_assert(remote_peer_lives(0));
+	ck_assert(remote_is_idle(&remote));
+}
+END_TEST
+
 /* --- one behind the other ----------------------------------------------- */
 
 static void one_at_a_time(void)
@@ -847,6 +866,29 @@ START_TEST(bad_offers_lose_the_channel)
 }
 END_TEST
 
+/* Of one that is given back nothing can have come of any recipient. */
+START_TEST(given_back_with_a_result)
+{
+	const struct recipient two[] = {other_list[1], other_list[1]};
+	struct remote_result result = {.number = 0, .outcome = DELIVERY_DEFERRED};
+	one_at_a_time();
+	for (int i = 0; i < 2; i++)
+		post_to(two, 2, false);
+	settle();
+	remote_peer_content_sent(&remote_seen[0]);
+	settle();
+	ck_assert_uint_eq(remote_seen_count, 2);
+	const struct msg_remote_results m = {.delivery = remote_seen[1].delivery,
+	    .verdict = REMOTE_WORKS,
+	    .results = &result,
+	    .results_count = 1};
+	remote_peer_send(0, &m);
+	remote_peer_return(&remote_seen[1]);
+	settle();
+	ck_assert(!remote_peer_lives(0));
+}
+END_TEST
+
 START_TEST(damaged_mail_fails_before_it_is_sent)
 {
 	remote_peer_start(&remote, 0);
@@ -910,6 +952,14 @@ static void results_after_all_results(void)
 	answer(&seen[0], DELIVERY_FAILED);
 }
 
+/* None is missing then, so these would settle it twice. */
+static void no_results_after_all_results(void)
+{
+	const struct msg_local_results m = {.delivery = seen[0].delivery};
+	answer(&seen[0], DELIVERY_VISIBLE);
+	msg_local_results_send(peer, &m, NULL);
+}
+
 static void (*const attacks[])(void) = {
     result_for_unknown_delivery,
     result_for_foreign_recipient,
@@ -920,6 +970,7 @@ static void (*const attacks[])(void) = {
     not_durable_before_results,
     durable_with_results_missing,
     results_after_all_results,
+    no_results_after_all_results,
 };
 enum { ATTACKS = sizeof(attacks) / sizeof(attacks[0]) };
 
@@ -1157,6 +1208,8 @@ int main(void)
 	tcase_add_loop_test(tc, bad_offers_lose_the_channel, 0, 3);
 	tcase_add_loop_test(tc, a_bad_deliver_remote_loses_its_channel, 0,
 	    (int)(sizeof(bad_answers) / sizeof(bad_answers[0])));
+	tcase_add_test(tc, more_hosts_than_were_told);
+	tcase_add_test(tc, given_back_with_a_result);
 	tcase_add_loop_test(tc, damaged_mail_fails_before_it_is_sent, 0, 2);
 	tcase_add_loop_test(tc, a_bad_one_loses_its_channel_only, 0, ATTACKS);
 	tcase_add_test(tc, repeat_stays_until_the_end);

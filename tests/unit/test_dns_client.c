@@ -307,20 +307,31 @@ START_TEST(too_many)
 }
 END_TEST
 
-/* An answer of another kind than the question, or of no state. */
-START_TEST(wrong_answers)
+/* An answer of another kind than the question, then one of no state. */
+static void check_wrong_answers(enum dns_state none)
 {
 	set_up();
 	dns_client_ask_ip(client, 4, STR("d.example"), got_ip, &answers);
 	until(&asked, 1);
 	answer_mx(DNS_OK);
-	answer_mx((enum dns_state)0);
+	answer_mx(none);
 	while (!closed)
 		unit_wait();
 	ck_assert_uint_eq(answers, 0);
 	tear_down();
 }
+
+START_TEST(wrong_answers)
+{
+	check_wrong_answers((enum dns_state)0);
+}
+END_TEST
+
+START_TEST(wrong_answers_above)
+{
+	check_wrong_answers((enum dns_state)(DNS_BOGUS + 1));
+}
 END_TEST
 
 UNIT_MAIN("dns client", every_kind, names_that_cannot_be, deadline, asked_again,
-    what_kills_resolver, forgotten, too_many, wrong_answers)
+    what_kills_resolver, forgotten, too_many, wrong_answers, wrong_answers_above)

@@ -4,6 +4,7 @@
  * smtpd gets, what every kind of dishonest one gets, and that nothing is delivered
  * which was not answered.
  */
+#include "queue/intake-internal.h"
 #include "queue/intake.h"
 #include "tests/unit/fake-spool.h"
 #include "common/log.h"
@@ -266,9 +267,10 @@ START_TEST(the_client_is_logged_before_the_sender)
 	ck_assert_int_gt(n, 0);
 	text[n] = '\0';
 	const char *client = strstr(text,
-	    flags == ENVELOPE_REQUIRETLS     ? "client=unknown[2001:db8::1], session=s1, tls=required\n"
-	    : flags == ENVELOPE_TLS_OPTIONAL ? "client=unknown[2001:db8::1], session=s1, tls=optional\n"
-					     : "client=unknown[2001:db8::1], session=s1\n");
+	    flags == ENVELOPE_REQUIRETLS ? "client=unknown[2001:db8::1], session=s1, tls=required\n"
+	    : flags == ENVELOPE_TLS_OPTIONAL
+		? "client=unknown[2001:db8::1], session=s1, tls=optional\n"
+		: "client=unknown[2001:db8::1], session=s1\n");
 	const char *from = strstr(text, "from=<ann@example.org>");
 	ck_assert_ptr_nonnull(client);
 	ck_assert_ptr_nonnull(from);
@@ -584,6 +586,43 @@ START_TEST(a_worker_cannot_fill_the_memory)
 }
 END_TEST
 
+/* Nor with recipients of messages that never come. */
+START_TEST(recipients_ahead_cannot_fill_the_memory)
+{
+	static char text[ADDRESS_MAX];
+	struct recipient list[RECIPIENTS_PER_PACKET];
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < RECIPIENTS_PER_PACKET; i++)
+		list[i] = (struct recipient){.address = str_from(text, sizeof(text)),
+		    .original = str_from(text, sizeof(text)),
+		    .orcpt = str_from(text, sizeof(text)),
+		    .transport = TRANSPORT_LOCAL};
+	for (uint32_t i = 0; i <= PEER_OCTETS_MAX / (RECIPIENTS_PER_PACKET * 3 * ADDRESS_MAX);
+	     i++) {
+		const struct msg_submit_recipients m = {.cookie = i % 16,
+		    .recipients = list,
+		    .recipients_count = RECIPIENTS_PER_PACKET};
+		ck_assert(msg_submit_recipients_send(w.channel, &m, NULL));
+		if (i % 50 == 0)
+			settle();
+	}
+	settle();
+	size_t full = intake.peers[0]->octets;
+	for (uint32_t i = 0; i < 64; i++) {
+		const struct msg_submit_recipients m = {.cookie = i % 16,
+		    .recipients = list,
+		    .recipients_count = RECIPIENTS_PER_PACKET};
+		ck_assert(msg_submit_recipients_send(w.channel, &m, NULL));
+	}
+	settle();
+	ck_assert_ptr_nonnull(w.channel);
+	/* Each of the sixteen has gone past it once at most. */
+	ck_assert_uint_ge(full, PEER_OCTETS_MAX);
+	ck_assert_uint_le(intake.peers[0]->octets,
+	    PEER_OCTETS_MAX + 16 * RECIPIENTS_PER_PACKET * 4 * ADDRESS_MAX);
+}
+END_TEST
+
 START_TEST(a_full_queue_takes_no_more)
 {
 	active.recipients = ACTIVE_RECIPIENTS_MAX;
@@ -605,12 +644,18 @@ START_TEST(control_characters_cost_the_message_only)
 	m = submission(3, 3);
 	m.envelope.reverse_path = STR("a\0b@example.org");
 	ck_assert(msg_submit_send(w.channel, &m, NULL));
+	for (uint32_t i = 0; i < 4; i++) {
+		m = submission(10 + i, 10 + i);
+		*(struct str *[]){&m.envelope.client, &m.envelope.helo, &m.envelope.login,
+		    &m.envelope.session}[i] = STR("a\nb");
+		ck_assert(msg_submit_send(w.channel, &m, NULL));
+	}
 	const struct msg_submit_recipients ahead = {
 	    .cookie = 4, .recipients = some(1), .recipients_count = 1};
 	recipients[0].original = STR("a\x7f@b");
 	ck_assert(msg_submit_recipients_send(w.channel, &ahead, NULL));
 	submit(&w, 4, 4);
-	ck_assert_uint_eq(w.refused, 4);
+	ck_assert_uint_eq(w.refused, 8);
 	ck_assert_uint_eq(w.last_code, 554);
 	ck_assert_uint_eq(fake_spool_count(spool).submitted, 0);
 	submit(&w, 5, 5);
@@ -874,11 +919,12 @@ int main(void)
 	tcase_add_test(tc, too_many_recipients_are_refused_whole);
 	tcase_add_test(tc, oversize_is_refused_and_its_file_forgotten);
 	tcase_add_test(tc, a_worker_cannot_fill_the_memory);
+	tcase_add_test(tc, recipients_ahead_cannot_fill_the_memory);
 	tcase_add_test(tc, a_full_queue_takes_no_more);
 	tcase_add_test(tc, control_characters_cost_the_message_only);
 	tcase_add_test(tc, arrivals_in_the_future_are_now);
 	tcase_add_loop_test(tc, a_bad_worker_loses_its_channel_only, 0, ATTACKS);
-	tcase_add_loop_test(tc, random_sequences_never_deliver_what_was_not_answered, 0,
-	    (int)unit_times(10));
+	tcase_add_loop_test(
+	    tc, random_sequences_never_deliver_what_was_not_answered, 0, (int)unit_times(10));
 	return unit_run_case("intake", tc);
 }

@@ -52,6 +52,11 @@ static bool is_asked_twice(struct stage *s)
 	return s->queries > 1;
 }
 
+static bool has_file(struct stage *s)
+{
+	return s->queue_file >= 0;
+}
+
 static bool is_abandoned(struct stage *s)
 {
 	return s->abandoned > 0;
@@ -709,6 +714,36 @@ START_TEST(bad_directory)
 }
 END_TEST
 
+/* queue says of a file that is being written, that it is stored; and gives another one for it. */
+START_TEST(bad_queue)
+{
+	char *text = large_text();
+	begin(strangers, "");
+	st.queue_silent = true;
+	stage_greet(&c);
+	stage_envelope(&c);
+	stage_say(&c, "DATA\r\n");
+	stage_expect(&c, "354 ");
+	stage_say_octets(&c, str_from(text, LARGE));
+	ck_assert(stage_until(&st, has_file));
+	const struct msg_committed stored = {.cookie = st.open_cookie, .id = 7};
+	const struct msg_large_file file = {.cookie = st.open_cookie};
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (_i == 0)
+		msg_committed_send(st.queue, &stored, NULL);
+	else
+		msg_large_file_send(st.queue, &file, &null);
+	while (!st.queue_gone)
+		stage_turn();
+	close(null);
+	stage_connect_queue(&st);
+	stage_say(&c, ".\r\n");
+	stage_expect(&c, "451 ");
+	free(text);
+	end();
+}
+END_TEST
+
 START_TEST(stale_answers)
 {
 	begin(strangers, "");
@@ -766,6 +801,7 @@ int main(void)
 	tcase_add_test(tcase, waits_for_queue_that_is_away);
 	tcase_add_test(tcase, hands_on_what_queue_says);
 	tcase_add_test(tcase, client_goes_while_queue_writes);
+	tcase_add_loop_test(tcase, bad_queue, 0, 2);
 	tcase_add_test(tcase, stale_answers);
 	tcase_add_test(tcase, takes_a_large_message);
 	tcase_add_test(tcase, large_message_and_no_file);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * Is it who it says? Passwords are hashed on threads, in turns by client network; SCRAM's proofs
- * take no time. Before anything is tried the guesses are asked: when an exchange begins, at each of
- * its messages, and again before a password that has waited is hashed. What was tried in vain counts,
- * whether anybody still waits for the answer or not.
+ * take no time. The guesses are asked before anything is tried: when an exchange begins, at each
+ * message, and again before a password that has waited is hashed. Vain tries always count.
  */
 #include "common/hash.h"
 #include "common/loop.h"

@@ -734,7 +734,7 @@ START_TEST(bad_queue)
 	else
 		msg_large_file_send(st.queue, &file, &null);
 	while (!st.queue_gone)
-		stage_turn();
+		unit_wait();
 	close(null);
 	stage_connect_queue(&st);
 	stage_say(&c, ".\r\n");

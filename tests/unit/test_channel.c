@@ -327,7 +327,7 @@ START_TEST(too_many_descriptors_are_closed)
 {
 	bool greets = _i > 0;
 	send_raw(greeting, sizeof(greeting) - 1, greets ? -1 : pair[1]);
-	settle();
+	unit_settle();
 	int before = open_fds() - (greets ? 1 : 0);
 	if (greets)
 		send_raw_with("\0\x06\0\0\0\x01", 6, pair[1], SENT_FDS_MAX);
@@ -340,7 +340,7 @@ END_TEST
 START_TEST(a_descriptor_that_did_not_arrive_closes_the_channel)
 {
 	send_raw(greeting, sizeof(greeting) - 1, -1);
-	settle();
+	unit_settle();
 	send_raw("\0\x06\0\0\0\x01", 6, pair[1]);
 	int next = dup(pair[1]);
 	close(next);
@@ -364,7 +364,7 @@ START_TEST(a_descriptor_that_was_not_sent_closes_the_channel)
 	bytes[sizeof(bytes) - 1] = 1; /* of the server */
 	send_raw(bytes, sizeof(bytes), -1);
 	send_raw("\0\x04\0\0\0\x4d", 6, -1);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(files, 0);
 	ck_assert_int_eq(closed_client, 1);
 	close(pair[1]);

@@ -728,13 +728,13 @@ START_TEST(more_hosts_than_were_told)
 	    .outcome = DELIVERY_DEFERRED, .tried = UINT8_MAX, .own = TRIED_MAX};
 	remote_peer_start(&remote, 0);
 	post_to(&other_list[1], 1, false);
-	settle();
+	unit_settle();
 	const struct msg_remote_results m = {.delivery = remote_seen[0].delivery,
 	    .verdict = REMOTE_WORKS,
 	    .results = &result,
 	    .results_count = 1};
 	remote_peer_send(0, &m);
-	settle();
+	unit_settle();
 	ck_assert(remote_peer_lives(0));
 	ck_assert(remote_is_idle(&remote));
 }
@@ -874,9 +874,9 @@ START_TEST(given_back_with_a_result)
 	one_at_a_time();
 	for (int i = 0; i < 2; i++)
 		post_to(two, 2, false);
-	settle();
+	unit_settle();
 	remote_peer_content_sent(&remote_seen[0]);
-	settle();
+	unit_settle();
 	ck_assert_uint_eq(remote_seen_count, 2);
 	const struct msg_remote_results m = {.delivery = remote_seen[1].delivery,
 	    .verdict = REMOTE_WORKS,
@@ -884,7 +884,7 @@ START_TEST(given_back_with_a_result)
 	    .results_count = 1};
 	remote_peer_send(0, &m);
 	remote_peer_return(&remote_seen[1]);
-	settle();
+	unit_settle();
 	ck_assert(!remote_peer_lives(0));
 }
 END_TEST

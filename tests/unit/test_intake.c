@@ -604,9 +604,9 @@ START_TEST(recipients_ahead_cannot_fill_the_memory)
 		    .recipients_count = RECIPIENTS_PER_PACKET};
 		ck_assert(msg_submit_recipients_send(w.channel, &m, NULL));
 		if (i % 50 == 0)
-			settle();
+			unit_settle();
 	}
-	settle();
+	unit_settle();
 	size_t full = intake.peers[0]->octets;
 	for (uint32_t i = 0; i < 64; i++) {
 		const struct msg_submit_recipients m = {.cookie = i % 16,
@@ -614,7 +614,7 @@ START_TEST(recipients_ahead_cannot_fill_the_memory)
 		    .recipients_count = RECIPIENTS_PER_PACKET};
 		ck_assert(msg_submit_recipients_send(w.channel, &m, NULL));
 	}
-	settle();
+	unit_settle();
 	ck_assert_ptr_nonnull(w.channel);
 	/* Each of the sixteen has gone past it once at most. */
 	ck_assert_uint_ge(full, PEER_OCTETS_MAX);

@@ -504,7 +504,7 @@ START_TEST(a_resumed_session_is_bound_to_its_certificate)
 			/* The key of the site changes, and what was shown does not. */
 			take(&rows[i / 2], i < 2 ? "EC" : "RSA", "DNS:mx.example");
 			server_publish();
-			settle();
+			unit_settle();
 		}
 	}
 	SSL_SESSION_free(kept);

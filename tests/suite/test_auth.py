@@ -121,10 +121,10 @@ def test_who_sent_it_is_logged_and_traced(server):
     assert wait_for("the line of the login", 10, lambda: re.search(
         r"client=unknown\[127\.0\.0\.1\], session=\S+, "
         r"sasl_username=ann@example\.test", server.log_path.read_text()))
+    server.wait_files("bob", 1)
     box = poplib.POP3(*server.pop3_address)
     box.user("bob@example.test")
     box.pass_("secret-bob")
-    wait_for("the message", 10, lambda: True)
     lines = b"\n".join(box.retr(1)[1])
     assert b"with ESMTPA id" in lines
     box.quit()

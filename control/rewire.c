@@ -73,7 +73,7 @@ void rewire_later(enum edge_id edge, const struct program *weaker, const struct 
 	const struct program *server = asks ? stronger : weaker;
 	struct cut *cut = find(&(struct wiring_pair){edge, client->self, server->self});
 	uint64_t now = loop_now_ms();
-	if (cut->waiting)
+	if (cut->waiting && cut->client_life == client->life && cut->server_life == server->life)
 		return;
 	uint64_t ms = backoff_next(&cut->backoff, now, now - cut->wired, false);
 	cut->client_life = client->life;

@@ -16,7 +16,8 @@ typedef void rewire_fn(void *ctx, const struct wiring_pair *pair);
 
 /* `wire` makes the pair's socket if both ends live. */
 void rewire_setup(struct program_table *t, rewire_fn *wire);
-/* The weaker one says so, and both live. Does nothing when that edge is waiting already. */
+/* The weaker one says so, and both live. Does nothing when that edge is waiting already, for
+ * these lives. */
 void rewire_later(enum edge_id edge, const struct program *weaker, const struct program *stronger);
 
 #endif

@@ -517,6 +517,23 @@ START_TEST(a_notice_is_not_lost)
 }
 END_TEST
 
+/* Of who does not answer nothing is known: it may promise tomorrow. */
+START_TEST(a_notice_waits_for_hosts_that_are_away)
+{
+	begin(true);
+	st.from_nobody = true;
+	uint16_t port = first.port;
+	remote_listen_close(&first);
+	remote_listen_close(&second);
+	uint64_t d = deliver(ENVELOPE_REQUIRETLS);
+	expect(d, DELIVERY_DEFERRED, "4.4.1", "Connection refused");
+	ck_assert(!remote_logged(&st, "the notice goes without"));
+	remote_listen(&first, 1, port);
+	remote_listen(&second, 2, port);
+	end();
+}
+END_TEST
+
 START_TEST(a_notice_goes_in_clear_at_last)
 {
 	begin(false);
@@ -800,7 +817,8 @@ UNIT_MAIN("requiretls", goes_to_who_is_proved_and_promises, next_host_when_one_d
     never_to_who_is_not_proved, never_to_names_that_anybody_may_have_given,
     the_domain_itself_needs_no_dnssec, a_pinned_key_needs_no_dnssec,
     a_name_of_the_operators_needs_no_dnssec, waits_when_dns_withholds,
-    a_notice_is_protected_where_it_can_be, a_notice_is_not_lost, a_notice_goes_in_clear_at_last,
+    a_notice_is_protected_where_it_can_be, a_notice_is_not_lost,
+    a_notice_waits_for_hosts_that_are_away, a_notice_goes_in_clear_at_last,
     lifts_what_the_domain_asks_for, goes_in_clear_when_tls_fails, lifts_nothing_of_the_operators,
     a_session_of_less_carries_nothing_else, a_session_of_others_is_not_proof,
     a_session_of_more_carries_all, follows_on_a_session_that_fits,

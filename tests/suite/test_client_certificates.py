@@ -162,7 +162,7 @@ def test_a_certificate_that_is_repaired_is_shown(setting):
     one.postern("reload", check=True)
     one.wait_log("certificate broken.example: ")
     wait_for("it is in use", 10, lambda: re.search(r"certificate broken.example: .* is in use", one.log()))
-    assert setting.fate("broken")[0] == "sent"
+    wait_for("deliver-remote has heard of it", 10, lambda: setting.fate("broken")[0] == "sent")
 
 
 def test_keys_that_hangs_holds_up_nobody_else(setting):

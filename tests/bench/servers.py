@@ -10,6 +10,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", ROOT / "build"))
 USERS = 20
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 
@@ -286,3 +287,21 @@ maillog_file_prefixes = {self.directory}
         os.kill(self.pid, signal.SIGTERM)
         while stat_fields(self.pid):
             time.sleep(0.02)
+
+
+class TlsFloor(Server):
+    """Handshakes and the dialogue, and nothing else: see tls-floor.c."""
+
+    name = "floor"
+
+    def start(self):
+        self.directory.mkdir(parents=True)
+        self.process = subprocess.Popen([BUILD / "tests/bench/tls-floor", str(self.port), *map(str, self.certificate)],
+                                        stdout=subprocess.PIPE)
+        self.pid = self.process.pid
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()

@@ -2,9 +2,11 @@
  *
  * What others may know of a connection, from OpenSSL.
  */
+#include "common/mem.h"
 #include "common/tls-internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* RFC 9266 §4.1. Not before TLS 1.3, and there always. */
@@ -27,21 +29,62 @@ static void take_unique(SSL *ssl, struct tls_facts *f)
 	f->unique_size = n <= sizeof(f->unique) ? n : 0;
 }
 
+/* Of a certificate, kept with it: each new ticket wants it. */
+struct endpoint {
+	uint8_t octets[TLS_ENDPOINT_MAX];
+	unsigned n;
+};
+
+static void free_endpoint(
+    void *parent, void *endpoint, CRYPTO_EX_DATA *data, int index, long n, void *p)
+{
+	(void)parent;
+	(void)data;
+	(void)index;
+	(void)n;
+	(void)p;
+	free(endpoint);
+}
+
+static int endpoint_index(void)
+{
+	static int index = -1;
+	if (index < 0)
+		index = CRYPTO_get_ex_new_index(
+		    CRYPTO_EX_INDEX_X509, 0, NULL, NULL, NULL, free_endpoint);
+	return index;
+}
+
 /* RFC 5929 §4.1: the hash of the certificate's signature, of MD5 and SHA-1 SHA-256 instead. */
-size_t tls_facts_endpoint(SSL *ssl, uint8_t out[TLS_ENDPOINT_MAX])
+static void hash_certificate(X509 *own, struct endpoint *e)
 {
 	int hash = NID_undef;
-	unsigned n = 0;
-	const X509 *own = SSL_get_certificate(ssl);
-	if (own == NULL ||
-	    X509_get_signature_info((X509 *)(uintptr_t)own, &hash, NULL, NULL, NULL) != 1)
-		return 0;
+	if (X509_get_signature_info(own, &hash, NULL, NULL, NULL) != 1)
+		return;
 	if (hash == NID_md5 || hash == NID_sha1)
 		hash = NID_sha256;
 	const EVP_MD *md = EVP_get_digestbynid(hash);
-	if (md == NULL || EVP_MD_get_size(md) > TLS_ENDPOINT_MAX)
+	if (md == NULL || EVP_MD_get_size(md) > TLS_ENDPOINT_MAX ||
+	    X509_digest(own, md, e->octets, &e->n) != 1)
+		e->n = 0;
+}
+
+size_t tls_facts_endpoint(SSL *ssl, uint8_t out[TLS_ENDPOINT_MAX])
+{
+	X509 *own = SSL_get_certificate(ssl);
+	if (own == NULL)
 		return 0;
-	return X509_digest(own, md, out, &n) == 1 ? n : 0;
+	struct endpoint *e = X509_get_ex_data(own, endpoint_index());
+	if (e == NULL) {
+		e = xcalloc(1, sizeof(*e));
+		hash_certificate(own, e);
+		if (X509_set_ex_data(own, endpoint_index(), e) != 1) {
+			free(e);
+			return 0;
+		}
+	}
+	memcpy(out, e->octets, e->n);
+	return e->n;
 }
 
 /* Of a resumed session it is that of the handshake it began with, which its ticket knows. */

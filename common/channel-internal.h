@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * Packets and descriptors on the socket of a channel; for channel.c alone.
+ * The greeting, and packets and descriptors on the socket of a channel; for channel.c alone.
  */
 #ifndef POSTERN_CHANNEL_INTERNAL_H
 #define POSTERN_CHANNEL_INTERNAL_H
@@ -24,5 +24,10 @@ enum channel_sent channel_send_now(int fd, const uint8_t *data, size_t n, const 
  * good. What is `cut` had more octets or descriptors than any message, or there was no room for its
  * descriptors; `fds` has room for CHANNEL_FDS_MAX. */
 ssize_t channel_receive(int fd, uint8_t *to, int *fds, size_t *nfds, bool *gone, bool *cut);
+
+/* `v` is the struct edge_side of who greets. */
+void channel_put_greeting(struct wire_writer *w, const void *v);
+/* Whether it is that of the other side, and nothing behind it. */
+bool channel_greeting_fits(const struct edge_side *side, struct wire_reader *r);
 
 #endif

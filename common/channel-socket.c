@@ -53,6 +53,14 @@ enum channel_sent channel_send_now(int fd, const uint8_t *data, size_t n, const 
 	return done >= 0 ? CHANNEL_SENT : failed_send(errno);
 }
 
+/* That the peer ended before it had read all is said once, and before what it had sent. */
+static bool is_first_reset(int error, bool *was_reset)
+{
+	bool first = error == ECONNRESET && !*was_reset;
+	*was_reset |= first;
+	return first;
+}
+
 ssize_t channel_receive(int fd, uint8_t *to, int *fds, size_t *nfds, bool *gone, bool *cut)
 {
 	struct iovec iov = {.iov_base = to, .iov_len = PACKET_MAX};
@@ -65,9 +73,10 @@ ssize_t channel_receive(int fd, uint8_t *to, int *fds, size_t *nfds, bool *gone,
 	    .msg_control = control.space,
 	    .msg_controllen = sizeof(control.space)};
 	ssize_t n;
+	bool was_reset = false;
 	do
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || is_first_reset(errno, &was_reset)));
 	*nfds = 0;
 	*cut = false;
 	*gone = n < 0 && errno != EAGAIN && errno != EWOULDBLOCK;

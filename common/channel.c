@@ -5,8 +5,9 @@
  *
  * Invariant: a channel is closed exactly once, by fail(); from then on nothing is
  * sent or received, and `closed` is called from the loop unless the owner frees
- * the channel first. Never: act on a packet that does not decode to its last
- * octet, or trust a count of descriptors other than the row's.
+ * the channel first. A peer that cannot be sent to is heard out before. Never: act
+ * on a packet that does not decode to its last octet, or trust a count of
+ * descriptors other than the row's.
  */
 #include "common/channel-internal.h"
 #include "common/log.h"
@@ -35,13 +36,14 @@ struct packet {
 struct channel {
 	int fd; /* -1 once closed */
 	bool greeted;
+	bool deserted; /* nobody reads what is sent; what the peer had sent before is still to be read */
 	bool dispatching;
 	bool freed; /* by its owner, inside a handler */
 	const struct edge_side *side;
 	const void *handlers;
 	void *ctx;
 	channel_closed_fn *closed;
-	const char *why;
+	const char *why; /* until its owner is told */
 	enum channel_end how;
 	struct event *readable;
 	struct event *writable;
@@ -95,16 +97,23 @@ static void fail(struct channel *ch, enum channel_end how, const char *why)
 	loop_timer_start(ch->closing, 0);
 }
 
-static void on_closing(void *arg)
+/* It may have said more than we have read before it went: on_closing goes on. */
+static void desert(struct channel *ch)
 {
-	struct channel *ch = arg;
-	ch->closed(ch->ctx, ch, ch->why);
+	ch->deserted = true;
+	while (ch->first != NULL)
+		drop_packet(ch);
+	event_del(ch->writable);
+	loop_timer_stop(ch->retry);
+	loop_timer_start(ch->closing, 0);
 }
 
-/* Until what is queued can be sent. */
+/* Until what is queued can be sent, if ever. */
 static void wait_to_send(struct channel *ch, enum channel_sent why)
 {
-	if (why == CHANNEL_FULL) {
+	if (why == CHANNEL_FAILED) {
+		desert(ch);
+	} else if (why == CHANNEL_FULL) {
 		event_add(ch->writable, NULL);
 	} else {
 		event_del(ch->writable); /* which the socket may well be */
@@ -148,7 +157,7 @@ static bool send_packet(
 	if (sent == CHANNEL_SENT)
 		return true;
 	if (sent == CHANNEL_FAILED) {
-		fail(ch, CHANNEL_LEFT, "the peer is gone");
+		desert(ch);
 		return false;
 	}
 	if (!enqueue(ch, data, n, fds, nfds))
@@ -163,10 +172,6 @@ static void send_queued(void *arg)
 	while (ch->first != NULL) {
 		struct packet *p = ch->first;
 		enum channel_sent sent = channel_send_now(ch->fd, p->data, p->n, p->fds, p->nfds);
-		if (sent == CHANNEL_FAILED) {
-			fail(ch, CHANNEL_LEFT, "the peer is gone");
-			return;
-		}
 		if (sent != CHANNEL_SENT) {
 			wait_to_send(ch, sent);
 			return;
@@ -187,7 +192,7 @@ bool channel_send(struct channel *ch, uint16_t id, void (*put)(struct wire_write
     const void *v, const int *fds, size_t nfds)
 {
 	struct wire_writer w = {.buf = &out_packet};
-	if (ch->fd < 0 || nfds > CHANNEL_FDS_MAX)
+	if (channel_is_closed(ch) || nfds > CHANNEL_FDS_MAX)
 		return false;
 	buf_reset(&out_packet);
 	wire_put_u16(&w, id);
@@ -195,23 +200,6 @@ bool channel_send(struct channel *ch, uint16_t id, void (*put)(struct wire_write
 	bool sent = !w.failed && send_packet(ch, out_packet.p, out_packet.end, fds, nfds);
 	explicit_bzero(out_packet.p, out_packet.end);
 	return sent;
-}
-
-static void put_greeting(struct wire_writer *w, const void *v)
-{
-	const struct edge_side *side = v;
-	wire_put_str(w, str_from_cstr(side->edge), 64);
-	wire_put_u16(w, side->version);
-	wire_put_u8(w, side->server);
-}
-
-static bool greeting_fits(const struct edge_side *side, struct wire_reader *r)
-{
-	struct str edge = wire_get_str(r, 64);
-	uint16_t version = wire_get_u16(r);
-	bool server = wire_get_u8(r) != 0;
-	return wire_reader_done(r) && str_eq(edge, str_from_cstr(side->edge)) &&
-	    version == side->version && server != side->server;
 }
 
 static const struct msg_row *find_row(const struct edge_side *side, uint16_t id)
@@ -232,6 +220,16 @@ static void *decode(const struct msg_row *row, struct wire_reader *r)
 	return wire_reader_done(r) ? v : NULL;
 }
 
+/* That an answer cannot be sent is no fault of what was asked. */
+static bool take(struct channel *ch, const struct msg_row *row, const void *v, int *fds)
+{
+	if (row->call(ch->handlers, ch->ctx, v, fds))
+		return true;
+	if (ch->deserted)
+		fail(ch, CHANNEL_LEFT, "the peer is gone");
+	return false;
+}
+
 /* NULL, or what the peer did wrong. */
 static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
 {
@@ -240,7 +238,7 @@ static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
 	if (!ch->greeted) {
 		if (r.failed || id != GREETING || nfds != 0)
 			return "the peer sent something before it greeted";
-		ch->greeted = greeting_fits(ch->side, &r);
+		ch->greeted = channel_greeting_fits(ch->side, &r);
 		ch->how = ch->greeted ? CHANNEL_LEFT : CHANNEL_STRANGER;
 		return ch->greeted ? NULL
 				   : "the peer is of another version of Postern, or not the program it "
@@ -252,7 +250,7 @@ static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
 	void *v = decode(row, &r);
 	if (v == NULL)
 		return "the peer sent a malformed message";
-	return row->call(ch->handlers, ch->ctx, v, fds) ? NULL : "the peer broke the protocol";
+	return take(ch, row, v, fds) ? NULL : "the peer broke the protocol";
 }
 
 /* Whether to go on with this channel. */
@@ -279,24 +277,46 @@ static bool receive_one(struct channel *ch)
 	return !ch->freed && ch->fd >= 0;
 }
 
+/* Its owner has a new one, before it heard that this was broken: then it is said here. */
 static void really_free(struct channel *ch)
 {
+	if (ch->why != NULL && ch->how != CHANNEL_LEFT)
+		log_message(LOG_WARNING, "a channel of %s is closed: %s", ch->side->edge, ch->why);
 	shut(ch);
 	event_free(ch->closing);
 	free(ch);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* Whether there still is a channel. */
+static bool receive(struct channel *ch, int packets)
 {
-	struct channel *ch = arg;
-	(void)fd;
-	(void)what;
 	ch->dispatching = true;
-	for (int i = 0; i < PACKETS_PER_ROUND && receive_one(ch); i++)
+	for (int i = 0; i < packets && receive_one(ch); i++)
 		continue;
 	ch->dispatching = false;
-	if (ch->freed)
-		really_free(ch);
+	if (!ch->freed)
+		return true;
+	really_free(ch);
+	return false;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	receive(arg, PACKETS_PER_ROUND);
+}
+
+static void on_closing(void *arg)
+{
+	struct channel *ch = arg;
+	const char *why = ch->why;
+	if (ch->fd < 0) {
+		ch->why = NULL;
+		ch->closed(ch->ctx, ch, why);
+	} else if (receive(ch, 16 * PACKETS_PER_ROUND)) {
+		fail(ch, CHANNEL_LEFT, "the peer is gone");
+	}
 }
 
 struct channel *channel_new(int fd, const struct edge_side *side, const void *handlers, void *ctx,
@@ -317,7 +337,7 @@ struct channel *channel_new(int fd, const struct edge_side *side, const void *ha
 	ch->retry = loop_timer(send_queued, ch);
 	ch->readable = loop_watch(fd, EV_READ, on_readable, ch);
 	ch->writable = event_new(loop_base(), fd, EV_WRITE | EV_PERSIST, on_writable, ch);
-	channel_send(ch, GREETING, put_greeting, side, NULL, 0);
+	channel_send(ch, GREETING, channel_put_greeting, side, NULL, 0);
 	return ch;
 }
 
@@ -341,7 +361,7 @@ size_t channel_backlog(const struct channel *ch)
 
 bool channel_is_closed(const struct channel *ch)
 {
-	return ch->fd < 0;
+	return ch->fd < 0 || ch->deserted;
 }
 
 int channel_fd(const struct channel *ch)
@@ -374,7 +394,7 @@ bool channel_try_packet(const struct edge_side *side, const uint8_t *p, size_t n
 	struct wire_reader r = {.p = p, .n = n, .pool = pool};
 	uint16_t id = wire_get_u16(&r);
 	if (id == GREETING)
-		return greeting_fits(side, &r);
+		return channel_greeting_fits(side, &r);
 	const struct msg_row *row = r.failed ? NULL : find_row(side, id);
 	return row != NULL && decode(row, &r) != NULL;
 }

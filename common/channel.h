@@ -7,7 +7,8 @@
  * what the socket does not take waits in memory up to CHANNEL_BACKLOG_MAX.
  * A peer that breaks the protocol, falls that far behind or goes away loses this
  * channel and nothing else: `closed` is called once, from the event loop, and
- * the owner then calls channel_free.
+ * the owner then calls channel_free. What a peer had sent before it went away is
+ * received first, also when sending to it has failed meanwhile.
  */
 #ifndef POSTERN_CHANNEL_H
 #define POSTERN_CHANNEL_H
@@ -55,6 +56,7 @@ struct channel *channel_new(int fd, const struct edge_side *side, const void *ha
 void channel_free(struct channel *channel);
 /* Octets that wait because the peer is slow. */
 size_t channel_backlog(const struct channel *channel);
+/* Whether nothing can be sent any more. */
 bool channel_is_closed(const struct channel *channel);
 /* The peer's credentials as the kernel gave them (SO_PEERCRED); false on failure. */
 bool channel_peer_uid(const struct channel *channel, uint32_t *uid);

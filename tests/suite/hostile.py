@@ -21,7 +21,7 @@ import time
 GREETING, PEER, ADMISSION, GO, STOP, READY = 0, 1, 5, 6, 7, 8
 CONTROL_FD, CONF_FD = 3, 4
 OPERATORS = 1000  # the edges of operators' commands to control, queue, directory: numbers of ours
-MESSAGES, FLOOD_SECONDS, LINGER_SECONDS = 80, 0.15, 0.35
+MESSAGES, FLOOD_SECONDS, LINGER_SECONDS, LINGER_MAX_SECONDS = 80, 0.15, 0.35, 20
 WORDS = (b"ann@example.org", b"example.org", b"", b"smtp:[127.0.0.1]:9", b"../../etc/passwd", b"a b\r\nc")
 
 
@@ -134,13 +134,13 @@ class Speaker:
 
 
 class Enemy:
-    """What it does to one edge. Each way returns whether nothing of it may be taken, so that it must
-    be dropped."""
+    """What it does to one edge. Each way returns whether it was said and nothing of it may be taken, so
+    that it must be dropped."""
 
     def __init__(self, speaker, edge, instance, server, sock):
         self.speaker, self.rng = speaker, speaker.rng
         self.edge, self.instance, self.server, self.sock = edge, instance, server, sock
-        self.closed = self.deaf = False
+        self.closed = self.deaf = self.must = False
 
     def say(self, packet, descriptors=0):
         fds = [os.memfd_create("x") if n % 2 == 0 else socket.socket(socket.AF_UNIX).detach()
@@ -157,6 +157,19 @@ class Enemy:
             for fd in fds:
                 os.close(fd)
 
+    def events(self):
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return dict(poll.poll(0)).get(self.sock.fileno(), 0)
+
+    def is_met(self):
+        """Whether the peer has this edge: it has greeted. One that is so late that we are dead and replaced
+        before gets the next one's edge, and closes ours unseen."""
+        return bool(self.events() & select.POLLIN)
+
+    def is_dropped(self):
+        return self.closed or bool(self.events() & (select.POLLHUP | select.POLLERR))
+
     def greet(self):
         self.say(self.speaker.greeting(self.edge, self.server))
 
@@ -166,13 +179,11 @@ class Enemy:
     def noise(self):
         if self.rng.randrange(2):
             self.greet()
-        self.say(b"\xff" + self.rng.randbytes(self.rng.randrange(1, 4096)))
-        return True
+        return self.say(b"\xff" + self.rng.randbytes(self.rng.randrange(1, 4096)))
 
     def nothing(self):
         self.greet()
-        self.say(b"")
-        return True
+        return self.say(b"")
 
     def silence(self):
         return False
@@ -180,18 +191,15 @@ class Enemy:
     def wrong_greeting(self):
         number = self.rng.choice([n for n, e in self.speaker.edges.items()
                                   if e["name"] != self.speaker.edges[str(self.edge)]["name"]])
-        self.say(self.speaker.greeting(number, self.server))
-        return True
+        return self.say(self.speaker.greeting(number, self.server))
 
     def own_side(self):
-        self.say(self.speaker.greeting(self.edge, not self.server))
-        return True
+        return self.say(self.speaker.greeting(self.edge, not self.server))
 
     def huge(self):
         """A packet longer than any may be, in which a string says it is 4 GiB."""
         self.greet()
-        self.say(struct.pack(">HII", 1, 1, 0xffffffff) + bytes(170000))
-        return True
+        return self.say(struct.pack(">HII", 1, 1, 0xffffffff) + bytes(170000))
 
     def anything(self):
         self.greet()
@@ -222,16 +230,14 @@ class Enemy:
         said = self.message()
         if not said or len(said[0]) < 3:
             return False
-        self.say(said[0][:self.rng.randrange(1, len(said[0]))], said[1])
-        return True
+        return self.say(said[0][:self.rng.randrange(1, len(said[0]))], said[1])
 
     def descriptors(self):
         self.greet()
         said = self.message()
         if not said:
             return False
-        self.say(said[0], self.rng.choice([n for n in (0, 1, 2, 3, 4, 9, 200) if n != said[1]]))
-        return True
+        return self.say(said[0], self.rng.choice([n for n in (0, 1, 2, 3, 4, 9, 200) if n != said[1]]))
 
     def flood(self):
         self.greet()
@@ -314,8 +320,9 @@ class Life:
         for enemy in self.peers:
             way = self.order["way"] or self.speaker.rng.choice(WAYS)
             self.tell(edge=enemy.edge, instance=enemy.instance, way=way)
-            must = getattr(enemy, way)()
-            self.tell(edge=enemy.edge, instance=enemy.instance, way=way, must=must)
+            met = enemy.is_met()
+            enemy.must = getattr(enemy, way)() and met
+            self.tell(edge=enemy.edge, instance=enemy.instance, way=way, must=enemy.must)
             enemy.deaf = way in DEAF
 
     def supervise(self):
@@ -329,11 +336,15 @@ class Life:
             self.control.send(packets[way])
 
     def linger(self):
-        """Until it is killed; where nobody has a reason to, it leaves in the end. It does not stop when
-        it is told to, nor when control is gone."""
+        """Until it is killed; where nobody has a reason to, it leaves in the end, but not before all who have
+        to drop it have done so. It does not stop when it is told to, nor when control is gone."""
+        last = time.monotonic() + LINGER_MAX_SECONDS
         end = time.monotonic() + LINGER_SECONDS
         listening = [self.control]
         while (left := end - time.monotonic()) > 0:
+            if time.monotonic() < last and not all(e.is_dropped() for e in self.peers if e.must):
+                end = time.monotonic() + LINGER_SECONDS
+                left = 0.02
             open_ones = [e.sock for e in self.peers if not e.closed and not e.deaf]
             ready, _, _ = select.select([*listening, *open_ones], [], [], left)
             if self.control in ready and self.receive() is None:

@@ -261,6 +261,13 @@ static void send_peer(struct stage *st, enum edge_id edge, int theirs)
 	close(theirs);
 }
 
+int stage_wire(struct stage *st, enum edge_id edge)
+{
+	int theirs, ours = pair(&theirs);
+	send_peer(st, edge, theirs);
+	return ours;
+}
+
 void stage_connect_directory(struct stage *st)
 {
 	int theirs, ours = pair(&theirs);

@@ -10,6 +10,7 @@
 
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
+#include "common/wiring.h"
 
 #include <sys/types.h>
 
@@ -63,6 +64,8 @@ void stage_stop(struct stage *st);
 /* Turns the loop until `done` holds; false when it never does. */
 bool stage_until(struct stage *st, bool (*done)(struct stage *st));
 
+/* Our end of an edge that the stage does not play. */
+int stage_wire(struct stage *st, enum edge_id edge);
 void stage_kill_directory(struct stage *st);
 void stage_connect_directory(struct stage *st);
 void stage_kill_queue(struct stage *st);

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -291,6 +292,138 @@ START_TEST(an_enemy_breaks_the_channel)
 }
 END_TEST
 
+static void send_raw_submit(void)
+{
+	struct recipient r = {.address = STR("ann@example.org")};
+	struct buf packet = BUF_INIT(4096);
+	struct wire_writer w = {.buf = &packet};
+	wire_put_u16(&w, 2);
+	msg_submit_put(&w, &(struct msg_submit){.recipients = &r, .recipients_count = 1});
+	send_raw(buf_data(&packet), buf_len(&packet), -1);
+	buf_release(&packet);
+}
+
+/* Whoever ends with our greeting unread resets the socket. */
+START_TEST(what_one_said_before_it_ended_is_heard)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw_submit();
+	close(pair[1]);
+	unit_settle();
+	ck_assert_uint_eq(submits, 1);
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_int_eq(ended, CHANNEL_LEFT);
+}
+END_TEST
+
+/* Two packets that fail: the first is told of the reset, the second of the end. */
+START_TEST(what_one_said_is_heard_also_when_sending_has_failed)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw_submit();
+	send_raw("\x7f\x7f", 2, -1);
+	close(pair[1]);
+	for (int i = 0; i <= _i; i++)
+		ck_assert(!msg_committed_send(server, &(struct msg_committed){}, NULL));
+	ck_assert(channel_is_closed(server));
+	unit_settle();
+	ck_assert_uint_eq(submits, 1);
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_int_eq(ended, CHANNEL_BROKEN);
+}
+END_TEST
+
+/* It asks for what is answered, and is gone: that is no fault of its. */
+START_TEST(one_that_does_not_wait_for_the_answer_breaks_nothing)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw("\0\x03\0\0\0\x01", 6, -1); /* large_open */
+	send_raw_submit();
+	close(pair[1]);
+	unit_settle();
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_int_eq(ended, CHANNEL_LEFT);
+	ck_assert_int_eq(level, LOG_INFO);
+}
+END_TEST
+
+/* The greeting, which is the first that is sent. */
+START_TEST(one_that_was_gone_before_it_was_met_is_heard)
+{
+	channel_free(server);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	send_raw("x", 1, -1);
+	close(pair[1]);
+	ends = 0;
+	server =
+	    channel_new(pair[0], &smtpd_queue_server, &server_handlers, &closed_server, on_closed);
+	unit_settle();
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_uint_eq(ends, 1);
+	ck_assert_int_eq(ended, CHANNEL_BROKEN);
+}
+END_TEST
+
+/* Its owner is given a new one, and frees this one, before it is told why. */
+START_TEST(a_broken_channel_that_is_replaced_is_logged)
+{
+	static const struct {
+		const char *said;
+		size_t n;
+		bool logged;
+	} rows[] = {{"\x7f\x7f", 2, true}, {"", 0, false}};
+	char line[512] = "";
+	int log[2];
+	ck_assert_int_eq(pipe2(log, O_CLOEXEC | O_NONBLOCK), 0);
+	log_set_fd(log[1]);
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw(rows[_i].said, rows[_i].n, -1);
+	unit_turn();
+	ck_assert(channel_is_closed(server));
+	ck_assert_int_eq(closed_server, 0);
+	channel_free(server);
+	server = NULL;
+	log_flush();
+	ck_assert_int_eq(read(log[0], line, sizeof(line) - 1) > 0, rows[_i].logged);
+	ck_assert_int_eq(
+	    strstr(line, "a channel of smtpd-queue is closed: the peer sent") != NULL, rows[_i].logged);
+	close(pair[1]);
+}
+END_TEST
+
+/* It could go on for ever. */
+START_TEST(one_that_only_talks_is_dropped)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	unit_settle();
+	ck_assert_int_eq(shutdown(pair[1], SHUT_RD), 0);
+	ck_assert(!msg_committed_send(server, &(struct msg_committed){}, NULL));
+	send_raw_submit();
+	unit_settle();
+	ck_assert_uint_eq(submits, 1);
+	ck_assert_int_eq(closed_server, 1);
+	ck_assert_uint_eq(ends, 1);
+	ck_assert_int_eq(ended, CHANNEL_LEFT);
+	close(pair[1]);
+}
+END_TEST
+
+/* In the handler of what is still heard. */
+START_TEST(a_handler_may_free_a_channel_that_cannot_be_sent_to)
+{
+	send_raw(greeting, sizeof(greeting) - 1, -1);
+	send_raw("\0\x06\0\0\0\x01", 6, -1); /* submit_abandon */
+	send_raw_submit();
+	close(pair[1]);
+	ck_assert(!msg_committed_send(server, &(struct msg_committed){}, NULL));
+	unit_settle();
+	ck_assert_ptr_null(server);
+	ck_assert_int_eq(closed_server, 0);
+	ck_assert_uint_eq(submits, 0);
+}
+END_TEST
+
 START_TEST(an_unknown_message_closes_the_channel)
 {
 	send_raw(greeting, sizeof(greeting) - 1, -1);
@@ -464,6 +597,13 @@ int main(void)
 	tcase_add_test(raw, the_right_greeting_is_taken);
 	tcase_add_loop_test(raw, a_stranger_is_told_from_an_enemy, 0, 3);
 	tcase_add_loop_test(raw, an_enemy_breaks_the_channel, 0, 6);
+	tcase_add_test(raw, what_one_said_before_it_ended_is_heard);
+	tcase_add_loop_test(raw, what_one_said_is_heard_also_when_sending_has_failed, 0, 2);
+	tcase_add_test(raw, one_that_does_not_wait_for_the_answer_breaks_nothing);
+	tcase_add_test(raw, one_that_was_gone_before_it_was_met_is_heard);
+	tcase_add_loop_test(raw, a_broken_channel_that_is_replaced_is_logged, 0, 2);
+	tcase_add_test(raw, one_that_only_talks_is_dropped);
+	tcase_add_test(raw, a_handler_may_free_a_channel_that_cannot_be_sent_to);
 	tcase_add_test(raw, an_unknown_message_closes_the_channel);
 	tcase_add_test(raw, an_unasked_descriptor_closes_the_channel_and_is_closed);
 	tcase_add_loop_test(raw, too_many_descriptors_are_closed, 0, 2);

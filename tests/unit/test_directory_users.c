@@ -427,6 +427,19 @@ START_TEST(a_helper_that_goes_away)
 }
 END_TEST
 
+/* It costs pam-check its channel, and nobody gets in. */
+START_TEST(a_verdict_that_is_none)
+{
+	static const int verdicts[] = {0, PAM_EXPIRED + 1, UINT8_MAX};
+	log_in("ann@host.example", "secret");
+	say("ann", USER_FOUND, 4001);
+	pam_says((enum pam_verdict)verdicts[_i]);
+	ck_assert_ptr_null(pam);
+	ck_assert_uint_eq(seen.logins, 1);
+	ck_assert_int_eq(seen.login, LOGIN_TEMPORARY);
+}
+END_TEST
+
 START_TEST(a_login_whose_worker_is_gone)
 {
 	log_in("ann@host.example", "secret");
@@ -647,6 +660,7 @@ int main(void)
 	tcase_add_test(c, names_that_nobody_can_have);
 	tcase_add_test(c, no_passwords_without_pam);
 	tcase_add_test(c, a_helper_that_goes_away);
+	tcase_add_loop_test(c, a_verdict_that_is_none, 0, 3);
 	tcase_add_test(c, a_login_whose_worker_is_gone);
 	return unit_run_case("directory with users", c);
 }

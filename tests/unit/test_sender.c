@@ -337,6 +337,21 @@ START_TEST(queue_tells_of_nobody)
 }
 END_TEST
 
+/* Of a notice that is under way: another's number, or an answer that is none. */
+START_TEST(queue_says_what_cannot_be)
+{
+	connect_queue();
+	ck_assert_int_eq(ask("ann@example.org", "[192.0.2.1]", 11, NULL, NULL), SENDER_LIMIT);
+	unit_settle();
+	ck_assert_uint_eq(said, 1);
+	if (_i == 0)
+		tell(last.token + 1, 1);
+	else
+		tell(last.token, 2);
+	ck_assert_uint_eq(closed, 1);
+}
+END_TEST
+
 START_TEST(many_in_an_hour)
 {
 	char login[32];
@@ -386,6 +401,7 @@ int main(void)
 	tcase_add_test(c, the_operator_is_told);
 	tcase_add_test(c, queue_cannot_tell_now);
 	tcase_add_test(c, queue_tells_of_nobody);
+	tcase_add_loop_test(c, queue_says_what_cannot_be, 0, 2);
 	tcase_add_test(c, many_in_an_hour);
 	tcase_add_test(c, no_tables);
 	return unit_run_case("sender", c);

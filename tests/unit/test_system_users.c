@@ -110,6 +110,18 @@ START_TEST(answers_that_nobody_asked_for)
 }
 END_TEST
 
+START_TEST(answers_that_mean_nothing)
+{
+	static const int verdicts[] = {0, USER_FAILED + 1, UINT8_MAX};
+	static struct system_wait w;
+	uint32_t uid;
+	wait_for(&w, "ann");
+	answer("ann", (enum user_verdict)verdicts[_i], 4001);
+	ck_assert_ptr_null(users);
+	ck_assert_int_ne(system_users_look(STR("ann"), &uid), USER_FOUND);
+}
+END_TEST
+
 /* An answer does not change what another has said. */
 START_TEST(a_second_answer)
 {
@@ -288,6 +300,7 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, a_name_is_asked_once);
 	tcase_add_test(c, answers_that_nobody_asked_for);
+	tcase_add_loop_test(c, answers_that_mean_nothing, 0, 3);
 	tcase_add_test(c, a_second_answer);
 	tcase_add_test(c, users_that_go_away);
 	tcase_add_test(c, a_change_forgets_all);

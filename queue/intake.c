@@ -316,9 +316,10 @@ static void free_peer(struct intake_peer *peer)
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	struct intake_peer *peer = ctx;
-	(void)channel;
-	log_message(LOG_WARNING, "smtpd %u: %s; %zu transactions rolled back", peer->instance, why,
-	    hash_count(peer->transactions));
+	size_t undone = hash_count(peer->transactions);
+	/* At a stop it goes first, with nothing under way. */
+	log_message(undone > 0 ? LOG_WARNING : channel_loss_level(channel),
+	    "smtpd %u: %s; %zu transactions rolled back", peer->instance, why, undone);
 	free_peer(peer);
 }
 

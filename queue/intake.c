@@ -355,8 +355,11 @@ void intake_on_space(struct intake *in, bool open, int error)
 	if (open)
 		log_message(LOG_NOTICE, "new mail is accepted again");
 	else
-		log_message(
-		    LOG_ERR, "no new mail is accepted: %s", strerrordesc_np(in->closed_error));
+		log_message(LOG_ERR, "no new mail is accepted: %s%s",
+		    strerrordesc_np(in->closed_error),
+		    in->closed_error == ENOSPC
+			? ": make room where the spool is; space-min and spool-max say how much"
+			: "");
 	for (unsigned i = 0; i < INTAKE_PEERS; i++)
 		if (in->peers[i] != NULL)
 			send_intake(in->peers[i]);

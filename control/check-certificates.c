@@ -40,7 +40,7 @@ static int check_mode(const struct report *r, const char *path, mode_t mode)
 	return EX_CONFIG;
 }
 
-/* EX_OK, EX_NOPERM when only root may, EX_CONFIG. */
+/* EX_OK, EX_NOPERM when others may, EX_CONFIG. */
 static int read_file(const struct report *r, const char *path, bool secret, struct buf *text)
 {
 	struct stat st;
@@ -48,7 +48,9 @@ static int read_file(const struct report *r, const char *path, bool secret, stru
 	if (fd < 0) {
 		int error = errno;
 		say(r, path,
-		    error == EACCES ? "not checked: only root may read it" : strerror(error));
+		    error == EACCES ? "not checked: you may not read it, so who starts the suite "
+				      "must be root, or somebody else who may"
+				    : strerror(error));
 		return error == EACCES ? EX_NOPERM : EX_CONFIG;
 	}
 	bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= PAIR_TEXT_MAX;
@@ -63,6 +65,29 @@ static int read_file(const struct report *r, const char *path, bool secret, stru
 	return n < 0 ? EX_CONFIG : status;
 }
 
+/* An authority that every client has needs no certificate of its own in the file. */
+static bool is_known_authority(X509 *leaf)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *look = X509_STORE_CTX_new();
+	X509 *issuer = NULL;
+	bool known = store != NULL && look != NULL && X509_STORE_set_default_paths(store) == 1 &&
+		     X509_STORE_CTX_init(look, store, leaf, NULL) == 1 &&
+		     X509_STORE_CTX_get1_issuer(&issuer, look, leaf) == 1;
+	X509_free(issuer);
+	X509_STORE_CTX_free(look);
+	X509_STORE_free(store);
+	return known;
+}
+
+/* Browsers find what is missing, mail programs and other servers do not. */
+static bool lacks_issuer(const struct pair *pair)
+{
+	X509 *leaf = sk_X509_value(pair->chain, 0);
+	return sk_X509_num(pair->chain) == 1 && X509_self_signed(leaf, 1) != 1 &&
+	       !is_known_authority(leaf);
+}
+
 /* What can be used, but hardly as it is meant. */
 static void warn_of_use(const struct report *r, const struct pair *pair, time_t now)
 {
@@ -74,6 +99,10 @@ static void warn_of_use(const struct report *r, const struct pair *pair, time_t 
 		say(r, r->certificate->chain,
 		    "it is not for the name of this section: clients that ask for that name would "
 		    "refuse it");
+	if (lacks_issuer(pair))
+		say(r, r->certificate->chain,
+		    "the certificate stands alone in it: clients would not believe it without "
+		    "those that certify it (of Let's Encrypt: fullchain.pem)");
 	if (X509_cmp_time(X509_get0_notAfter(leaf), &now) > 0 &&
 	    X509_cmp_time(X509_get0_notAfter(leaf), &soon) < 0)
 		say(r, r->certificate->chain,

@@ -8,6 +8,7 @@
 #include "control/anchor-check.h"
 #include "control/check-certificates.h"
 #include "control/check-mailboxes.h"
+#include "control/check-pam.h"
 #include "control/cmd-check-network.h"
 #include "control/conf-file.h"
 
@@ -66,6 +67,8 @@ static int check_files(const struct command_context *ctx)
 	char *mailboxes = mailbox_root_path(ctx->conf);
 	check_mailboxes(mailboxes, MAIL_USER, ctx->conf_path, stderr);
 	free(mailboxes);
+	if (ctx->conf->system.domains.count > 0 && ctx->conf->system.pam)
+		check_pam(check_pam_directories, ctx->conf_path, stderr);
 	if (status == EX_OK)
 		printf("%s: ok\n", ctx->conf_path);
 	return status;

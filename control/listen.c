@@ -86,21 +86,28 @@ static void format_address(const struct sockaddr_storage *a, char *out, size_t n
 	snprintf(out, n, a->ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, port_of(a));
 }
 
-static int set_option(int fd, int level, int name)
+static int set_option(int fd, int level, int name, int value)
 {
-	return setsockopt(fd, level, name, &(int){1}, sizeof(int));
+	return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static int open_inet(const struct listener *want)
+/* What `fd` may share its port with are sockets that have the option, too. */
+static int set_sharing(int fd, bool on)
+{
+	return set_option(fd, SOL_SOCKET, SO_REUSEPORT, on);
+}
+
+static int open_inet(const struct listener *want, bool sharing)
 {
 	int fd = socket(want->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	if (set_option(fd, SOL_SOCKET, SO_REUSEADDR) == 0 &&
+	if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
 	    (want->address.ss_family != AF_INET6 ||
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == 0) &&
+	    (!sharing || set_sharing(fd, true) == 0) &&
 	    bind(fd, (const struct sockaddr *)&want->address, want->address_len) == 0 &&
-	    listen(fd, SOMAXCONN) == 0)
+	    listen(fd, SOMAXCONN) == 0 && (!sharing || set_sharing(fd, false) == 0))
 		return fd;
 	int saved = errno;
 	close(fd);
@@ -113,11 +120,42 @@ static int open_inet_patiently(const struct opening *o, const struct listener *w
 {
 	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
 	for (;;) {
-		int fd = open_inet(want);
+		int fd = open_inet(want, false);
 		if (fd >= 0 || errno != EADDRINUSE || now_ms() >= o->deadline)
 			return fd;
 		nanosleep(&pause, NULL);
 	}
+}
+
+/* Of one port, and one is wanted no more: a configuration in which two collide has a fault. */
+static bool is_in_the_way(const struct listener *old, const struct listener *want)
+{
+	return old->fd >= 0 && old->address.ss_family == want->address.ss_family &&
+	       want->address.ss_family != AF_UNIX &&
+	       port_of(&old->address) == port_of(&want->address);
+}
+
+static bool share_port(const struct opening *o, const struct listener *want, bool on)
+{
+	bool any = false;
+	for (size_t i = 0; i < o->old->count; i++)
+		if (is_in_the_way(&o->old->list[i], want))
+			any |= set_sharing(o->old->list[i].fd, on) == 0;
+	return any;
+}
+
+/* From 127.0.0.1:110 to *:110, or back: the kernel has both only while they agree to it. They do
+ * for this moment alone, or others could listen beside us. The old one goes when all is taken. */
+static int open_inet_beside(const struct opening *o, const struct listener *want)
+{
+	int fd = open_inet_patiently(o, want);
+	if (fd >= 0 || errno != EADDRINUSE || !share_port(o, want, true))
+		return fd;
+	fd = open_inet(want, true);
+	int saved = errno;
+	share_port(o, want, false);
+	errno = saved;
+	return fd;
 }
 
 static void put_in_use(struct buf *out, const struct sockaddr_storage *a)
@@ -205,7 +243,7 @@ static void open_listener(struct opening *o, size_t number)
 		};
 		bool borrowed = take_from_old(o, &want);
 		if (!borrowed)
-			want.fd = open_inet_patiently(o, &want);
+			want.fd = open_inet_beside(o, &want);
 		if (want.fd >= 0)
 			add(o, &want, borrowed);
 		else if (!may_be_missing(l, errno))

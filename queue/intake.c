@@ -316,9 +316,10 @@ static void free_peer(struct intake_peer *peer)
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	struct intake_peer *peer = ctx;
-	(void)channel;
-	log_message(LOG_WARNING, "smtpd %u: %s; %zu transactions rolled back", peer->instance, why,
-	    hash_count(peer->transactions));
+	size_t undone = hash_count(peer->transactions);
+	/* At a stop it goes first, with nothing under way. */
+	log_message(undone > 0 ? LOG_WARNING : channel_loss_level(channel),
+	    "smtpd %u: %s; %zu transactions rolled back", peer->instance, why, undone);
 	free_peer(peer);
 }
 
@@ -354,8 +355,11 @@ void intake_on_space(struct intake *in, bool open, int error)
 	if (open)
 		log_message(LOG_NOTICE, "new mail is accepted again");
 	else
-		log_message(
-		    LOG_ERR, "no new mail is accepted: %s", strerrordesc_np(in->closed_error));
+		log_message(LOG_ERR, "no new mail is accepted: %s%s",
+		    strerrordesc_np(in->closed_error),
+		    in->closed_error == ENOSPC
+			? ": make room where the spool is; space-min and spool-max say how much"
+			: "");
 	for (unsigned i = 0; i < INTAKE_PEERS; i++)
 		if (in->peers[i] != NULL)
 			send_intake(in->peers[i]);

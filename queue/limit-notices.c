@@ -85,7 +85,7 @@ static void submit(struct limit_notices *l, const struct route_target *targets, 
 
 static void log_made(const struct limit_notice *n)
 {
-	queue_log_client(n->id, &(struct envelope){.session = STR("limit")});
+	queue_log_notice(n->id, "postmaster notification of a limit", 0);
 	queue_log_accepted(n->message);
 }
 

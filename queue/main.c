@@ -272,6 +272,11 @@ static void open_spool(const struct conf *conf)
 	    .spool_max = conf->queue.spool_max};
 	uint64_t began = loop_now_ms();
 	q.spool = spool_open(q.spool_dir, &options, &events, NULL);
+	if (q.spool == NULL && errno == EWOULDBLOCK)
+		log_fatal(EX_IOERR,
+		    "the spool %s belongs to a suite that runs: stop that, or set another "
+		    "\"spool\"",
+		    conf->spool);
 	if (q.spool == NULL)
 		log_fatal(EX_IOERR, "the spool cannot be opened: %m");
 	close(q.spool_dir);

@@ -310,6 +310,24 @@ def test_fail2ban_reads_the_log(tmp_path):
     assert re.search(r"\b4 matched", out), out
 
 
+def test_fail2ban_reads_the_journal(tmp_path):
+    """What the jail of the examples becomes with the backend that its comment names: a machine without rsyslog."""
+    configured = tmp_path / "fail2ban"
+    shutil.copytree("/etc/fail2ban", configured)
+    (configured / "jail.d" / "defaults-debian.conf").unlink(missing_ok=True)
+    shutil.copy(TOP / "conf" / "fail2ban" / "postern.filter.conf", configured / "filter.d" / "postern.conf")
+    jail = (TOP / "conf" / "fail2ban" / "postern.jail.conf").read_text()
+    assert '"backend = systemd"' in jail
+    (configured / "jail.d" / "postern.conf").write_text(re.sub(r"(?m)^logpath .*", "backend = systemd", jail))
+    dump = run("fail2ban-server", "-c", configured, "-d")
+    assert "['set', 'postern', 'addjournalmatch', '_SYSTEMD_UNIT=postern.service']" in dump
+    ours = next(line for line in dump.splitlines() if "'addfailregex'" in line and "directory" in line)
+    pattern = re.search(r"'addfailregex', '(.*)'\]", ours)[1].replace("\\\\", "\\").replace("<HOST>", r"(?P<host>\S+)")
+    found = re.search(pattern, "mx postern/directory[7]: 0nL2G3jFzYr: client=[IPv6:2001:db8::1], protocol=smtp, "
+                      "mechanism=PLAIN, login=<bob@example.test> (login failed: wrong password)")
+    assert found and found["host"] == "2001:db8::1"
+
+
 def test_hydra(tmp_path):
     """It finds nothing, though the right password is on its list, behind more wrong ones than it may try."""
     (tmp_path / "list").write_text("".join(f"wrong-{i}\n" for i in range(30)) + SECRET + "\n")

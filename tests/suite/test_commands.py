@@ -308,6 +308,16 @@ def test_killed_program_comes_back(make):
     assert all(row["restarts"] > 0 for row in one.programs() if row["instance"] == 0)
 
 
+def test_an_ordinary_stop_warns_of_nothing(make):
+    one = make()
+    one.send(b"Subject: x\r\n\r\nx\r\n")
+    one.wait_for_mail("ann", 1)
+    before = len(one.log())
+    one.stop()
+    said = one.log()[before:]
+    assert "stopped" in said and "warning" not in said
+
+
 def test_stop_and_start_keep_mail(make):
     one = make(conf={"queue": {"hold-local": True}})
     one.send(b"Subject: kept\r\n\r\nx\r\n")

@@ -45,7 +45,7 @@ class Telling(Submitting):
             wait_for(said, 10, lambda: self.log().count(said) > before)
 
     def told(self):
-        return len(re.findall(r"session=limit\b", self.log()))
+        return len(re.findall(r": postmaster notification of a limit$", self.log(), re.M))
 
     def crash(self, name):
         pid, = self.pids(name)

@@ -8,6 +8,8 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -146,6 +148,44 @@ START_TEST(the_order_of_a_chain)
 }
 END_TEST
 
+static X509 *parse(const char *text)
+{
+	BIO *in = BIO_new_mem_buf(text, -1);
+	X509 *x = PEM_read_bio_X509(in, NULL, NULL, NULL);
+	BIO_free(in);
+	return x;
+}
+
+/* The text of `s`'s certificate as `issuer` would have made it. */
+static char *certified_by(const struct self_signed *s, const struct self_signed *issuer)
+{
+	BIO *out = BIO_new(BIO_s_mem());
+	X509 *x = parse(s->certificate_text), *by = parse(issuer->certificate_text);
+	ck_assert(X509_set_issuer_name(x, X509_get_subject_name(by)) == 1 &&
+		  X509_sign(x, issuer->key, EVP_sha256()) > 0 && PEM_write_bio_X509(out, x) == 1);
+	char *text;
+	long n = BIO_get_mem_data(out, &text);
+	text = strndup(text, (size_t)n);
+	X509_free(by);
+	X509_free(x);
+	BIO_free(out);
+	return text;
+}
+
+START_TEST(who_certifies_it)
+{
+	struct self_signed authority = self_signed_make("EC", "DNS:authority.example", 90);
+	char *leaf = certified_by(&mine, &authority), both[8192];
+	write_file(chain, leaf, 0644);
+	expect(EX_OK, chain, "stands alone");
+	snprintf(both, sizeof(both), "%s%s", leaf, authority.certificate_text);
+	write_file(chain, both, 0644);
+	expect(EX_OK, NULL, NULL);
+	free(leaf);
+	self_signed_free(&authority);
+}
+END_TEST
+
 START_TEST(a_key_of_another)
 {
 	struct self_signed other = self_signed_make("EC", "DNS:mx.example.org", 90);
@@ -174,10 +214,10 @@ START_TEST(files_that_others_may_not_read)
 	if (geteuid() == 0)
 		return; /* who may read all */
 	ck_assert_int_eq(chmod(key, 0), 0);
-	expect(EX_OK, key, "only root may read it");
+	expect(EX_OK, key, "you may not read it");
 	ck_assert_int_eq(chmod(key, 0600), 0);
 	ck_assert_int_eq(chmod(chain, 0), 0);
-	expect(EX_OK, chain, "only root may read it");
+	expect(EX_OK, chain, "you may not read it");
 }
 END_TEST
 
@@ -190,6 +230,7 @@ int main(void)
 	tcase_add_test(tc, when_it_expires);
 	tcase_add_test(tc, whose_name_it_has);
 	tcase_add_test(tc, the_order_of_a_chain);
+	tcase_add_test(tc, who_certifies_it);
 	tcase_add_test(tc, a_key_of_another);
 	tcase_add_test(tc, files_that_are_not_there);
 	tcase_add_test(tc, files_that_others_may_not_read);

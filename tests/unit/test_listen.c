@@ -145,6 +145,42 @@ START_TEST(sockets_stay_over_a_reload)
 }
 END_TEST
 
+static int bind_beside(unsigned port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+	bool ok = bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, 1) == 0;
+	int error = ok ? 0 : errno;
+	close(fd);
+	return error;
+}
+
+START_TEST(one_address_may_become_all_and_back)
+{
+	unsigned port = free_port();
+	char one[64], all[64];
+	snprintf(one, sizeof(one), "listen smtp { address = \"127.0.0.1:%u\" }\n", port);
+	snprintf(all, sizeof(all), "listen smtp { address = \"0.0.0.0:%u\" }\n", port);
+	const char *const steps[] = {one, all, one};
+	struct listeners had = {NULL, 0}, has;
+	struct buf faults = BUF_INIT(4096);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct conf *conf = conf_of(steps[i]);
+		ck_assert(listen_open(conf, "c", 0, &had, &has, &faults));
+		ck_assert(is_listening(find(&has, LISTENER_SMTP)->fd));
+		ck_assert_int_eq(bind_beside(port), EADDRINUSE);
+		listen_close(&had);
+		ck_assert(is_listening(find(&has, LISTENER_SMTP)->fd));
+		ck_assert_int_eq(bind_beside(port), EADDRINUSE);
+		had = has;
+		conf_free(conf);
+	}
+	listen_close(&had);
+	buf_release(&faults);
+}
+END_TEST
+
 START_TEST(a_taken_port_is_said_and_changes_nothing)
 {
 	unsigned taken, port = free_port();
@@ -353,6 +389,7 @@ int main(void)
 	    tc, lines_of_proc_net_tcp_cut_short, 0, sizeof(proc_lines) / sizeof(proc_lines[0]));
 	tcase_add_test(tc, everything_is_opened);
 	tcase_add_test(tc, sockets_stay_over_a_reload);
+	tcase_add_test(tc, one_address_may_become_all_and_back);
 	tcase_add_test(tc, a_taken_port_is_said_and_changes_nothing);
 	tcase_add_test(tc, a_foreign_address_is_said);
 	tcase_add_test(tc, passed_sockets_are_taken);

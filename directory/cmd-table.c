@@ -15,7 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define SYNOPSIS "table build | show domains|users|aliases|routes|tls|logins"
+#define SYNOPSIS "table build | show domains|users|aliases|routes|tls|logins|senders"
 
 static void print_counts(const struct tables *t)
 {

@@ -184,3 +184,11 @@ def test_check_says_that_the_hostname_is_no_domain(make):
     assert "domains: warning: the hostname mx.example.test is none of your domains" in check.err, check.err
     one.postern("domain", "add", "MX.example.test", check=True)
     assert "hostname" not in one.postern("check", check=True).err
+
+
+def test_the_usage_names_every_table(make):
+    one = make(start=False)
+    usage = one.postern("table").err
+    one.postern("table", "build", check=True)
+    names = sorted(path.stem for path in (one.directory / "tables").glob("*.db"))
+    assert "senders" in names and [name for name in names if not re.search(rf"\b{name}\b", usage)] == []

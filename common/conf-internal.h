@@ -192,7 +192,6 @@ void conf_add_network(struct conf_networks *to, unsigned line, const char *optio
     const char *value, struct conf_faults *faults);
 void conf_add_fingerprint(
     struct conf *conf, unsigned line, const char *value, struct conf_faults *faults);
-bool conf_is_fingerprint(struct str in, uint8_t sha256[32]);
 /* `like` has all but name, line and addresses. */
 void conf_add_listener(struct conf *conf, const char *name, const struct conf_listener *like,
     unsigned line, const char *address, struct conf_faults *faults);

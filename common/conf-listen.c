@@ -3,11 +3,11 @@
  * Listeners, networks and fingerprints: the lists of the configuration.
  */
 #include "common/conf-internal.h"
+#include "common/fingerprint.h"
 #include "common/mem.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 
 struct ip {
@@ -147,34 +147,14 @@ bool conf_is_front_end(const struct conf *conf, const struct sockaddr *client)
 
 /* --- Fingerprints --- */
 
-/* Sixty-four hexadecimal digits, colons between octets or none; as openssl x509 -fingerprint and
- * others print them. */
-bool conf_is_fingerprint(struct str in, uint8_t sha256[32])
-{
-	size_t digits = 0;
-	memset(sha256, 0, 32);
-	for (size_t i = 0; i < in.n; i++) {
-		int digit = OPENSSL_hexchar2int((unsigned char)in.p[i]);
-		if (in.p[i] == ':' && digits > 0 && digits % 2 == 0 && in.p[i - 1] != ':')
-			continue;
-		if (digit < 0 || digits == 64)
-			return false;
-		sha256[digits / 2] = (uint8_t)(sha256[digits / 2] << 4 | digit);
-		digits++;
-	}
-	return digits == 64 && in.p[in.n - 1] != ':';
-}
-
 void conf_add_fingerprint(
     struct conf *conf, unsigned line, const char *value, struct conf_faults *faults)
 {
 	struct conf_fingerprint fresh;
 	size_t n = conf->relay_fingerprint_count;
-	if (!conf_is_fingerprint(str_trim(str_from_cstr(value)), fresh.sha256)) {
+	if (!fingerprint_parse(str_from_cstr(value), fresh.sha256)) {
 		conf_fault(faults, line,
-		    "relay-fingerprints: \"%.100s\" is no SHA-256 fingerprint of 64 hexadecimal "
-		    "digits; `openssl x509 -noout -fingerprint -sha256` prints that of a "
-		    "certificate",
+		    "relay-fingerprints: \"%.120s\" is no SHA-256 fingerprint; " FINGERPRINT_HELP,
 		    value);
 		return;
 	}

@@ -242,6 +242,7 @@ void log_begin_as(struct log_event *ev, const char *program, int level, struct s
 	ev->muted = level == LOG_DEBUG && !log_settings.verbose;
 	ev->n = 0;
 	ev->values = 0;
+	ev->noted = false;
 	if (ev->muted)
 		return;
 	if (log_settings.sink == LOG_SINK_SYSLOG) {
@@ -265,7 +266,7 @@ static bool begin_value(struct log_event *ev, const char *name)
 		put_cstr(ev, name);
 		put_cstr(ev, "\":");
 	} else {
-		put_cstr(ev, ev->values > 0 ? ", " : "");
+		put_cstr(ev, ev->noted ? " " : ev->values > 0 ? ", " : "");
 		put_cstr(ev, name);
 		put_cstr(ev, "=");
 	}
@@ -325,6 +326,7 @@ void log_note(struct log_event *ev, struct str text)
 	put_cstr(ev, open);
 	put_escaped(ev, text, false, LOG_LINE_MAX);
 	put_tail(ev, close);
+	ev->noted = true;
 }
 
 void log_end(struct log_event *ev)

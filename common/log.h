@@ -59,6 +59,7 @@ struct log_event {
 	int level;
 	const char *program; /* in whose name */
 	bool muted; /* a debugging event, and the log is not verbose */
+	bool noted; /* values that follow stand behind the note, after a blank */
 	size_t n;
 	size_t values;
 	char text[LOG_LINE_MAX];
@@ -74,7 +75,8 @@ void log_address(struct log_event *ev, const char *name, struct str value);
 void log_u64(struct log_event *ev, const char *name, uint64_t value);
 /* Seconds with up to two decimals, as in Postfix's delay=. */
 void log_ms(struct log_event *ev, const char *name, uint64_t ms);
-/* Free text at the end, in parentheses in the line shape when values came before it. */
+/* Free text at the end, in parentheses in the line shape when values came before it; one value may
+ * follow, "TEXT name=value", where tools know how the text begins. */
 void log_note(struct log_event *ev, struct str text);
 void log_end(struct log_event *ev);
 void log_flush(void);

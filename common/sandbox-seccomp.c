@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -39,7 +40,7 @@ static const int base_calls[] = {CALL(read), CALL(write), CALL(readv), CALL(writ
     CALL(eventfd2), CALL(getsockopt), CALL(getsockname), CALL(getpeername), CALL(restart_syscall),
     CALL(sched_yield), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(pread64), CALL(pwrite64), END};
 
-static const int accept_calls[] = {CALL(accept4), CALL(setsockopt), END};
+static const int accept_calls[] = {CALL(accept4), END};
 
 static const int read_calls[] = {CALL(preadv), CALL(getdents64), CALL(newfstatat),
     CALL(stat), CALL(lstat), CALL(statx), CALL(fstatfs), CALL(statfs), CALL(fadvise64), CALL(flock),
@@ -211,6 +212,20 @@ static void allow_lookup_sockets(scmp_filter_ctx f)
 		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)protocols[i % 3])));
 }
 
+/* Those of client-socket.c; every other one would be a door into the kernel. */
+static void allow_client_options(scmp_filter_ctx f)
+{
+	static const struct {
+		int level, name;
+	} options[] = {{SOL_SOCKET, SO_KEEPALIVE}, {IPPROTO_TCP, TCP_NODELAY},
+	    {IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT},
+	    {IPPROTO_TCP, TCP_USER_TIMEOUT}};
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		must(seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 2,
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)options[i].level),
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)options[i].name)));
+}
+
 static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 {
 	allow_memory(f);
@@ -228,6 +243,8 @@ static void allow_by_arguments(scmp_filter_ctx f, unsigned calls)
 		allow_own_limits(f);
 	if (calls & SANDBOX_RESTRICT)
 		allow_restricting(f);
+	if (calls & SANDBOX_ACCEPT)
+		allow_client_options(f);
 	if (calls & SANDBOX_CONNECT)
 		allow_sockets(f, SOCK_STREAM, IPPROTO_TCP);
 	if (calls & SANDBOX_DATAGRAMS)

@@ -15,7 +15,7 @@
 /* Groups of system calls beyond the event loop's own (memory, clocks, epoll, eventfd,
  * sendmsg, recvmsg, read, write, close, exit). */
 enum sandbox_calls {
-	SANDBOX_ACCEPT = 1 << 0,     /* accept4, getpeername, setsockopt on given sockets */
+	SANDBOX_ACCEPT = 1 << 0,     /* accept4; setsockopt for what client-socket.h needs */
 	SANDBOX_FILES_READ = 1 << 1, /* openat without writing, fstat, getdents, pread, mmap of files */
 	SANDBOX_FILES_WRITE = 1 << 2, /* and create, write, sync, rename, link, unlink, mkdir */
 	SANDBOX_THREADS = 1 << 3,    /* clone of threads, futex */

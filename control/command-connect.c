@@ -6,24 +6,25 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 
 int command_connect(const struct command_context *ctx, const char *name)
 {
 	int fd = unix_socket_connect(ctx->conf->run, name, SOCK_SEQPACKET);
 	if (fd >= 0)
 		return fd;
+	bool denied = errno == EACCES || errno == EPERM;
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		fprintf(stderr,
 		    "postern: the suite is not running (%s): start it with `postern start`\n",
 		    ctx->conf->run);
-	else if (errno == EACCES || errno == EPERM)
+	else if (denied)
 		fprintf(stderr,
 		    "postern: %s/%s is not for you: run this as root or as the user that the suite "
-		    "runs "
-		    "as\n",
+		    "runs as\n",
 		    ctx->conf->run, name);
 	else
 		fprintf(stderr, "postern: %s/%s cannot be connected to: %s\n", ctx->conf->run, name,
 		    strerror(errno));
-	return -1;
+	return denied ? -EX_NOPERM : -EX_UNAVAILABLE;
 }

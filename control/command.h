@@ -20,8 +20,9 @@ struct command_context {
 /* argv[0] is the command's own name; returns a status of sysexits.h. */
 typedef int command_fn(const struct command_context *ctx, int argc, char **argv);
 
-/* Connects to a Unix socket in the run directory, e.g. "queue.sock"; -1 after having said why on
- * stderr and what to do ("the suite is not running: postern start"). */
+/* Connects to a Unix socket in the run directory, e.g. "queue.sock". After having said why on
+ * stderr and what to do ("the suite is not running: postern start"): the exit status that fits, as
+ * a negative number. */
 int command_connect(const struct command_context *ctx, const char *name);
 
 #define COMMAND(name, function, needs_conf, synopsis, help) command_fn function;

@@ -69,7 +69,7 @@ int control_ask(
 {
 	int fd = command_connect(ctx, "control.sock");
 	if (fd < 0)
-		return EX_UNAVAILABLE;
+		return -fd;
 	asking.answer = answer;
 	asking.answered = false;
 	asking.failure = NULL;

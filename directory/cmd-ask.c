@@ -52,7 +52,7 @@ static int begin(const struct command_context *ctx, struct ask *a, const struct 
 {
 	int fd = command_connect(ctx, "directory.sock");
 	if (fd < 0)
-		return EX_UNAVAILABLE;
+		return -fd;
 	a->channel = channel_new(fd, &operator_directory_client, kind->handlers, a, on_closed);
 	return EX_OK;
 }

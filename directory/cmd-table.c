@@ -2,6 +2,7 @@
  *
  * postern table build|show NAME
  */
+#include "common/fingerprint.h"
 #include "directory/alias.h"
 #include "directory/cmd-edit.h"
 #include "directory/hash-format.h"

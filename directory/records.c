@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "directory/records.h"
+#include "common/fingerprint.h"
 #include "common/nexthop.h"
 
 static struct wire_reader reader(struct str value)

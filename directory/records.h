@@ -35,7 +35,7 @@ bool route_put(struct buf *b, const struct route_record *r);
 bool route_get(struct str value, struct route_record *out);
 
 /* tls */
-enum { TLS_NAMES_MAX = 8, TLS_FINGERPRINTS_MAX = 8, FINGERPRINT_SIZE = 32 };
+enum { TLS_NAMES_MAX = 8, TLS_FINGERPRINTS_MAX = 8 };
 
 struct tls_record {
 	enum tls_policy policy;

@@ -3,6 +3,7 @@
  * tls: KEY POLICY [NAME or FINGERPRINT ...], one a line. KEY is a domain or a host,
  * ".example.org" for all below it, "*", or a nexthop with its protocol.
  */
+#include "common/fingerprint.h"
 #include "common/nexthop.h"
 #include "directory/lines.h"
 #include "directory/records.h"
@@ -55,30 +56,21 @@ static bool read_key(struct str text, struct pool *pool, struct str *key, const 
 	return pool_copy(pool, nexthop_format(&n, canonical), key);
 }
 
-static int hex(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* 64 hexadecimal digits, with or without colons between the octets. */
 static bool read_fingerprint(struct str text, struct pool *pool, struct str *out)
 {
 	char *octets = pool_alloc(pool, FINGERPRINT_SIZE);
-	size_t digits = 0;
-	for (size_t i = 0; octets != NULL && i < text.n; i++) {
-		int v = hex(text.p[i]);
-		if (v < 0 && text.p[i] == ':' && digits % 2 == 0 && digits > 0)
-			continue;
-		if (v < 0 || digits == (size_t)2 * FINGERPRINT_SIZE)
-			return false;
-		octets[digits / 2] = (char)((octets[digits / 2] & 0xf) << 4 | v);
-		digits++;
-	}
 	*out = (struct str){octets, FINGERPRINT_SIZE};
-	return octets != NULL && digits == (size_t)2 * FINGERPRINT_SIZE;
+	return octets != NULL && fingerprint_parse(text, (uint8_t *)octets);
+}
+
+/* What openssl prints are two words, "sha256 Fingerprint=AA:BB:..."; they are one argument. */
+static struct str take_argument(struct str *text, enum tls_policy policy)
+{
+	struct str word = table_word(text);
+	if (policy != TLS_FINGERPRINT || !str_caseeq(word, STR("sha256")) || text->n == 0)
+		return word;
+	struct str next = table_word(text);
+	return (struct str){word.p, (size_t)(next.p + next.n - word.p)};
 }
 
 static const char *read_argument(struct str word, struct pool *pool, struct tls_record *r)
@@ -89,7 +81,7 @@ static const char *read_argument(struct str word, struct pool *pool, struct tls_
 			return "is one more than the 8 fingerprints that there can be";
 		return read_fingerprint(word, pool, &r->fingerprints[r->fingerprint_count++].sha256)
 			   ? NULL
-			   : "is no SHA-256 fingerprint: write its 64 hexadecimal digits";
+			   : "is no SHA-256 fingerprint: " FINGERPRINT_HELP;
 	}
 	if (r->policy != TLS_VERIFY)
 		return "is one word too many: only verify and fingerprint have something after "
@@ -111,7 +103,7 @@ static const char *read_policy(
 	if (r->policy == TLS_FINGERPRINT && text.n == 0)
 		return "has no fingerprint after it: write the SHA-256 of the certificate";
 	while (text.n > 0) {
-		*culprit = table_word(&text);
+		*culprit = take_argument(&text, r->policy);
 		const char *why = read_argument(*culprit, pool, r);
 		if (why != NULL)
 			return why;

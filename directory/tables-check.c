@@ -43,12 +43,33 @@ static void check_set(struct tables *t)
 		    "the compiled tables are not of one set: run `postern table build`");
 }
 
+/* What programs of this machine send to their users is for users there. */
+static void check_hostname(struct tables *t, const struct conf *conf)
+{
+	char name[DOMAIN_MAX + 1];
+	size_t n = strlen(conf->hostname);
+	if (n > DOMAIN_MAX)
+		return;
+	for (size_t i = 0; i < n; i++)
+		name[i] = ascii_lower(conf->hostname[i]);
+	struct str domain = str_from(name, n);
+	if (table_find(&t->tables[TABLE_DOMAINS], domain) == NULL &&
+	    !conf_is_system_domain(conf, domain))
+		faults_warn(&t->faults, t->texts[TABLE_DOMAINS].path, 0,
+		    "the hostname %s is none of your domains, so mail for root@%s, as cron sends it, "
+		    "leaves for where DNS says: `postern domain add %s`, and an alias for root, keep it "
+		    "here",
+		    conf->hostname, conf->hostname, conf->hostname);
+}
+
 int tables_check_rules(const char *dir, const struct expand_rules *rules, FILE *out)
 {
 	struct tables t;
 	int status = tables_open(&t, dir, false, out);
 	if (status == EX_OK) {
 		tables_load(&t, rules);
+		if (rules != NULL && rules->conf != NULL)
+			check_hostname(&t, rules->conf);
 		check_set(&t);
 		faults_print(&t.faults, out);
 		status = t.faults.errors > 0 ? EX_DATAERR : EX_OK;

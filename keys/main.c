@@ -24,10 +24,26 @@ enum { TICK_MS = 60 * 1000 };
 static struct event *ticker, *rotation;
 static bool publish_due;
 
+static void publish(void *ctx)
+{
+	(void)ctx;
+	publish_due = false;
+	server_publish();
+}
+
+/* Once for many at a time. */
+static void publish_soon(void)
+{
+	if (!publish_due)
+		loop_soon(publish, NULL);
+	publish_due = true;
+}
+
 static void on_tick(void *ctx)
 {
 	(void)ctx;
-	vault_tick(loop_now_ms());
+	if (vault_tick(loop_now_ms()))
+		publish_soon();
 	loop_timer_start(ticker, TICK_MS);
 }
 
@@ -57,21 +73,6 @@ static void in_jail(const struct conf *conf)
 	loop_timer_start(rotation, TICKETS_ROTATE_MS);
 	if (conf->certificate_count == 0)
 		server_publish();
-}
-
-static void publish(void *ctx)
-{
-	(void)ctx;
-	publish_due = false;
-	server_publish();
-}
-
-/* Once for many at a time. */
-static void publish_soon(void)
-{
-	if (!publish_due)
-		loop_soon(publish, NULL);
-	publish_due = true;
 }
 
 static void on_key_pair(const struct conf_certificate *certificate, int chain, int key)

@@ -68,15 +68,22 @@ static bool check_order(const struct pair *pair, struct pair_fault *f)
 	return true;
 }
 
-static void warn_of_time(const struct pair *pair, time_t now, struct pair_fault *f)
+enum pair_time pair_time(const struct pair *pair, int64_t now)
 {
 	const X509 *leaf = sk_X509_value(pair->chain, 0);
-	f->file = PAIR_CHAIN;
-	if (X509_cmp_time(X509_get0_notAfter(leaf), &now) < 0)
-		snprintf(f->why, sizeof(f->why), "the certificate has expired: get a new one");
-	else if (X509_cmp_time(X509_get0_notBefore(leaf), &now) > 0)
-		snprintf(f->why, sizeof(f->why),
-		    "the certificate is not valid yet: is the clock of this machine right?");
+	time_t t = (time_t)now;
+	if (X509_cmp_time(X509_get0_notAfter(leaf), &t) < 0)
+		return PAIR_EXPIRED;
+	return X509_cmp_time(X509_get0_notBefore(leaf), &t) > 0 ? PAIR_EARLY : PAIR_IN_TIME;
+}
+
+const char *pair_time_text(enum pair_time time)
+{
+	if (time == PAIR_EXPIRED)
+		return "the certificate has expired: get a new one";
+	return time == PAIR_EARLY
+		   ? "the certificate is not valid yet: is the clock of this machine right?"
+		   : "";
 }
 
 /* ---- the key ---------------------------------------------------------------------- */
@@ -154,7 +161,8 @@ bool pair_parse(
 	ERR_clear_error();
 	if (read_chain(pair, chain, fault) && check_order(pair, fault) &&
 	    read_key(pair, key, fault) && check_match(pair, fault)) {
-		warn_of_time(pair, (time_t)now, fault);
+		fault->file = PAIR_CHAIN;
+		snprintf(fault->why, sizeof(fault->why), "%s", pair_time_text(pair_time(pair, now)));
 		return true;
 	}
 	pair_reset(pair);

@@ -40,6 +40,12 @@ bool pair_parse(
     struct str chain, struct str key, int64_t now, struct pair *pair, struct pair_fault *fault);
 void pair_reset(struct pair *pair);
 
+/* Of the leaf: whether clients would take it for now. */
+enum pair_time { PAIR_IN_TIME, PAIR_EXPIRED, PAIR_EARLY };
+enum pair_time pair_time(const struct pair *pair, int64_t now);
+/* What is wrong with it; "" when nothing is. */
+const char *pair_time_text(enum pair_time time);
+
 /* Calls fn for the names of the certificate (RFC 6125 §4.1: DNS names; none: nothing else
  * counts). */
 void pair_each_name(const struct pair *pair, void (*fn)(void *ctx, struct str name), void *ctx);

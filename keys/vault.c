@@ -19,6 +19,7 @@ struct slot {
 	uint32_t id;
 	char *name, *chain, *key; /* of the configuration */
 	struct pair pair;
+	struct pair early; /* what came since, and is not valid yet; no chain: nothing */
 	bool for_servers, for_clients;
 	uint64_t gone_ms; /* since when it is not in force; 0: it is */
 };
@@ -49,6 +50,7 @@ static void retire(struct slot *s, uint64_t now_ms)
 static void free_slot(struct slot *s)
 {
 	pair_reset(&s->pair);
+	pair_reset(&s->early);
 	free(s->name);
 	free(s->chain);
 	free(s->key);
@@ -86,6 +88,11 @@ static void complain(const struct conf_certificate *c, enum pair_file file, cons
 	    old == NULL ? "; it is not used" : "; the one before stays in use");
 }
 
+static int64_t wall_seconds(void)
+{
+	return (int64_t)(loop_wall_ms() / 1000);
+}
+
 static bool load(const struct conf_certificate *c, int chain, int key, struct pair *pair)
 {
 	struct buf chain_text = BUF_INIT(PAIR_TEXT_MAX + 8192);
@@ -98,14 +105,12 @@ static bool load(const struct conf_certificate *c, int chain, int key, struct pa
 		why = read_file(key, &key_text);
 	}
 	if (why == NULL) {
-		ok = pair_parse(buf_str(&chain_text), buf_str(&key_text),
-		    (int64_t)(loop_wall_ms() / 1000), pair, &fault);
+		ok = pair_parse(
+		    buf_str(&chain_text), buf_str(&key_text), wall_seconds(), pair, &fault);
 		why = fault.why;
 	}
 	if (!ok)
 		complain(c, fault.file, why);
-	else if (*why != '\0')
-		log_message(LOG_WARNING, "certificate %s: %s: %s", c->name, c->chain, why);
 	OPENSSL_cleanse(key_text.p, key_text.cap);
 	buf_release(&key_text);
 	buf_release(&chain_text);
@@ -124,21 +129,54 @@ static bool is_same(const struct pair *a, const struct pair *b)
 	return true;
 }
 
-static void add(const struct conf_certificate *c, const struct pair *pair)
+/* Of the same certificate as `like`, and for the same. */
+static void add(const struct slot *like, const struct pair *pair)
 {
 	struct slot *s = xcalloc(1, sizeof(*s));
 	*s = (struct slot){.id = ++last_id,
-	    .name = xstrdup(c->name),
-	    .chain = xstrdup(c->chain),
-	    .key = xstrdup(c->key),
+	    .name = xstrdup(like->name),
+	    .chain = xstrdup(like->chain),
+	    .key = xstrdup(like->key),
 	    .pair = *pair,
-	    .for_servers = !c->client_only,
-	    .for_clients = c->is_client};
+	    .for_servers = like->for_servers,
+	    .for_clients = like->for_clients};
 	SLIST_INSERT_HEAD(&slots, s, link);
+	log_message(LOG_INFO, "certificate %s: %s is in use", s->name, s->chain);
+}
+
+/* False: clients think better of the one that is there, which stays. What is only early has its
+ * turn when its time has come (vault_tick). */
+static bool may_follow(struct slot *old, struct pair *pair)
+{
+	int64_t now = wall_seconds();
+	enum pair_time time = pair_time(pair, now);
+	bool stays = time != PAIR_IN_TIME && old != NULL && pair_time(&old->pair, now) == PAIR_IN_TIME;
+	if (!stays)
+		return true;
+	if (time == PAIR_EARLY)
+		old->early = *pair;
+	else
+		pair_reset(pair);
+	log_message(LOG_ERR, "certificate %s: %s: %s; the one before stays in use%s", old->name,
+	    old->chain, pair_time_text(time), time == PAIR_EARLY ? " until then" : "");
+	return false;
+}
+
+static void warn_of_time(const struct conf_certificate *c, const struct pair *pair)
+{
+	enum pair_time time = pair_time(pair, wall_seconds());
+	if (time != PAIR_IN_TIME)
+		log_message(LOG_WARNING, "certificate %s: %s: %s", c->name, c->chain,
+		    pair_time_text(time));
 }
 
 bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t now_ms)
 {
+	const struct slot like = {.name = c->name,
+	    .chain = c->chain,
+	    .key = c->key,
+	    .for_servers = !c->client_only,
+	    .for_clients = c->is_client};
 	struct pair pair;
 	struct slot *old = in_force(c);
 	bool ok = load(c, chain, key, &pair);
@@ -146,14 +184,17 @@ bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t n
 	close(key);
 	if (!ok)
 		return false;
-	if (old != NULL && is_same(&old->pair, &pair)) {
+	if (old != NULL)
+		pair_reset(&old->early);
+	bool same = old != NULL && is_same(&old->pair, &pair);
+	if (same)
 		pair_reset(&pair);
+	if (same || !may_follow(old, &pair))
 		return false;
-	}
 	if (old != NULL)
 		retire(old, now_ms);
-	add(c, &pair);
-	log_message(LOG_INFO, "certificate %s: %s is in use", c->name, c->chain);
+	warn_of_time(c, &pair);
+	add(&like, &pair);
 	return true;
 }
 
@@ -192,16 +233,29 @@ bool vault_keep_only(const struct conf *conf, uint64_t now_ms)
 	return any;
 }
 
-void vault_tick(uint64_t now_ms)
+static bool is_early_due(const struct slot *s)
+{
+	return s->gone_ms == 0 && s->early.chain != NULL &&
+	       pair_time(&s->early, wall_seconds()) != PAIR_EARLY;
+}
+
+bool vault_tick(uint64_t now_ms)
 {
 	struct slot *s, *next;
+	bool any = false;
 	for (s = SLIST_FIRST(&slots); s != NULL; s = next) {
 		next = SLIST_NEXT(s, link);
-		if (s->gone_ms == 0 || now_ms - s->gone_ms < VAULT_GRACE_MS)
-			continue;
-		SLIST_REMOVE(&slots, s, slot, link);
-		free_slot(s);
+		if (is_early_due(s)) {
+			add(s, &s->early);
+			s->early = (struct pair){.chain = NULL};
+			retire(s, now_ms);
+			any = true;
+		} else if (s->gone_ms != 0 && now_ms - s->gone_ms >= VAULT_GRACE_MS) {
+			SLIST_REMOVE(&slots, s, slot, link);
+			free_slot(s);
+		}
 	}
+	return any;
 }
 
 /* ---- looking ---------------------------------------------------------------------- */

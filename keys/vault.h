@@ -12,13 +12,15 @@
 enum { VAULT_GRACE_MS = 5 * 60 * 1000 };
 
 /* Reads the two files, which it closes, and puts the pair in force; when it is bad, the log says
- * why and the one before it stays. True when there is something new. */
+ * why and the one before it stays. So it does when the certificate has expired, or is not valid
+ * yet, while the one before is valid. True when there is something new. */
 bool vault_take(const struct conf_certificate *certificate, int chain, int key, uint64_t now_ms);
 /* Another configuration: what is not in it goes, the rest is for whom it says. True when something
  * changed. */
 bool vault_keep_only(const struct conf *conf, uint64_t now_ms);
-/* Forgets what went VAULT_GRACE_MS ago. */
-void vault_tick(uint64_t now_ms);
+/* Forgets what went VAULT_GRACE_MS ago, and puts in force what came before it was valid and
+ * is now. True when something changed. */
+bool vault_tick(uint64_t now_ms);
 
 struct vault_entry {
 	uint32_t id;

@@ -10,25 +10,35 @@
 #include "common/msg-pop3d-session.h"
 #include "pop3d/connection-internal.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+static void log_note_of(const struct connection *c, const char *text)
+{
+	struct log_event ev;
+	log_begin(&ev, LOG_INFO, str_from_cstr(c->session));
+	log_note(&ev, str_from_cstr(text));
+	log_end(&ev);
+}
+
 static void log_tls(const struct connection *c)
 {
-	char client[CLIENT_ADDRESS_MAX];
+	char client[CLIENT_ADDRESS_MAX], text[LOG_VALUE_MAX];
 	const struct tls_facts *f = c->facts;
 	struct str peer = client_format(&c->client, client);
-	log_message(LOG_INFO, "%s: TLS connection %s from %.*s: %s with cipher %s (%u/%u bits)",
-	    c->session, f->resumed ? "reused" : "established", STR_ARG(peer), f->version, f->cipher,
-	    f->bits, f->bits);
+	snprintf(text, sizeof(text), "TLS connection %s from %.*s: %s with cipher %s (%u/%u bits)",
+	    f->resumed ? "reused" : "established", STR_ARG(peer), f->version, f->cipher, f->bits,
+	    f->bits);
+	log_note_of(c, text);
 }
 
 static void log_tls_failure(const struct connection *c, const char *why)
 {
-	char client[CLIENT_ADDRESS_MAX];
+	char client[CLIENT_ADDRESS_MAX], text[LOG_VALUE_MAX];
 	struct str peer = client_format(&c->client, client);
-	log_message(
-	    LOG_INFO, "%s: TLS handshake failed from %.*s: %s", c->session, STR_ARG(peer), why);
+	snprintf(text, sizeof(text), "TLS handshake failed from %.*s: %s", STR_ARG(peer), why);
+	log_note_of(c, text);
 }
 
 /* As recv and send: octets of the dialogue, in TLS where there is one. */

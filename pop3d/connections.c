@@ -14,10 +14,9 @@
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, KEEPALIVE_IDLE_S = 120, UNACKNOWLEDGED_MS = 120000 };
+enum { TICK_MS = 1000 };
 
 TAILQ_HEAD(connection_list, connection);
 
@@ -124,15 +123,6 @@ static uint32_t fresh_cookie(void)
 	return last_cookie;
 }
 
-static void set_options(int fd)
-{
-	const int on = 1, idle = KEEPALIVE_IDLE_S, unacknowledged = UNACKNOWLEDGED_MS;
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof(unacknowledged));
-}
-
 /* Each worker has its share: what the others say must not keep it from working. */
 static bool has_place(const struct conf *conf)
 {
@@ -179,7 +169,6 @@ void connections_accept(int fd, union client *client, const struct conf_listener
 		close(fd);
 		return;
 	}
-	set_options(fd);
 	connection_start(add(fd, client),
 	    &(struct connection_settings){.hostname = conf->hostname,
 		.listener = listener,

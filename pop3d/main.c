@@ -10,6 +10,7 @@
  *              of a pipe to who did so in TLS
  *   may never  open a file, see a mailbox or a password hash, connect anywhere
  */
+#include "common/client-socket.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/msg-pop3d-session.h"
@@ -84,6 +85,8 @@ static void on_listener(const struct conf_listener *listener, enum listener_kind
 	}
 	struct listener *l = &listeners[listener_count++];
 	l->conf = listener;
+	if (!client_socket_prepare(fd))
+		log_message(LOG_WARNING, "options of a listener cannot be set: %m");
 	l->event = loop_watch(fd, EV_READ, on_connectable, l);
 	/* keys is about to say what certificates there are; clients can wait for it. */
 	if (listener != NULL && listener->tls != CONF_TLS_NO && !tls_keys_are_known()) {

@@ -34,7 +34,7 @@ static bool is_agreed(enum queue_change change, const struct queue_options *o)
 static int collect(const struct command_context *ctx, struct queue_options *o)
 {
 	int fd = command_connect(ctx, "queue.sock");
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_collect(fd, &o->which, &o->ids);
+	return fd < 0 ? -fd : queue_client_collect(fd, &o->which, &o->ids);
 }
 
 static void say(const struct command_context *ctx, enum queue_change change, size_t changed)
@@ -64,7 +64,7 @@ int queue_command_change(
 		return EX_NOPERM;
 	int fd = command_connect(ctx, "queue.sock");
 	if (fd < 0)
-		return EX_UNAVAILABLE;
+		return -fd;
 	status = queue_client_change(fd, change, &o->ids, &changed);
 	if (status == EX_OK)
 		say(ctx, change, changed);

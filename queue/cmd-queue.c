@@ -26,28 +26,28 @@ static int list(const struct command_context *ctx, struct queue_options *o)
 {
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_list(fd, &print, &o->which);
+	return fd < 0 ? -fd : queue_client_list(fd, &print, &o->which);
 }
 
 static int show(const struct command_context *ctx, struct queue_options *o)
 {
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_show(fd, &print, o->ids.list[0]);
+	return fd < 0 ? -fd : queue_client_show(fd, &print, o->ids.list[0]);
 }
 
 static int stats(const struct command_context *ctx, struct queue_options *o)
 {
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_stats(fd, &print, o->top);
+	return fd < 0 ? -fd : queue_client_stats(fd, &print, o->top);
 }
 
 static int watch(const struct command_context *ctx, struct queue_options *o)
 {
 	int fd = command_connect(ctx, "queue.sock");
 	(void)o;
-	return fd < 0 ? EX_UNAVAILABLE : queue_watch(fd, stdout);
+	return fd < 0 ? -fd : queue_watch(fd, stdout);
 }
 
 static int flush(const struct command_context *ctx, struct queue_options *o)
@@ -55,7 +55,7 @@ static int flush(const struct command_context *ctx, struct queue_options *o)
 	struct queue_print print = printer(ctx);
 	int fd = command_connect(ctx, "queue.sock");
 	uint64_t id = o->ids.count == 0 ? 0 : o->ids.list[0];
-	return fd < 0 ? EX_UNAVAILABLE : queue_client_flush(fd, &print, id);
+	return fd < 0 ? -fd : queue_client_flush(fd, &print, id);
 }
 
 static int hold(const struct command_context *ctx, struct queue_options *o)

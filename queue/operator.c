@@ -77,12 +77,20 @@ bool ask_end(struct operator_connection *c, const char *problem)
 	return true;
 }
 
+static bool ask_deny(struct operator_connection *c)
+{
+	const struct msg_queue_end m = {
+	    .denied = 1, .text = STR("only root and the user of the suite may do this")};
+	msg_queue_end_send(c->channel, &m, NULL);
+	return true;
+}
+
 static void step(struct operator_connection *c)
 {
 	struct ask *ask = &c->asks[c->first];
 	bool done = kinds[ask->kind].for_everybody || is_privileged(c)
 			? kinds[ask->kind].step(c, ask)
-			: ask_end(c, "only root and the user of the suite may do this");
+			: ask_deny(c);
 	if (done)
 		forget_first(c);
 }

@@ -13,7 +13,7 @@ struct session {
 	struct channel *channel;
 	struct queue_print *print;
 	struct queue_ids *ids; /* entries are collected here instead of being printed */
-	bool broken;
+	bool broken, denied;
 	size_t asked, answered, refused;
 	bool quiet; /* about refusals, but when nothing else came */
 	char refusal[REASON_MAX + 1];
@@ -68,6 +68,7 @@ static bool on_end(void *ctx, const struct msg_queue_end *m, int *fds)
 	(void)fds;
 	s->answered++;
 	s->refused += !m->ok;
+	s->denied = s->denied || m->denied;
 	if (!m->ok)
 		snprintf(s->refusal, sizeof(s->refusal), "%.*s", STR_ARG(m->text));
 	return true;
@@ -110,7 +111,9 @@ static int finish(struct session *s)
 	channel_free(s->channel);
 	if (s->refused > 0 && (!s->quiet || s->refused == s->answered))
 		fprintf(stderr, "postern: %s\n", s->refusal);
-	return s->broken ? EX_TEMPFAIL : s->refused > 0 ? EX_UNAVAILABLE : EX_OK;
+	if (s->broken)
+		return EX_TEMPFAIL;
+	return s->denied ? EX_NOPERM : s->refused > 0 ? EX_UNAVAILABLE : EX_OK;
 }
 
 static int finish_one(struct session *s, bool asked)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "smtpd/listener.h"
+#include "common/client-socket.h"
 #include "common/client-unmap.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -10,11 +11,10 @@
 #include "smtpd/session-log.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { UNSENT_TIMEOUT_MS = 120 * 1000, REPLY_ROOM = 1024, KEYS_WAIT_MS = 5 * 1000 };
+enum { REPLY_ROOM = 1024, KEYS_WAIT_MS = 5 * 1000 };
 
 struct listener {
 	SLIST_ENTRY(listener) link;
@@ -136,18 +136,6 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 		;
 }
 
-/* Sockets accepted from it inherit these: replies are written whole, so nothing is gained by
- * waiting; a client that acknowledges nothing is gone. */
-static void set_options(const struct listener *l)
-{
-	const int on = 1, timeout = UNSENT_TIMEOUT_MS;
-	if (l->kind == LISTENER_SENDMAIL)
-		return;
-	if (setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
-	    setsockopt(l->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout)) < 0)
-		log_message(LOG_WARNING, "options of a listener cannot be set: %m");
-}
-
 static struct session_way way_of(const struct conf_listener *conf)
 {
 	if (conf == NULL)
@@ -183,7 +171,8 @@ void listener_open(enum listener_kind kind, const struct conf_listener *conf, in
 	l->kind = kind;
 	l->way = way_of(conf);
 	l->fd = fd;
-	set_options(l);
+	if (kind != LISTENER_SENDMAIL && !client_socket_prepare(fd))
+		log_message(LOG_WARNING, "options of a listener cannot be set: %m");
 	l->readable = loop_watch(fd, EV_READ, on_connection, l);
 	wait_for_keys(l);
 	SLIST_INSERT_HEAD(&listeners, l, link);

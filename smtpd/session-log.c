@@ -14,11 +14,14 @@ static struct buf *begin(void)
 	return &text;
 }
 
-static void write_note(struct str id, const struct buf *text)
+/* With the session, so that all its lines can be found; NULL: there is none. */
+static void write_note(const struct session *s, struct str id, const struct buf *text)
 {
 	struct log_event ev;
 	log_begin(&ev, LOG_INFO, id);
 	log_note(&ev, buf_str(text));
+	if (s != NULL)
+		log_str(&ev, "session", s->smtp.id);
 	log_end(&ev);
 }
 
@@ -27,7 +30,7 @@ void session_log_connect(const struct session *s)
 	struct buf *b = begin();
 	buf_append_str(b, STR("connect from "));
 	client_name_put(b, s->smtp.client);
-	write_note((struct str){NULL, 0}, b);
+	write_note(s, (struct str){NULL, 0}, b);
 }
 
 /* Postfix has an adjective for the peer: no certificate, or one that nobody has looked at. */
@@ -41,7 +44,7 @@ void session_log_tls(const struct session *s)
 	buf_printf(b, ": %s with cipher %s (%u/%u bits)", f->version, f->cipher, f->bits, f->bits);
 	if (f->server_name[0] != '\0')
 		buf_printf(b, " to SNI %s", f->server_name);
-	write_note((struct str){NULL, 0}, b);
+	write_note(s, (struct str){NULL, 0}, b);
 }
 
 void session_log_tls_failure(const struct session *s, const char *why)
@@ -50,7 +53,7 @@ void session_log_tls_failure(const struct session *s, const char *why)
 	buf_append_str(b, STR("TLS handshake failed from "));
 	client_name_put(b, s->smtp.client);
 	buf_printf(b, ": %s", why);
-	write_note((struct str){NULL, 0}, b);
+	write_note(s, (struct str){NULL, 0}, b);
 }
 
 static void put_counts(struct buf *b, const char *name, const struct smtp_counts *c)
@@ -87,7 +90,7 @@ void session_log_disconnect(const struct session *s)
 		buf_printf(b, " commands=%u", all);
 	else
 		buf_printf(b, " commands=%u/%u", ok, all);
-	write_note((struct str){NULL, 0}, b);
+	write_note(s, (struct str){NULL, 0}, b);
 }
 
 static const char *verb_name(const struct session *s)
@@ -103,7 +106,7 @@ void session_log_event(const struct session *s, const char *what)
 	struct buf *b = begin();
 	buf_printf(b, "%s after %s from ", what, verb_name(s));
 	client_name_put(b, s->smtp.client);
-	write_note((struct str){NULL, 0}, b);
+	write_note(s, (struct str){NULL, 0}, b);
 }
 
 /* Mail that was refused, and sessions that were ended; not each command that was mistyped. */
@@ -143,7 +146,7 @@ void session_log_refusal(const struct session *s, const struct smtp_refusal *r)
 	    s->smtp.helo == NULL ? "" : s->smtp.helo);
 	if (s->smtp.login != NULL)
 		buf_printf(b, " sasl_username=<%s>", s->smtp.login);
-	write_note(STR("NOQUEUE"), b);
+	write_note(s, STR("NOQUEUE"), b);
 }
 
 void session_log_turned_away(struct str client, enum smtp_status status)
@@ -154,5 +157,5 @@ void session_log_turned_away(struct str client, enum smtp_status status)
 	client_name_put(b, client);
 	buf_printf(
 	    b, ": %u %.*s %.*s", reply->code, STR_ARG(reply->enhanced), STR_ARG(reply->text));
-	write_note(STR("NOQUEUE"), b);
+	write_note(NULL, STR("NOQUEUE"), b);
 }

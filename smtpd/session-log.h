@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * What the log says about a session, in the words that tools for Postfix's log
- * know: connect, disconnect, client=, NOQUEUE: reject, lost connection, timeout.
+ * know: connect, disconnect, client=, NOQUEUE: reject, lost connection, timeout. Each ends in
+ * session=ID, as in the line of client= that queue writes of a message.
  */
 #ifndef POSTERN_SMTPD_SESSION_LOG_H
 #define POSTERN_SMTPD_SESSION_LOG_H

@@ -61,6 +61,7 @@ static void write_event(struct str in)
 		else
 			log_ms(&ev, "delay", value.n * 12345);
 		in = str_skip(in, n + 1);
+		/* Values may stand behind it. */
 		if (in.n > 0 && in.n < 20)
 			log_note(&ev, in);
 	}

@@ -121,6 +121,9 @@ def test_who_sent_it_is_logged_and_traced(server):
     assert wait_for("the line of the login", 10, lambda: re.search(
         r"client=unknown\[127\.0\.0\.1\], session=\S+, "
         r"sasl_username=ann@example\.test", server.log_path.read_text()))
+    session = re.search(r"client=unknown\[127\.0\.0\.1\], session=(\S+), sasl_username=ann@", server.log_path.read_text())[1]
+    wait_for("the session's end", 10, lambda: re.search(rf": disconnect from .* session={session}\n", server.log_path.read_text()))
+    assert re.search(rf": connect from unknown\[127\.0\.0\.1\] session={session}\n", server.log_path.read_text())
     server.wait_files("bob", 1)
     box = poplib.POP3(*server.pop3_address)
     box.user("bob@example.test")

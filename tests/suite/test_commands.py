@@ -10,9 +10,9 @@ import subprocess
 
 import pytest
 
-from instance import PROGRAMS, wait_for
+from instance import PROGRAMS, User, wait_for
 
-EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_TEMPFAIL, EX_CONFIG = 64, 65, 67, 69, 75, 78
+EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 64, 65, 67, 69, 75, 77, 78
 
 LETTER = "From: cron <cron@example.test>\nTo: ann@example.test\nSubject: nightly\n\nall is well\n"
 
@@ -288,6 +288,16 @@ def test_status(instance):
     text = instance.postern("status", check=True).out
     for name in PROGRAMS:
         assert name in text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("order", ["status", "stop", "reload", "queue flush", "auth status", "usage status"])
+def test_orders_of_another_user(holding, order):
+    """They are told so, and not that nothing runs."""
+    done = holding.postern(*order.split(), user=User("daemon"))
+    assert done.returncode == EX_NOPERM, (done.returncode, done.err)
+    assert "only root and the user" in done.err or "is not for you: run this as root" in done.err
+    assert holding.postern("status").returncode == 0
 
 
 def test_a_second_start_is_refused(instance):

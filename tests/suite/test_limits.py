@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Limits, as clients meet them."""
+import re
 import resource
 import socket
+import subprocess
 import threading
 import time
 
@@ -86,6 +88,27 @@ def test_connections_per_address(make):
 def greets(one):
     with one.smtp() as smtp:
         return smtp.greeting.code == 220
+
+
+def is_probed(stream):
+    """The kernel will probe that client within a minute, at the server's end. (What was not acknowledged yet has
+    the connection's timer for a moment.)"""
+    there, here = stream.socket.getpeername(), stream.socket.getsockname()
+    end = [f"{address[0]}:{address[1]}" for address in (there, here)]
+    told = subprocess.run(["ss", "-tnoH", "src", end[0], "dst", end[1]],
+                          stdout=subprocess.PIPE, check=True, timeout=10, text=True).stdout
+    timer = re.search(r"timer:\(keepalive,(\d+)sec", told)
+    return timer and 30 < int(timer[1]) < 60
+
+
+def test_the_kernel_looks_after_clients_that_say_nothing(make):
+    """So a mailbox is free two minutes after its client's network has gone away, whatever idle-timeout says. The
+    process with the mailbox, and the worker of SMTP, have it from the listener."""
+    one = make()
+    with one.pop3("ann") as reader, one.smtp() as smtp:
+        reader.stat()
+        wait_for("a mailbox's client that is watched", 5, lambda: is_probed(reader))
+        wait_for("a client of SMTP that is watched", 5, lambda: is_probed(smtp))
 
 
 def trickle(stream, data, seconds):

@@ -219,7 +219,7 @@ def test_new_users_get_mail_at_once(machine, server):
 
 
 def test_check_speaks_of_root(server):
-    assert "root" not in server.postern("check").err
+    assert f"root@{DOMAIN}" not in server.postern("check").err
     server.set_tables(aliases="")
     done = server.postern("check")
     server.set_tables(aliases=f"root: carl@{DOMAIN}\n")

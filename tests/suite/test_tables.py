@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Tables: built from text, replaced as a whole, and never half taken."""
+import re
+
 import pytest
 
 import wire
@@ -174,3 +176,19 @@ def test_relays_and_sockets_of_routes_must_be_there(make):
     assert done.returncode == 65 and "logins: has no secret" in done.err and "hunter2" not in done.err
     check = one.postern("check")
     assert check.returncode != 0 and "routes:3: relay:x: " in check.err
+
+
+def test_check_says_that_the_hostname_is_no_domain(make):
+    one = make(start=False)
+    check = one.postern("check", check=True)
+    assert "domains: warning: the hostname mx.example.test is none of your domains" in check.err, check.err
+    one.postern("domain", "add", "MX.example.test", check=True)
+    assert "hostname" not in one.postern("check", check=True).err
+
+
+def test_the_usage_names_every_table(make):
+    one = make(start=False)
+    usage = one.postern("table").err
+    one.postern("table", "build", check=True)
+    names = sorted(path.stem for path in (one.directory / "tables").glob("*.db"))
+    assert "senders" in names and [name for name in names if not re.search(rf"\b{name}\b", usage)] == []

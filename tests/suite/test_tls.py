@@ -216,6 +216,34 @@ def test_a_renewed_certificate_comes_into_force(secure):
         assert read_line(held).startswith(b"250")
 
 
+def test_an_expired_certificate_replaces_no_valid_one(make):
+    one = make()
+    port, tls = free_port(), one.directory / "tls"
+    one.make_directory(tls)
+    old, used = make_certificate(tls, "old"), make_certificate(tls, "used")
+    subprocess.run(["openssl", "x509", "-in", old["chain"], "-signkey", old["key"], "-days", "-1", "-out", tls / "expired.pem"],
+                   check=True, capture_output=True)
+    old["chain"] = tls / "expired.pem"
+    for path in tls.iterdir():
+        one.user.own(path)
+    one.configure(**{"listen submissions": {"address": f"127.0.0.1:{port}", "auth": "no"}, f"certificate {NAME}": used})
+    assert one.postern("reload").returncode == 0
+    wait_for("the certificate", 10, lambda: "used.pem is in use" in one.log())
+    before = certificate_of(port)
+    for part in ("key", "chain"):
+        one.write(f"tls/{used[part].name}", old[part].read_bytes())
+    used["key"].chmod(0o600)
+    assert one.postern("reload").returncode == 0
+    wait_for("the complaint", 20, lambda: "used.pem: the certificate has expired: get a new one; the one before stays in use" in one.log())
+    assert certificate_of(port) == before
+    check = one.postern("check")
+    assert check.returncode == 0 and b"used.pem: the certificate has expired" in check.stderr
+    # Nothing better is there at a start.
+    one.stop()
+    one.start()
+    wait_for("the old one", 10, lambda: certificate_of(port) != before)
+
+
 def test_keys_may_die(secure):
     [pid] = secure.pids("keys")
     os.kill(pid, 9)

@@ -28,13 +28,18 @@ static char *text_of(BIO *bio)
 
 struct self_signed self_signed_make(const char *kind, const char *names, long days)
 {
+	return self_signed_from(kind, names, -100, days);
+}
+
+struct self_signed self_signed_from(const char *kind, const char *names, long from, long days)
+{
 	struct self_signed s = {.key = new_key(kind)};
 	X509 *x = X509_new();
 	X509V3_CTX ctx;
 	ck_assert_ptr_nonnull(s.key);
 	X509_set_version(x, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), -100L * 24 * 3600);
+	X509_gmtime_adj(X509_getm_notBefore(x), from * 24 * 3600);
 	X509_gmtime_adj(X509_getm_notAfter(x), days * 24 * 3600);
 	X509_set_pubkey(x, s.key);
 	X509_NAME_add_entry_by_txt(

@@ -17,6 +17,8 @@ struct self_signed {
 /* `kind`: "EC", "RSA", "ED25519"; `names`: of subjectAltName, "DNS:a.example,DNS:*.b.example". It
  * is valid for so many days, which may be negative. */
 struct self_signed self_signed_make(const char *kind, const char *names, long days);
+/* The same from some days on, which may be negative, too. */
+struct self_signed self_signed_from(const char *kind, const char *names, long from, long days);
 void self_signed_free(struct self_signed *s);
 
 #endif

@@ -66,6 +66,18 @@ static void put_event(int level, struct str value)
 	log_end(&ev);
 }
 
+/* As tools know it, with a value behind. */
+static void put_known(const char *client)
+{
+	struct log_event ev;
+	char text[100];
+	snprintf(text, sizeof(text), "connect from %s", client);
+	log_begin(&ev, LOG_INFO, STR(""));
+	log_note(&ev, str_from_cstr(text));
+	log_str(&ev, "session", STR("1a2b"));
+	log_end(&ev);
+}
+
 START_TEST(a_line_is_what_log_tools_parse)
 {
 	int fd = log_to_pipe(LOG_SINK_STDERR, LOG_FORMAT_LINE);
@@ -73,6 +85,8 @@ START_TEST(a_line_is_what_log_tools_parse)
 	ck_assert_str_eq(body(written(fd)),
 	    "4KYPsr: from=<a@example.org>, size=9223372036854775807, delay=1.25, relay=local "
 	    "(queue active)");
+	put_known("unknown[192.0.2.1]");
+	ck_assert_str_eq(body(written(fd)), "connect from unknown[192.0.2.1] session=1a2b");
 	log_message(LOG_WARNING, "the disk of %s is %d%% full", "us", 99);
 	ck_assert_str_eq(body(written(fd)), "warning: the disk of us is 99% full");
 	log_message(LOG_ERR, "x");
@@ -202,6 +216,11 @@ START_TEST(json_has_every_part)
 	ck_assert(json_real_value(json_object_get(json, "delay")) == 1.25);
 	ck_assert_uint_eq(json_object_size(json), 11);
 	json_decref(json);
+	put_known("x");
+	json = parse_line(written(fd));
+	ck_assert_str_eq(text_of(json, "note"), "connect from x");
+	ck_assert_str_eq(text_of(json, "session"), "1a2b");
+	json_decref(json);
 }
 END_TEST
 
@@ -250,6 +269,7 @@ START_TEST(long_records_are_cut_but_whole)
 			}
 			log_u64(&ev, "size", n);
 			log_note(&ev, str_from(text, n));
+			log_str(&ev, "behind", str_from(text, n));
 			log_end(&ev);
 			const char *line = written(fd);
 			ck_assert_uint_le(strlen(line), LOG_LINE_MAX);

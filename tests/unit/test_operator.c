@@ -30,7 +30,7 @@ static struct spool *spool;
 static struct channel *client; /* NULL: queue closed it */
 static size_t entries, waiting, ends;
 static uint64_t last_id;
-static bool last_ok;
+static bool last_ok, last_denied;
 static struct waiting_recipient last_waiting;
 static char last_reason[128], end_text[128], sender[64];
 static struct msg_queue_figures figures;
@@ -74,6 +74,7 @@ static bool got_end(void *ctx, const struct msg_queue_end *m, int *fds)
 	(void)fds;
 	ends++;
 	last_ok = m->ok;
+	last_denied = m->denied;
 	snprintf(end_text, sizeof(end_text), "%.*s", STR_ARG(m->text));
 	return true;
 }
@@ -603,12 +604,13 @@ START_TEST(strangers_change_nothing)
 	uint64_t id = post(1, TRANSPORT_REMOTE, false);
 	become_stranger();
 	hold(id);
-	ck_assert(!last_ok);
+	ck_assert(!last_ok && last_denied);
 	release(id);
-	ck_assert(!last_ok);
+	ck_assert(!last_ok && last_denied);
 	delete (id);
-	ck_assert(!last_ok);
+	ck_assert(!last_ok && last_denied);
 	ck_assert_uint_eq(LISTED(), 1);
+	ck_assert(!last_denied);
 }
 END_TEST
 
@@ -727,7 +729,7 @@ START_TEST(strangers_may_list_and_count_only)
 	ck_assert(!last_ok);
 	ck_assert_uint_eq(buf_len(&text), 0);
 	ask_flush(0);
-	ck_assert(!last_ok);
+	ck_assert(!last_ok && last_denied);
 	ck_assert_uint_eq(ends, 4);
 }
 END_TEST

@@ -55,6 +55,9 @@ START_TEST(an_old_certificate_is_a_warning)
 	struct self_signed s = self_signed_make("EC", "DNS:a.example", -1);
 	ck_assert(parse(s.certificate_text, s.key_text));
 	ck_assert_ptr_nonnull(strstr(fault.why, "has expired"));
+	ck_assert_int_eq(pair_time(&pair, time(NULL)), PAIR_EXPIRED);
+	ck_assert_int_eq(pair_time(&pair, time(NULL) - 2L * 24 * 3600), PAIR_IN_TIME);
+	ck_assert_int_eq(pair_time(&pair, time(NULL) - 101L * 24 * 3600), PAIR_EARLY);
 	pair_reset(&pair);
 	self_signed_free(&s);
 }

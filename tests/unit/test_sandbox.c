@@ -3,6 +3,7 @@
  * The jail, tried from inside: each attempt runs in a child that has entered it,
  * and must end as its row says.
  */
+#include "common/client-socket.h"
 #include "common/sandbox.h"
 #include "tests/unit/unit.h"
 
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -219,6 +221,21 @@ static bool try_memory_and_descriptors(void)
 	return ok;
 }
 
+static bool try_client_options(void)
+{
+	return client_socket_prepare(ready_socket);
+}
+
+static bool try_socket_option(void)
+{
+	return setsockopt(ready_socket, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int)) == 0;
+}
+
+static bool try_option_of_another_level(void)
+{
+	return setsockopt(ready_socket, SOL_SOCKET, TCP_USER_TIMEOUT, &(int){1}, sizeof(int)) == 0;
+}
+
 struct attempt {
 	const char *what;
 	unsigned calls;
@@ -246,6 +263,9 @@ static const struct attempt attempts[] = {
     {"an exposed program makes code", EXPOSED, false, 0, try_executable_memory, KILLED},
     {"an exposed program signals by a descriptor", EXPOSED, false, 0, try_own_descriptor, KILLED},
     {"an exposed program changes user", EXPOSED, false, 0, try_setuid, KILLED},
+    {"an exposed program has clients watched", EXPOSED, false, 0, try_client_options, WORKS},
+    {"an exposed program sets another option", EXPOSED, false, 0, try_socket_option, KILLED},
+    {"an exposed program sets one of another level", EXPOSED, false, 0, try_option_of_another_level, KILLED},
     {"a reader reads its directory", READER, true, SANDBOX_READ, try_read_inside, WORKS},
     {"a reader reads elsewhere", READER, true, SANDBOX_READ, try_read_passwd, DENIED},
     {"a reader climbs", READER, true, SANDBOX_READ, try_climb, DENIED},

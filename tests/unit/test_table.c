@@ -2,6 +2,7 @@
  *
  * The text tables: what is taken, and what is said, with which line, about what is not.
  */
+#include "common/fingerprint.h"
 #include "directory/alias.h"
 #include "directory/text-edit.h"
 #include "tests/unit/directory-fixture.h"
@@ -286,8 +287,9 @@ static const struct {
 	"a.example none\n.a.example may\n* dane\nb.example dane-only\nc.example encrypt\n"
 	"d.example verify\ne.example Verify mx.e.example .f.example\n"
 	"smtp:[mx.g.example]:587 verify\n[192.0.2.1] encrypt\n"
-	"h.example fingerprint " PRINT " " PRINT_COLONS "\n",
-	NULL, 10},
+	"h.example fingerprint " PRINT " " PRINT_COLONS "\n"
+	"i.example fingerprint sha256 Fingerprint=" PRINT_COLONS " " PRINT " SHA256  fingerprint=" PRINT "\n",
+	NULL, 11},
     {TABLE_TLS, "a.example\nb.example secure\nc.example dane x\n",
 	"tls:1: \"a.example\" has no policy: write one after it, such as dane or verify\n"
 	"tls:2: \"secure\" is no policy: write none, may, encrypt, dane, dane-only, verify or "
@@ -306,12 +308,16 @@ static const struct {
 	0},
     {TABLE_TLS,
 	"a.example fingerprint\nb.example fingerprint 00\nc.example fingerprint " PRINT
-	"00\nd.example fingerprint x" PRINT "\n",
+	"00\nd.example fingerprint x" PRINT "\ne.example fingerprint sha256\n"
+	"f.example fingerprint sha256 " PRINT "\ng.example verify sha256 fingerprint=" PRINT "\n",
 	"tls:1: \"fingerprint\" has no fingerprint after it: write the SHA-256 of the "
 	"certificate\n"
-	"tls:2: \"00\" is no SHA-256 fingerprint: write its 64 hexadecimal digits\n"
-	"tls:3: \"" PRINT "00\" is no SHA-256 fingerprint: write its 64 hexadecimal digits\n"
-	"tls:4: \"x" PRINT "\" is no SHA-256 fingerprint: write its 64 hexadecimal digits\n",
+	"tls:2: \"00\" is no SHA-256 fingerprint: " FINGERPRINT_HELP "\n"
+	"tls:3: \"" PRINT "00\" is no SHA-256 fingerprint: " FINGERPRINT_HELP "\n"
+	"tls:4: \"x" PRINT "\" is no SHA-256 fingerprint: " FINGERPRINT_HELP "\n"
+	"tls:5: \"sha256\" is no SHA-256 fingerprint: " FINGERPRINT_HELP "\n"
+	"tls:6: \"sha256 " PRINT "\" is no SHA-256 fingerprint: " FINGERPRINT_HELP "\n"
+	"tls:7: \"fingerprint=" PRINT "\" is no domain: write it as in an address, after the @, e.g. example.org\n",
 	0},
     {TABLE_TLS, "a.example verify a b c d e f g h i\nb.example verify *\n",
 	"tls:1: \"i\" is one more than the 8 names that there can be\n"

@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -32,7 +33,18 @@ uint64_t __wrap_loop_now_ms(void)
 	return clock_ms != 0 ? clock_ms : __real_loop_now_ms();
 }
 
+/* How far the wall clock is ahead of the real one. */
+static uint64_t wall_ahead_ms;
+uint64_t __real_loop_wall_ms(void);
+uint64_t __wrap_loop_wall_ms(void);
+
+uint64_t __wrap_loop_wall_ms(void)
+{
+	return __real_loop_wall_ms() + wall_ahead_ms;
+}
+
 enum { ROUNDS = 200 };
+#define DAY_MS (UINT64_C(24) * 3600 * 1000)
 
 /* ---- keys ------------------------------------------------------------------------ */
 
@@ -596,6 +608,74 @@ START_TEST(a_bad_pair_leaves_the_old_one)
 }
 END_TEST
 
+static bool take_dated(const char *name, long from, long until)
+{
+	char list[64];
+	snprintf(list, sizeof(list), "DNS:%s", name);
+	struct self_signed s = self_signed_from("EC", list, from, until);
+	bool taken = vault_take(&rows[0], memory(s.certificate_text), memory(s.key_text), 1);
+	self_signed_free(&s);
+	return taken;
+}
+
+static bool is_shown(const char *name)
+{
+	struct link l;
+	server_publish();
+	unit_settle();
+	link_open(&l, smtp());
+	shake_well(&l);
+	bool shown = shows(&l, name);
+	link_close(&l);
+	return shown;
+}
+
+START_TEST(an_expired_pair_leaves_a_valid_one)
+{
+	begin();
+	ck_assert(!take_dated("expired.example", -20, -1));
+	ck_assert(is_shown("mx.example"));
+	/* What was there is worth no more, so the operator's word counts. */
+	wall_ahead_ms = 40 * DAY_MS;
+	ck_assert(take_dated("expired.example", -20, -1));
+	ck_assert(is_shown("expired.example"));
+	ck_assert(take_dated("later.example", 50, 60));
+	ck_assert(is_shown("later.example"));
+	ck_assert(take_dated("valid.example", -20, 60));
+	ck_assert(is_shown("valid.example"));
+}
+END_TEST
+
+START_TEST(at_the_start_an_expired_pair_is_taken)
+{
+	static const struct conf none;
+	begin();
+	ck_assert(vault_keep_only(&none, 5));
+	ck_assert(take_dated("expired.example", -20, -1));
+	ck_assert(is_shown("expired.example"));
+}
+END_TEST
+
+/* Nobody sends it again. */
+START_TEST(an_early_pair_has_its_turn)
+{
+	begin();
+	ck_assert(!take_dated("early.example", 2, 50));
+	ck_assert(!vault_tick(2));
+	ck_assert(is_shown("mx.example"));
+	wall_ahead_ms = 3 * DAY_MS;
+	ck_assert(vault_tick(3));
+	ck_assert(is_shown("early.example"));
+	ck_assert(!vault_tick(4));
+	ck_assert(!take_dated("early2.example", 6, 50));
+	/* Which another takes away from it, as does the same as before. */
+	ck_assert(take_dated("other.example", -2, 50));
+	wall_ahead_ms = 8 * DAY_MS;
+	ck_assert(!vault_tick(5));
+	ck_assert(is_shown("other.example"));
+}
+END_TEST
+
 START_TEST(without_certificates_there_is_no_tls)
 {
 	static const struct conf none;
@@ -906,6 +986,8 @@ UNIT_MAIN("tls", each_client_gets_the_key_that_it_can_use, channel_bindings_are_
     a_resumed_session_is_bound_to_its_certificate,
     a_ticket_is_followed_by_another, tickets_outlive_one_rotation,
     sessions_live_through_new_certificates, a_bad_pair_leaves_the_old_one,
+    an_expired_pair_leaves_a_valid_one, at_the_start_an_expired_pair_is_taken,
+    an_early_pair_has_its_turn,
     without_certificates_there_is_no_tls, a_signature_that_waits_holds_up_nobody,
     who_gives_up_leaves_nothing, only_digests_are_signed, signing_has_a_rate,
     a_key_that_is_not_there_is_refused, each_edge_has_its_own_certificates,

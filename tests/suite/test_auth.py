@@ -200,9 +200,8 @@ def test_as_somebody_else(server):
         assert client.docmd("AUTH PLAIN " + message)[0] == 535
 
 
-def test_no_password_in_clear_from_afar():
-    conf = {"pop3": {"plaintext-login": False}}
-    with make(**conf) as one:
+def test_no_mail_without_a_login_where_it_is_required():
+    with make() as one:
         one.configure(listen_smtp={"address": f"127.0.0.1:{one.smtp_port}", "auth": "required"})
         one.start()
         with smtp(one) as client:

@@ -232,8 +232,11 @@ static struct shown show(const char *login)
 	unsigned before = heard.challenges;
 	begin(AUTH_SCRAM_SHA_256, str_from(message, (size_t)n));
 	ck_assert_uint_eq(heard.challenges, before + 1);
-	ck_assert_int_eq(
-	    sscanf(heard.challenge, "r=%*[^,],s=%127[^,],i=%u", shown.salt, &shown.iterations), 2);
+	const char *salt = strstr(heard.challenge, ",s="),
+		   *iterations = strstr(heard.challenge, ",i=");
+	ck_assert(salt != NULL && iterations != NULL && salt < iterations);
+	snprintf(shown.salt, sizeof(shown.salt), "%.*s", (int)(iterations - salt - 3), salt + 3);
+	shown.iterations = (unsigned)strtoul(iterations + 3, NULL, 10);
 	return shown;
 }
 

@@ -69,8 +69,11 @@ static void log_login(const struct exchange *x, int level, const char *what, con
 static void fail(struct exchange *x, uint64_t attempt, const char *why)
 {
 	log_login(x, LOG_NOTICE, "login failed", why);
+	uint64_t refusals = guesses_refusals(guesses);
 	unsigned delay_ms =
 	    guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms());
+	if (guesses_refusals(guesses) != refusals)
+		state_store_hurry(store);
 	if (x->dropped)
 		exchange_free(x);
 	else

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What clients on other machines are refused that those on this one may have, and whom limits take for one."""
 import contextlib
+import ipaddress
 
 import pytest
 
@@ -97,6 +98,58 @@ def test_no_password_in_clear_from_afar(server, name, source):
         assert offers_login(client) and takes(client)
     with server.at(name, None) as client:
         assert offers_login(client) and takes(client)
+
+
+# --- Who is one -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def limited(hosts):
+    with contextlib.closing(OnWire(hosts, auth={"failures": 1, "login-failures": 50},
+                                   submission={"network-recipients-per-hour": 2})) as one:
+        yield one.start()
+
+
+def addresses(hosts, network, count):
+    """The client's own of a /64 ("2001:db8:2:0")."""
+    own = [str(ipaddress.ip_address(f"{network}:{n + 1:x}::1")) for n in range(count)]
+    hosts.client.give(*own)
+    return own
+
+
+def test_a_network_sends_no_more_than_one(hosts, limited):
+    """Whichever of its addresses, and whoever logs in."""
+    def send(source, name):
+        with limited.secure("submission", source) as client:
+            client.ehlo()
+            assert client.cmd("AUTH PLAIN " + plain(f"{name}@example.test", f"secret-{name}")).code == 235
+            client.envelope(f"{name}@example.test", ["bob@example.test"])
+            return client.data(f"From: {name}@example.test\r\nSubject: x\r\n\r\nx\r\n".encode()).code
+
+    *mine, last = addresses(hosts, "2001:db8:2:0", 3)
+    assert [send(source, name) for source, name in zip(mine, ("ann", "bob"))] == [250, 250]
+    assert send(last, "ann") == 450
+    [neighbour] = addresses(hosts, "2001:db8:2:1", 1)
+    assert send(neighbour, "ann") == 250
+
+
+def test_a_network_guesses_no_more_than_a_few(hosts, limited):
+    """Four times as many as one address: from as many addresses, and the next is refused what it has never tried."""
+    def log_in(source, password):
+        client = limited.secure("submission", source)
+        client.ehlo()
+        client.send(b"AUTH PLAIN " + plain(ANN, password).encode() + b"\r\n")
+        return client
+
+    *guessers, owner = addresses(hosts, "2001:db8:3:0", 5)
+    with contextlib.ExitStack() as stack:
+        for n, source in enumerate(guessers):
+            stack.enter_context(log_in(source, f"wrong-{n}"))
+            limited.wait_log(f"client=[IPv6:{source}], protocol=smtp, mechanism=PLAIN, login=<{ANN}> (login failed: wrong password)")
+        stack.enter_context(log_in(owner, SECRET))  # the answer takes 15 s
+        limited.wait_log(f"client=[IPv6:{owner}], protocol=smtp, mechanism=PLAIN, login=<> (login refused: too many failures)")
+        [neighbour] = addresses(hosts, "2001:db8:3:1", 1)
+        assert stack.enter_context(log_in(neighbour, SECRET)).reply().code == 235
 
 
 def test_passwords_in_clear_from_afar_where_it_says_so(hosts):

@@ -70,8 +70,7 @@ static void fail(struct exchange *x, uint64_t attempt, const char *why)
 {
 	log_login(x, LOG_NOTICE, "login failed", why);
 	uint64_t refusals = guesses_refusals(guesses);
-	unsigned delay_ms =
-	    guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms());
+	unsigned delay_ms = guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms());
 	if (guesses_refusals(guesses) != refusals)
 		state_store_hurry(store);
 	if (x->dropped)

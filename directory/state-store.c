@@ -38,8 +38,8 @@ struct state_store {
 	struct event *timer;
 	struct write_job *writing;
 	uint64_t began_ms; /* the last file; 0: none yet */
-	uint64_t written; /* changes of the last copy */
-	bool failed;	  /* and it was said */
+	uint64_t written;  /* changes of the last copy */
+	bool failed;	   /* and it was said */
 };
 
 struct write_job {

@@ -13,6 +13,7 @@
 #include "directory/login-name.h"
 #include "directory/password.h"
 #include "directory/state-store.h"
+#include "directory/stranger.h"
 #include "directory/system-lookup.h"
 #include "directory/turns.h"
 #include "directory/user-record.h"
@@ -24,7 +25,6 @@ enum {
 	QUEUE_MAX = 256,
 	LINE_MAX = 32,	     /* of one network */
 	FRONT_END_LINES = 8, /* a front end has as many as so many networks */
-	STAND_IN_SALT = SCRAM_SALT_SIZE,
 };
 
 static struct work *work;
@@ -32,7 +32,6 @@ static struct turns *turns;
 static struct login_cache *cache;
 static struct guesses *guesses;
 static struct state_store *store;
-static uint8_t secret[SCRAM_KEY_SIZE]; /* of stand-in salts */
 static size_t queue_max = QUEUE_MAX;
 
 void auth_verify_set_queue(size_t max)
@@ -70,8 +69,10 @@ static void log_login(const struct exchange *x, int level, const char *what, con
 static void fail(struct exchange *x, uint64_t attempt, const char *why)
 {
 	log_login(x, LOG_NOTICE, "login failed", why);
-	unsigned delay_ms =
-	    guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms());
+	uint64_t refusals = guesses_refusals(guesses);
+	unsigned delay_ms = guesses_failed(guesses, &x->from, login_of(x), attempt, loop_wall_ms());
+	if (guesses_refusals(guesses) != refusals)
+		state_store_hurry(store);
 	if (x->dropped)
 		exchange_free(x);
 	else
@@ -237,14 +238,18 @@ static enum lookup_result find_user(
 	return found;
 }
 
+static bool has_hash(const struct user_record *user)
+{
+	return user->hash.n > 0 && user->hash.n <= HASH_MAX && !hash_is_locked(user->hash);
+}
+
 static void set_hash(struct exchange *x, bool found, const struct user_record *user)
 {
-	x->known =
-	    found && !hash_is_locked(user->hash) && user->hash.n > 0 && user->hash.n <= HASH_MAX;
+	x->known = found && has_hash(user);
 	if (x->known)
 		memcpy(x->hash, user->hash.p, user->hash.n);
 	else
-		memcpy(x->hash, live_stand_in(server_live()), sizeof(x->hash));
+		stranger_hash(server_live(), login_of(x), x->hash);
 }
 
 static void verify_password(struct exchange *x, const struct user_record *user, bool found)
@@ -269,23 +274,11 @@ static void verify_system(struct exchange *x)
 		auth_verify_put_off(x, "too many at once");
 }
 
-/* The same salt for the same name for as long as the secret lives, and keys that nobody has. */
-static void make_stand_in(const struct exchange *x, struct scram_keys *keys)
-{
-	uint8_t salt[SCRAM_KEY_SIZE];
-	*keys = (struct scram_keys){
-	    .iterations = live_iterations(server_live()), .salt_size = STAND_IN_SALT};
-	scram_hmac(secret, login_of(x), salt);
-	memcpy(keys->salt, salt, STAND_IN_SALT);
-	scram_hmac(secret, str_from(salt, sizeof(salt)), keys->stored);
-	scram_hmac(secret, str_from(keys->stored, sizeof(keys->stored)), keys->server);
-}
-
 static void verify_scram(struct exchange *x, const struct user_record *user)
 {
 	bool known = user->has_keys && !hash_is_locked(user->hash);
 	struct scram_keys stand_in;
-	make_stand_in(x, &stand_in);
+	stranger_keys(server_live(), login_of(x), has_hash(user), &stand_in);
 	auth_verify_step(x, sasl_keys(&x->sasl, known ? &user->keys : &stand_in, known));
 }
 
@@ -375,9 +368,7 @@ void auth_verify_start(const struct conf *conf)
 	guesses = guesses_new(&limits);
 	if (server_keeps_state())
 		store = state_store_open(&guesses_kept, guesses);
-	if (!server_keeps_state() || !state_secret("stand-in.key", secret, sizeof(secret)))
-		log_message(
-		    LOG_INFO, "what is known of failed logins will not outlive this program");
+	stranger_start(server_keeps_state());
 }
 
 static void drop_waiting(void *job)

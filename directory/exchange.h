@@ -5,8 +5,8 @@
  * auth-system.c.
  *
  * Whether there is such a user shows neither in the answers nor in the time they take: who is
- * unknown, or has no password, is checked against a stand-in, and gets a stand-in salt. Everything
- * that held a password is wiped.
+ * unknown, or has no password, is checked against a stand-in, and gets a stand-in salt (stranger.h).
+ * Everything that held a password is wiped.
  */
 #ifndef POSTERN_DIRECTORY_EXCHANGE_H
 #define POSTERN_DIRECTORY_EXCHANGE_H

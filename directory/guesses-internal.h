@@ -39,7 +39,7 @@ struct good {
 struct guesses {
 	struct guess_limits limits;
 	struct lru *counters, *goods;
-	uint64_t changes;
+	uint64_t changes, refusals;
 };
 
 static inline struct str counter_key(const void *entry)

@@ -41,6 +41,11 @@ size_t guesses_count(const struct guesses *g)
 	return lru_count(g->counters);
 }
 
+uint64_t guesses_refusals(const struct guesses *g)
+{
+	return g->refusals;
+}
+
 static unsigned limit_of(const struct guesses *g, enum guess_kind kind)
 {
 	static const unsigned factors[] = {[GUESS_ADDRESS] = 1,
@@ -106,8 +111,10 @@ static void count(struct guesses *g, struct str key, uint64_t login, uint64_t no
 	c->login = first || c->login == login ? login : 0;
 	c->last_ms = now_ms;
 	c->failures++;
-	if (c->failures >= limit_of(g, (enum guess_kind)key.p[0]))
+	if (c->failures >= limit_of(g, (enum guess_kind)key.p[0])) {
+		g->refusals += c->refused_until_ms == 0;
 		c->refused_until_ms = now_ms + g->limits.refuse_ms;
+	}
 	lru_touch(g->counters, c);
 	g->changes++;
 }

@@ -46,6 +46,8 @@ bool guesses_may_try(
  * another (0: not known). Returns for how long the answer is to be held back. */
 unsigned guesses_failed(struct guesses *g, const struct guess_source *from, struct str login,
     uint64_t attempt, uint64_t now_ms);
+/* Grows whenever something begins to be refused: what a crash must not forget. */
+uint64_t guesses_refusals(const struct guesses *g);
 /* What an answer that refuses without trying is held back for. */
 unsigned guesses_delay(
     struct guesses *g, const struct guess_source *from, struct str login, uint64_t now_ms);

@@ -28,7 +28,7 @@ struct live {
 	struct load_job *loading;
 	struct work *work;
 	struct event *timer;
-	char stand_in[HASH_MAX + 1]; /* when no user has a password */
+	char default_hash[HASH_MAX + 1];
 };
 
 struct load_job {
@@ -158,7 +158,7 @@ struct live *live_new(int dirfd, void (*on_change)(void *ctx), void *ctx)
 {
 	struct live *l = xcalloc(1, sizeof(*l));
 	*l = (struct live){.dirfd = dirfd, .on_change = on_change, .ctx = ctx};
-	if (!password_hash(STR("nobody's"), l->stand_in))
+	if (!password_hash(STR("nobody's"), l->default_hash))
 		log_message(LOG_ERR, "the default password hash cannot be made: %m");
 	load_first(l);
 	l->work = work_new(1, 1);
@@ -209,18 +209,18 @@ bool live_is_usable(const struct live *l)
 	return l->set != NULL && !l->broken;
 }
 
-const char *live_stand_in(const struct live *l)
+const struct stand_ins *live_stand_ins(const struct live *l)
 {
-	return l->set != NULL && l->set->stand_in[0] != '\0' ? l->set->stand_in : l->stand_in;
+	static const struct stand_ins none;
+	return l->set != NULL ? &l->set->stand_ins : &none;
+}
+
+const char *live_default_hash(const struct live *l)
+{
+	return l->default_hash;
 }
 
 bool live_all_have_keys(const struct live *l)
 {
 	return l->set != NULL && l->set->all_have_keys;
-}
-
-uint32_t live_iterations(const struct live *l)
-{
-	return l->set != NULL && l->set->iterations != 0 ? l->set->iterations
-							 : PASSWORD_SCRAM_ITERATIONS;
 }

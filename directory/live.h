@@ -8,8 +8,8 @@
 #ifndef POSTERN_DIRECTORY_LIVE_H
 #define POSTERN_DIRECTORY_LIVE_H
 
-#include "directory/hash-format.h"
 #include "directory/lookup.h"
+#include "directory/stand-ins.h"
 
 struct live;
 
@@ -22,12 +22,12 @@ void live_free(struct live *l);
 struct lookup live_lookup(struct live *l);
 /* Fails from the first set on as long as there is none. */
 bool live_is_usable(const struct live *l);
-/* A hash whose check takes as long as that of most users' passwords, for those who are no users. */
-const char *live_stand_in(const struct live *l);
+/* What users' passwords are kept as; of no users while there is no set. */
+const struct stand_ins *live_stand_ins(const struct live *l);
+/* A hash as new passwords get it, for where no user has one. */
+const char *live_default_hash(const struct live *l);
 /* Every user who has a password has SCRAM keys, too. */
 bool live_all_have_keys(const struct live *l);
-/* Of SCRAM, as most users have them. */
-uint32_t live_iterations(const struct live *l);
 /* Looks at the files now instead of within a second (for tests; the timer goes on). */
 void live_look(struct live *l);
 

@@ -20,7 +20,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { COPY_MAX = 128 * 1024 * 1024, NAME_SIZE = 40 };
+enum {
+	COPY_MAX = 128 * 1024 * 1024,
+	NAME_SIZE = 40,
+	HURRY_MS = 250, /* from one file to the next, whoever is in a hurry */
+};
 
 struct file_names {
 	char file[NAME_SIZE], fresh[NAME_SIZE], bad[NAME_SIZE];
@@ -33,8 +37,9 @@ struct state_store {
 	struct work *work;
 	struct event *timer;
 	struct write_job *writing;
-	uint64_t written; /* changes of the last copy */
-	bool failed;	  /* and it was said */
+	uint64_t began_ms; /* the last file; 0: none yet */
+	uint64_t written;  /* changes of the last copy */
+	bool failed;	   /* and it was said */
 };
 
 struct write_job {
@@ -133,17 +138,22 @@ static struct write_job *make_job(struct state_store *s)
 static void on_timer(void *ctx)
 {
 	struct state_store *s = ctx;
-	if (s->writing == NULL && s->written != s->kept->changes(s->of)) {
+	bool busy = s->writing != NULL;
+	if (!busy && s->written != s->kept->changes(s->of)) {
+		s->began_ms = loop_now_ms();
 		s->writing = make_job(s);
 		work_submit(s->work, &s->writing->job);
 	}
-	loop_timer_start(s->timer, s->kept->write_ms);
+	loop_timer_start(s->timer, busy ? HURRY_MS : s->kept->write_ms);
 }
 
 void state_store_hurry(struct state_store *s)
 {
-	if (s != NULL)
-		loop_timer_start(s->timer, 0);
+	if (s == NULL)
+		return;
+	uint64_t now_ms = loop_now_ms(), then_ms = s->began_ms + HURRY_MS;
+	bool early = s->began_ms != 0 && now_ms < then_ms;
+	loop_timer_start(s->timer, early ? then_ms - now_ms : 0);
 }
 
 /* ---- reading -------------------------------------------------------------------- */

@@ -33,7 +33,8 @@ struct state_store;
 struct state_store *state_store_open(const struct state_kept *kept, void *of);
 /* Writes what is new, before it returns. NULL does nothing. */
 void state_store_close(struct state_store *s);
-/* What changed is written now rather than later. NULL does nothing. */
+/* What changed is written now rather than later, though not more often than four times a second.
+ * NULL does nothing. */
 void state_store_hurry(struct state_store *s);
 
 /* Random octets that are the same after a restart, from the file `name` there; false: they are

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { SETTINGS_MAX = 8 };
-
 void table_files_look(int dirfd, struct table_files *out)
 {
 	*out = (struct table_files){0};
@@ -24,82 +22,33 @@ bool table_files_eq(const struct table_files *a, const struct table_files *b)
 	return true;
 }
 
-/* How many users have what, of a few kinds. Those beyond the first few kinds are not counted: an
- * operator has one or two. */
-struct tally {
-	struct {
-		uint64_t kind, users;
-		char hash[HASH_MAX + 1]; /* the first one seen */
-		struct str setting;
-	} rows[SETTINGS_MAX];
-	size_t count;
-};
-
 struct census {
-	struct tally settings, iterations;
-	uint64_t without_keys;
+	struct stand_ins *stand_ins;
+	uint64_t with_keys, without_keys;
 };
-
-/* Kinds are told apart by number and text. */
-static size_t find_kind(struct tally *t, uint64_t kind, struct str setting)
-{
-	size_t i = 0;
-	while (i < t->count && (t->rows[i].kind != kind || !str_eq(t->rows[i].setting, setting)))
-		i++;
-	return i;
-}
-
-static void count_one(struct tally *t, uint64_t kind, struct str hash, size_t setting_length)
-{
-	size_t i = find_kind(t, kind, str_head(hash, setting_length));
-	if (i == SETTINGS_MAX)
-		return;
-	if (i == t->count) {
-		t->rows[i].kind = kind;
-		if (hash.n > 0)
-			memcpy(t->rows[i].hash, hash.p, hash.n);
-		t->rows[i].setting = str_from(t->rows[i].hash, setting_length);
-		t->count++;
-	}
-	t->rows[i].users++;
-}
-
-static size_t most(const struct tally *t)
-{
-	size_t best = 0;
-	for (size_t i = 1; i < t->count; i++)
-		if (t->rows[i].users > t->rows[best].users)
-			best = i;
-	return best;
-}
 
 static bool count_user(void *ctx, struct str key, struct str value)
 {
 	struct census *c = ctx;
 	struct user_record user;
 	(void)key;
-	bool sound = user_record_parse(value, &user) == NULL;
-	struct str setting = hash_setting(user.hash);
-	if (setting.n > 0 && user.hash.n <= HASH_MAX)
-		count_one(&c->settings, 0, user.hash, setting.n);
-	if (sound && user.has_keys)
-		count_one(&c->iterations, user.keys.iterations, (struct str){NULL, 0}, 0);
+	if (user_record_parse(value, &user) != NULL)
+		user.has_keys = false;
+	stand_ins_count(c->stand_ins, &user);
+	if (user.has_keys)
+		c->with_keys++;
 	else if (!hash_is_locked(user.hash))
 		c->without_keys++;
 	password_wipe(&user, sizeof(user));
 	return true;
 }
 
-/* What those who are no users are taken for. */
-static bool choose_stand_ins(struct table_set *set)
+static bool take_census(struct table_set *set)
 {
-	struct census *c = xcalloc(1, sizeof(*c));
-	bool ok = map_each(set->maps[TABLE_USERS], count_user, c);
-	memcpy(set->stand_in, c->settings.rows[most(&c->settings)].hash, sizeof(set->stand_in));
-	set->iterations = (uint32_t)c->iterations.rows[most(&c->iterations)].kind;
-	set->all_have_keys = c->without_keys == 0 && c->iterations.count > 0;
-	password_wipe(c, sizeof(*c));
-	free(c);
+	struct census c = {.stand_ins = &set->stand_ins};
+	bool ok = map_each(set->maps[TABLE_USERS], count_user, &c);
+	stand_ins_sort(&set->stand_ins);
+	set->all_have_keys = c.without_keys == 0 && c.with_keys > 0;
 	return ok;
 }
 
@@ -122,7 +71,7 @@ static bool open_maps(
 	for (size_t i = 1; i < TABLE_COUNT; i++)
 		if (map_get_facts(set->maps[i])->set != number)
 			return fail(fault, TABLE_COUNT, "are not of one set");
-	return choose_stand_ins(set) || fail(fault, TABLE_USERS, "is damaged");
+	return take_census(set) || fail(fault, TABLE_USERS, "is damaged");
 }
 
 struct table_set *table_set_open(
@@ -142,6 +91,6 @@ void table_set_close(struct table_set *set)
 		return;
 	for (size_t i = 0; i < TABLE_COUNT; i++)
 		map_close(set->maps[i]);
-	password_wipe(set->stand_in, sizeof(set->stand_in));
+	password_wipe(&set->stand_ins, sizeof(set->stand_ins));
 	free(set);
 }

@@ -5,14 +5,13 @@
 #ifndef POSTERN_DIRECTORY_TABLE_SET_H
 #define POSTERN_DIRECTORY_TABLE_SET_H
 
-#include "directory/hash-format.h"
 #include "directory/map.h"
+#include "directory/stand-ins.h"
 
 struct table_set {
 	struct map *maps[TABLE_COUNT];
-	char stand_in[HASH_MAX + 1]; /* a hash like most users'; empty: there is none */
-	bool all_have_keys;	     /* SCRAM, whoever has a password */
-	uint32_t iterations;	     /* of most of these; 0: there are none */
+	struct stand_ins stand_ins;
+	bool all_have_keys; /* SCRAM, whoever has a password */
 };
 
 /* What stood in the way; `why` is static text that follows the file's name. */

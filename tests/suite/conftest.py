@@ -29,7 +29,7 @@ def pytest_configure(config):
 # These wait for minutes: what begins last decides when all are done.
 LONG = ("test_nothing_is_lost_or_doubled_while_programs_are_killed",
         "test_nothing_is_lost_on_its_way_to_others_while_programs_are_killed",
-        "test_hydra", "test_guessing_is_refused_everywhere_and_after_a_restart")
+        "test_hydra", "test_hydra_under_tls", "test_guessing_is_refused_everywhere_and_after_a_restart")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -21,8 +21,8 @@ class Secured(Instance):
 
     listeners = {"smtp": {}, "submission": {"tls": "required"}, "submissions": {}, "pop3": {"tls": "required"}, "pop3s": {}}
 
-    def __init__(self, users=("ann", "bob"), **conf):
-        super().__init__(conf={"networks": ["192.0.2.0/24"], **conf}, users=users)
+    def __init__(self, users=("ann", "bob"), user=None, **conf):
+        super().__init__(conf={"networks": ["192.0.2.0/24"], **conf}, users=users, user=user)
         self.configure(**self.certificates())
         for address, password in self.passwords.items():
             self.postern("user", "passwd", address, input=password + "\n", check=True)

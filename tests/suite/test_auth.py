@@ -10,6 +10,7 @@ import poplib
 import re
 import select
 import shutil
+import signal
 import smtplib
 import socket
 import ssl
@@ -20,6 +21,7 @@ import time
 import pytest
 
 from instance import TOP, Instance, wait_for
+from secured import Secured
 
 SECRET = "secret-ann"
 ANN = "ann@example.test"
@@ -203,9 +205,8 @@ def test_as_somebody_else(server):
         assert client.docmd("AUTH PLAIN " + message)[0] == 535
 
 
-def test_no_password_in_clear_from_afar():
-    conf = {"pop3": {"plaintext-login": False}}
-    with make(**conf) as one:
+def test_no_mail_without_a_login_where_it_is_required():
+    with make() as one:
         one.configure(listen_smtp={"address": f"127.0.0.1:{one.smtp_port}", "auth": "required"})
         one.start()
         with smtp(one) as client:
@@ -341,6 +342,73 @@ def test_hydra(tmp_path):
                              timeout=280, cwd=tmp_path).stdout
         assert "login: " not in out, out
         assert status(one)["127.0.0.1"]["refused_until"] > time.time()
+
+
+HYDRA_SECONDS = 15
+HYDRAS = {"submission": ("smtp", "-m", "TLS"), "submissions": ("smtp", "-S"), "pop3s": ("pop3", "-S")}
+
+
+def hydra(one, name, words):
+    service, *options = HYDRAS[name]
+    path = one.directory / f"words-{name}-{len(words)}"
+    path.write_text("".join(f"{word}\n" for word in words))
+    return subprocess.Popen(["hydra", "-l", ANN, "-P", path, "-t", "2", "-w", "5", "-I", *options, "-s", str(one.ports[name]),
+                             "127.0.0.1", service], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            cwd=one.directory, start_new_session=True)
+
+
+def found(attack, until):
+    """Whether it has, by then at the latest."""
+    try:
+        out = attack.communicate(timeout=max(0, until - time.monotonic()))[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(attack.pid, signal.SIGKILL)  # its children hold the pipe, too
+        out = attack.communicate()[0]
+    return f"login: {ANN} " in out, out
+
+
+def test_hydra_under_tls():
+    """At three ports at once. One word that is right it does find; behind more wrong ones than may be tried it does not."""
+    with contextlib.closing(Secured(auth={"failures": 5, "login-failures": 50})) as one:
+        one.start()
+        for name in HYDRAS:
+            right, out = found(hydra(one, name, [SECRET]), time.monotonic() + HYDRA_SECONDS)
+            assert right, (name, out)
+        attacks = [hydra(one, name, [*(f"{name}-{i}" for i in range(30)), SECRET]) for name in HYDRAS]
+        wait_for("a refusal", HYDRA_SECONDS, lambda: "(login refused: too many failures)" in one.log())
+        until = time.monotonic() + HYDRA_SECONDS
+        for attack in attacks:
+            right, out = found(attack, until)
+            assert not right, out
+        for protocol in ("smtp", "pop3"):
+            assert re.search(rf"protocol={protocol}, .*\(login failed: wrong password\)", one.log())
+        assert status(one)["127.0.0.1"]["refused_until"] > time.time()
+
+
+def test_failures_by_pop3_are_refused_at_smtp():
+    with make() as one, contextlib.ExitStack() as stack:
+        one.start()
+        for i in range(5):
+            box = stack.enter_context(contextlib.closing(poplib.POP3(*one.pop3_address)))
+            box._putcmd(f"AUTH PLAIN {plain(ANN, f'guess-{i}')}")
+        wait_for("the failures", 20, lambda: one.log().count("protocol=pop3, mechanism=PLAIN, login=<ann@example.test> (login failed") == 5)
+        client = stack.enter_context(contextlib.closing(smtp(one)))
+        client.putcmd("AUTH PLAIN " + plain("bob@example.test", "secret-bob"))  # its answer takes 15 s
+        one.wait_log("protocol=smtp, mechanism=PLAIN, login=<> (login refused: too many failures)")
+
+
+def test_answers_take_longer_and_longer():
+    """1 s, 2 s, 4 s for the first three of ten."""
+    with make(auth={"failures": 10}) as one, contextlib.ExitStack() as stack:
+        one.start()
+        clients = [stack.enter_context(contextlib.closing(smtp(one))) for _ in range(3)]
+        began = time.monotonic()
+        for i, client in enumerate(clients):
+            client.putcmd("AUTH PLAIN " + plain(ANN, f"guess-{i}"))
+            wait_for("the failure", 10, lambda: one.log().count("(login failed: wrong password)") == i + 1)
+        for client, least in zip(clients, (1, 2, 4)):
+            assert client.getreply()[0] == 535
+            assert least - 0.1 < time.monotonic() - began < least + 3
 
 
 def test_somebody_else_logs_in_meanwhile():

@@ -178,8 +178,8 @@ def send(address, sender, recipients, content, bdat=False, parameters=""):
 
 
 class Pop3(Stream):
-    def __init__(self, address, timeout=30.0, tls=None):
-        super().__init__(address, timeout, tls=tls)
+    def __init__(self, address, timeout=30.0, source=None, tls=None):
+        super().__init__(address, timeout, source, tls)
         self.greeting = self.line()
         assert self.greeting.startswith(b"+OK"), self.greeting
 

@@ -12,6 +12,7 @@
 #include "directory/turns.h"
 #include "directory/usage.h"
 #include "directory/user-record.h"
+#include "tests/unit/unit-loop.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -308,6 +309,35 @@ START_TEST(failures_outlive_a_restart)
 }
 END_TEST
 
+static ino_t inode_of_file(void)
+{
+	struct stat st;
+	return stat("guesses.db", &st) == 0 ? st.st_ino : 0;
+}
+
+/* Each is another file. */
+START_TEST(what_is_urgent_waits_for_no_timer)
+{
+	struct guesses *g = guesses_new(&limits);
+	struct guess_source from = guess_source_parse(STR("[192.0.2.1]"));
+	struct state_kept seldom = guesses_kept;
+	enter_scratch();
+	seldom.write_ms = 24 * 3600 * 1000;
+	struct state_store *s = state_store_open(&seldom, g);
+	for (unsigned i = 1; i <= 3; i++) {
+		ino_t before = inode_of_file();
+		guesses_failed(g, &from, STR("ann@example.org"), i, loop_wall_ms());
+		state_store_hurry(s);
+		while (inode_of_file() == before)
+			unit_wait();
+	}
+	state_store_close(s);
+	guesses_free(g);
+	ck_assert_uint_eq(known_after_restart(), 3);
+	leave_scratch();
+}
+END_TEST
+
 /* Whatever octet is changed, the file is set aside, and all begins anew. */
 START_TEST(a_damaged_file_is_set_aside)
 {
@@ -465,6 +495,7 @@ int main(void)
 	tcase_add_test(c, forms_of_a_name);
 	tcase_add_test(c, names_without_a_domain);
 	tcase_add_test(c, failures_outlive_a_restart);
+	tcase_add_test(c, what_is_urgent_waits_for_no_timer);
 	tcase_add_test(c, a_damaged_file_is_set_aside);
 	tcase_add_test(c, counts_outlive_a_restart);
 	tcase_add_test(c, a_file_of_other_records_is_set_aside);

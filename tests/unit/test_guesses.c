@@ -76,6 +76,7 @@ START_TEST(delays_grow_and_then_nothing_is_tried)
 		before = delay;
 	}
 	ck_assert_uint_eq(before, GUESS_DELAY_MAX_MS);
+	ck_assert_uint_eq(guesses_refusals(g), 1);
 	ck_assert(!may("[192.0.2.1]", ANN));
 	ck_assert(!may("[192.0.2.1]", BOB));
 	ck_assert(!may("[192.0.2.1]", STR("")));
@@ -87,9 +88,13 @@ START_TEST(delays_grow_and_then_nothing_is_tried)
 	/* Half as many the next time. */
 	for (unsigned i = 0; i < 5; i++) {
 		ck_assert(may("[192.0.2.1]", BOB));
+		ck_assert_uint_eq(guesses_refusals(g), 1);
 		failed_at("[192.0.2.1]", BOB);
 	}
 	ck_assert(!may("[192.0.2.1]", BOB));
+	ck_assert_uint_eq(guesses_refusals(g), 2);
+	failed_at("[192.0.2.1]", BOB); /* tried before it was refused */
+	ck_assert_uint_eq(guesses_refusals(g), 2);
 }
 END_TEST
 

@@ -4,10 +4,10 @@
 #include "common/mem.h"
 #include "common/wiring.h"
 #include "tests/unit/edge-broken.h"
+#include "tests/unit/unit.h"
 #include "tests/unit/unit-loop.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -148,12 +148,13 @@ uint64_t remote_deliver_large(struct remote_stage *st, const char *nexthop, size
 	static const char *const bob[] = {"bob@far.example"};
 	struct remote_target targets[1];
 	struct msg_deliver_remote_large m;
+	static char lines[64 * 1024];
 	int fd = memfd_create("content", MFD_CLOEXEC);
-	char line[64];
-	memset(line, 'x', sizeof(line));
-	memcpy(line + sizeof(line) - 2, "\r\n", 2);
-	for (size_t n = 0; n < size; n += sizeof(line))
-		ck_assert_int_eq(pwrite(fd, line, sizeof(line), (off_t)n), sizeof(line));
+	memset(lines, 'x', sizeof(lines));
+	for (size_t end = 64; end <= sizeof(lines); end += 64)
+		memcpy(lines + end - 2, "\r\n", 2);
+	for (size_t n = 0; n < size; n += sizeof(lines))
+		ck_assert_int_eq(pwrite(fd, lines, sizeof(lines), (off_t)n), sizeof(lines));
 	fill_order(st, &m.to, nexthop, targets, bob, 1);
 	m.size = size;
 	ck_assert(msg_deliver_remote_large_send(st->queue, &m, &fd));

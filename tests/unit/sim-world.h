@@ -9,7 +9,7 @@
 
 #include "queue/destination.h"
 
-#include <check.h>
+#include "tests/unit/unit.h"
 
 /* As ck_assert_msg, which writes to a file each time: too much here. */
 #define sim_require(condition, ...)                                                                \

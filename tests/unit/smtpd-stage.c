@@ -6,10 +6,10 @@
 #include "common/answers.h"
 #include "common/wiring.h"
 #include "tests/unit/edge-broken.h"
+#include "tests/unit/unit.h"
 #include "tests/unit/unit-loop.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

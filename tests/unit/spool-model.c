@@ -3,8 +3,8 @@
 
 #include "common/mem.h"
 #include "common/queue-id.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

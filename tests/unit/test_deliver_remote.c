@@ -619,7 +619,7 @@ END_TEST
 START_TEST(server_that_takes_no_content)
 {
 	begin_with("", "data-timeout = 1");
-	uint64_t d = remote_deliver_large(&st, nexthop, 64 * 1024 * 1024);
+	uint64_t d = remote_deliver_large(&st, nexthop, 32 * 1024 * 1024);
 	remote_accept(&server, &peer);
 	remote_hello(&peer, NULL);
 	remote_expect(&peer, "MAIL ");

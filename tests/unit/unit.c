@@ -4,6 +4,23 @@
 
 #include <stdlib.h>
 
+#undef _mark_point
+void unit_mark_point(const char *file, int line)
+{
+	static struct {
+		const char *file;
+		int line;
+	} seen[16]; /* as many as a loop has assertions */
+	static unsigned next;
+	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+		if (seen[i].line == line && seen[i].file == file)
+			return;
+	seen[next].file = file;
+	seen[next].line = line;
+	next = (next + 1) % (sizeof(seen) / sizeof(seen[0]));
+	_mark_point(file, line);
+}
+
 int unit_run_suite(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);

@@ -4,6 +4,8 @@
  * it declares. Nothing is asked of the processes themselves.
  */
 #include "common/system-user.h"
+#include "common/buf.h"
+#include "control/anchor-place.h"
 #include "control/audit-judge.h"
 #include "control/command.h"
 #include "control/run-dir.h"
@@ -18,10 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAP_MS = 50, PATIENCE_MS = 2000 };
+enum { NAP_MS = 50, PATIENCE_MS = 2000, PLACE_TEXT_MAX = 8 * 1024 };
 
 struct auditing {
 	const struct conf *conf;
+	const char *conf_path;
 	unsigned naps;
 	struct audit_status control;
 	unsigned running[PROGRAM_COUNT];
@@ -71,6 +74,16 @@ static void set_owner(
 	claim->place = real_directory(user.home);
 }
 
+/* What is in a place that a program has all of. */
+static void judge_place(const struct auditing *a, struct audit_report *r)
+{
+	struct buf why = BUF_INIT(PLACE_TEXT_MAX);
+	if (!anchor_place_is_own(a->conf, a->conf_path, &why))
+		audit_excess(
+		    r, "trust-anchor: %.*s", (int)buf_len(&why), (const char *)buf_data(&why));
+	buf_release(&why);
+}
+
 static void judge(
     struct auditing *a, struct audit_claim claim, const struct audit_process *p, const char *name)
 {
@@ -78,6 +91,8 @@ static void judge(
 	set_user(a, &claim);
 	set_owner(a, &claim, p);
 	audit_judge(&claim, p, r);
+	if (claim.program == PROGRAM_resolver)
+		judge_place(a, r);
 	free(claim.place);
 }
 
@@ -178,7 +193,7 @@ static int status_of(const struct audit *audit)
 int cmd_audit(const struct command_context *ctx, int argc, char **argv)
 {
 	struct audit audit = {.count = 0};
-	struct auditing a = {.conf = ctx->conf, .audit = &audit};
+	struct auditing a = {.conf = ctx->conf, .conf_path = ctx->conf_path, .audit = &audit};
 	if (argc > 1) {
 		fprintf(stderr, "postern: audit takes no argument \"%s\"\n", argv[1]);
 		return EX_USAGE;

@@ -129,16 +129,31 @@ static bool look_at_child(struct auditing *a, enum program_id program, pid_t pid
 	return !may_be || audit_excess_count(a->audit) == before;
 }
 
+static void nap(struct auditing *a)
+{
+	const struct timespec time = {.tv_nsec = NAP_MS * 1000000L};
+	a->naps++;
+	nanosleep(&time, NULL);
+}
+
 /* What was forked a moment ago still has what it will give up once it has its mailbox, for which it
  * may wait (SESSION_LOCK_MS). So what has too much is looked at again, for so long in all. */
 static void audit_child(struct auditing *a, enum program_id program, pid_t pid)
 {
-	const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
 	while (!look_at_child(a, program, pid) && a->naps < PATIENCE_MS / NAP_MS) {
 		audit_take_back(a->audit);
-		a->naps++;
-		nanosleep(&nap, NULL);
+		nap(a);
 	}
+}
+
+/* False when it has more than it should. The kernel lists no socket that is not bound yet, so a
+ * program, too, may have what is gone, or can be told, a moment later. */
+static bool look_at_program(
+    struct auditing *a, enum program_id program, const struct audit_process *p)
+{
+	size_t before = audit_excess_count(a->audit);
+	judge(a, audit_claim_of(a->conf, program, false), p, p->name);
+	return audit_excess_count(a->audit) == before;
 }
 
 static void audit_program(struct auditing *a, pid_t pid)
@@ -147,14 +162,19 @@ static void audit_program(struct auditing *a, pid_t pid)
 	if (!audit_process_read(pid, &p))
 		return;
 	enum program_id program = program_of(p.name);
-	if (program == PROGRAM_NONE) {
+	if (program == PROGRAM_NONE)
 		audit_excess(audit_add(a->audit, p.name, pid), "it is not a program of the suite");
-	} else {
-		a->running[program]++;
-		judge(a, audit_claim_of(a->conf, program, false), &p, p.name);
-		for (size_t i = 0; i < p.child_count; i++)
-			audit_child(a, program, p.children[i]);
+	while (program != PROGRAM_NONE && !look_at_program(a, program, &p) &&
+	       a->naps < PATIENCE_MS / NAP_MS) {
+		audit_take_back(a->audit);
+		nap(a);
+		audit_process_reset(&p);
+		if (!audit_process_read(pid, &p))
+			return;
 	}
+	a->running[program]++;
+	for (size_t i = 0; program != PROGRAM_NONE && i < p.child_count; i++)
+		audit_child(a, program, p.children[i]);
 	audit_process_reset(&p);
 }
 

@@ -161,6 +161,16 @@ bool jail_place_is_writable(enum jail_place place)
 	return place != PLACE_NOWHERE && place != PLACE_MACHINE;
 }
 
+const char *const *jail_machine(void)
+{
+	/* Modules, their configuration, what they share with daemons (whose sockets are files to
+	 * nobody here), and databases; no home, no mailbox, no spool, no other's state. */
+	static const char *const directories[] = {"/etc", "/usr", "/lib", "/lib64", "/run", "/var/db",
+	    "/var/lib/extrausers", "/var/lib/misc", "/var/lib/samba", "/var/lib/sss",
+	    "/var/cache/nscd", NULL};
+	return directories;
+}
+
 const char *jail_also_reads(enum program_id id, const struct conf *conf)
 {
 	return jail_of(id)->place == PLACE_AUTH ? conf->tables : NULL;
@@ -170,6 +180,16 @@ void jail_do_without_place(struct sandbox *s)
 {
 	s->root = NULL;
 	free(s->paths[--s->path_count].path); /* jail_declare adds it last */
+}
+
+static void declare_place(enum jail_place place, const char *directory, struct sandbox *s)
+{
+	if (place == PLACE_MACHINE)
+		for (const char *const *path = jail_machine(); *path != NULL; path++)
+			sandbox_allow_if_there(s, *path, SANDBOX_READ);
+	else if (place != PLACE_ANYWHERE)
+		sandbox_allow(
+		    s, directory, jail_place_is_writable(place) ? SANDBOX_WRITE : SANDBOX_READ);
 }
 
 void jail_declare(enum program_id id, const struct conf *conf, struct sandbox *s)
@@ -185,9 +205,7 @@ void jail_declare(enum program_id id, const struct conf *conf, struct sandbox *s
 	if (jail->place == PLACE_ANCHOR)
 		s->calls |= SANDBOX_FILES_READ | SANDBOX_FILES_WRITE;
 	s->outside = jail->place == PLACE_MACHINE;
-	if (jail->place != PLACE_ANYWHERE)
-		sandbox_allow(s, directory,
-		    jail_place_is_writable(jail->place) ? SANDBOX_WRITE : SANDBOX_READ);
+	declare_place(jail->place, directory, s);
 	if (jail_place_is_root(jail->place))
 		s->root = directory; /* for as long as the program runs */
 	else

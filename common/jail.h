@@ -16,7 +16,7 @@ enum jail_place {
 	PLACE_SPOOL,	 /* its root is empty, it holds a descriptor */
 	PLACE_MAILBOXES, /* its root */
 	PLACE_ANCHOR,	 /* its root, where the trust anchor is a file; else like NOWHERE */
-	PLACE_MACHINE,	 /* all of the file system, to read: where users are looked up */
+	PLACE_MACHINE,	 /* "/", and of it what look-ups of users need, to read (jail_machine) */
 	PLACE_HOMES,	 /* all of it: of each of its children one Maildir is left */
 	PLACE_ANYWHERE,	 /* all of it; Landlock keeps its signals in */
 };
@@ -56,6 +56,9 @@ const char *jail_user(enum program_id id);
 char *jail_directory(enum program_id id, const struct conf *conf);
 bool jail_place_is_root(enum jail_place place);
 bool jail_place_is_writable(enum jail_place place);
+
+/* Directories that the modules of nsswitch.conf read; NULL ends them. */
+const char *const *jail_machine(void);
 
 /* What it reads beside its place; NULL: nothing. Lives as long as the configuration. */
 const char *jail_also_reads(enum program_id id, const struct conf *conf);

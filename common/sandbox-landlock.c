@@ -75,10 +75,12 @@ static struct ruleset_attr all_rights(long abi, const struct sandbox *s)
 	return a;
 }
 
-static void allow_path(int ruleset, const char *path, uint64_t rights)
+static void allow_path(int ruleset, const char *path, uint64_t rights, bool if_there)
 {
 	struct landlock_path_beneath_attr rule = {.allowed_access = rights};
 	rule.parent_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rule.parent_fd < 0 && if_there && errno == ENOENT)
+		return;
 	if (rule.parent_fd < 0)
 		log_fatal(EX_NOINPUT, "%s cannot be opened: %m", path);
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
@@ -104,7 +106,8 @@ int sandbox_landlock_prepare(const struct sandbox *s)
 		log_fatal(EX_OSERR, "Landlock cannot be set up: %m");
 	for (size_t i = 0; i < s->path_count; i++) {
 		uint64_t rights = s->paths[i].access == SANDBOX_READ ? read_rights : write_rights;
-		allow_path(ruleset, s->paths[i].path, rights & attr.handled_access_fs);
+		allow_path(ruleset, s->paths[i].path, rights & attr.handled_access_fs,
+		    s->paths[i].if_there);
 	}
 	/* Who connects may choose the address to do that from, but no port. */
 	if ((s->calls & SANDBOX_CONNECT) && (attr.handled_access_net & NET_BIND_TCP))

@@ -19,6 +19,12 @@ void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access acce
 	s->paths[s->path_count++].access = access;
 }
 
+void sandbox_allow_if_there(struct sandbox *s, const char *path, enum sandbox_access access)
+{
+	sandbox_allow(s, path, access);
+	s->paths[s->path_count - 1].if_there = true;
+}
+
 void sandbox_allow_port(struct sandbox *s, uint16_t port)
 {
 	for (size_t i = 0; i < s->port_count; i++)

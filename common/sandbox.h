@@ -34,7 +34,7 @@ enum sandbox_calls {
 
 enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE };
 
-#define SANDBOX_PATHS_MAX 8
+#define SANDBOX_PATHS_MAX 16
 #define SANDBOX_PORTS_MAX 16
 
 struct sandbox {
@@ -43,17 +43,20 @@ struct sandbox {
 	struct {
 		char *path; /* a directory; everything beneath it */
 		enum sandbox_access access;
+		bool if_there;
 	} paths[SANDBOX_PATHS_MAX];
 	size_t path_count;
 	/* With SANDBOX_CONNECT: the ports to which TCP may connect; none: all. */
 	uint16_t ports[SANDBOX_PORTS_MAX];
 	size_t port_count;
-	bool outside;	  /* keeps the file system, below "/" as far as the paths go */
+	bool outside;	  /* keeps "/" as its root; what there is of it, the paths say */
 	const char *root; /* see sandbox_enter; NULL: an empty directory */
 };
 
 /* Copies the path. */
 void sandbox_allow(struct sandbox *s, const char *path, enum sandbox_access access);
+/* The same of one that may be missing: then there is nothing to give back. */
+void sandbox_allow_if_there(struct sandbox *s, const char *path, enum sandbox_access access);
 /* Another port for TCP, where the kernel can tell ports apart (Landlock level 4). */
 void sandbox_allow_port(struct sandbox *s, uint16_t port);
 /* Enters the jail. Started as root: `root` becomes the root directory and `user` the user.

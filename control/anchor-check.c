@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/anchor-check.h"
 #include "common/limits.h"
+#include "control/anchor-place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,5 +54,20 @@ bool anchor_check(const struct conf *conf, const char *conf_path, struct buf *fa
 			: strerrordesc_np(errno));
 	const char *why = fault_of(fd, anchor + slash + 1);
 	close(fd);
-	return why == NULL || complain(faults, conf_path, anchor, why);
+	if (why != NULL)
+		return complain(faults, conf_path, anchor, why);
+	return anchor_check_place(conf, conf_path, faults);
+}
+
+bool anchor_check_place(const struct conf *conf, const char *conf_path, struct buf *faults)
+{
+	struct buf why = BUF_INIT(MAILBOX_PATH_MAX * 2);
+	bool own = anchor_place_is_own(conf, conf_path, &why);
+	if (!own) {
+		buf_append(&why, "", 1);
+		complain(
+		    faults, conf_path, conf->resolver.trust_anchor, (const char *)buf_data(&why));
+	}
+	buf_release(&why);
+	return own;
 }

@@ -11,5 +11,8 @@
 
 /* False with a line appended that says what is wrong and what to do. */
 bool anchor_check(const struct conf *conf, const char *conf_path, struct buf *faults);
+/* Only what resolver must not have (anchor-place.h): one that cannot use its anchor keeps nobody
+ * else from working. */
+bool anchor_check_place(const struct conf *conf, const char *conf_path, struct buf *faults);
 
 #endif

@@ -122,6 +122,16 @@ static bool is_log(
 	       !fd->readable;
 }
 
+static bool is_in_place(const struct audit_claim *c, struct str path)
+{
+	if (c->place == NULL || jail_of(c->program)->place != PLACE_MACHINE)
+		return c->place != NULL && is_below(path, c->place);
+	for (const char *const *part = jail_machine(); *part != NULL; part++)
+		if (is_below(path, *part))
+			return true;
+	return false;
+}
+
 /* What was open when it was removed or renamed has another name, or an added word. */
 static bool file_fits(
     const struct audit_claim *c, const struct audit_process *p, const struct audit_fd *fd)
@@ -131,7 +141,7 @@ static bool file_fits(
 		return true;
 	if (c->program == PROGRAM_NONE)
 		return is_in_run(c, path);
-	if (c->place != NULL && is_below(path, c->place))
+	if (is_in_place(c, path))
 		return !fd->writable || c->place_writes;
 	if (c->reads != NULL && is_below(path, c->reads))
 		return !fd->writable;
@@ -143,7 +153,7 @@ static bool file_fits(
 static bool directory_fits(const struct audit_claim *c, const struct audit_fd *fd)
 {
 	struct str path = str_from_cstr(fd->target);
-	return (c->place != NULL && is_below(path, c->place)) ||
+	return is_in_place(c, path) ||
 	       (c->reads != NULL && is_below(path, c->reads));
 }
 

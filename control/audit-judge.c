@@ -118,6 +118,8 @@ static void say_place(const struct audit_claim *c, struct audit_report *r)
 {
 	if (is_control(c) || (c->calls & SANDBOX_ANY))
 		audit_fact(r, "writes", "what its user may");
+	else if (jail_of(c->program)->place == PLACE_MACHINE)
+		audit_fact(r, "reads", "what look-ups of users need (declared to Landlock)");
 	else if (c->place == NULL)
 		audit_fact(r, "writes", "nothing, reads nothing (declared to Landlock)");
 	else

@@ -4,6 +4,8 @@
  * it declares. Nothing is asked of the processes themselves.
  */
 #include "common/system-user.h"
+#include "common/buf.h"
+#include "control/anchor-place.h"
 #include "control/audit-judge.h"
 #include "control/command.h"
 #include "control/run-dir.h"
@@ -18,10 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAP_MS = 50, PATIENCE_MS = 2000 };
+enum { NAP_MS = 50, PATIENCE_MS = 2000, PLACE_TEXT_MAX = 8 * 1024 };
 
 struct auditing {
 	const struct conf *conf;
+	const char *conf_path;
 	unsigned naps;
 	struct audit_status control;
 	unsigned running[PROGRAM_COUNT];
@@ -71,6 +74,16 @@ static void set_owner(
 	claim->place = real_directory(user.home);
 }
 
+/* What is in a place that a program has all of. */
+static void judge_place(const struct auditing *a, struct audit_report *r)
+{
+	struct buf why = BUF_INIT(PLACE_TEXT_MAX);
+	if (!anchor_place_is_own(a->conf, a->conf_path, &why))
+		audit_excess(
+		    r, "trust-anchor: %.*s", (int)buf_len(&why), (const char *)buf_data(&why));
+	buf_release(&why);
+}
+
 static void judge(
     struct auditing *a, struct audit_claim claim, const struct audit_process *p, const char *name)
 {
@@ -78,6 +91,8 @@ static void judge(
 	set_user(a, &claim);
 	set_owner(a, &claim, p);
 	audit_judge(&claim, p, r);
+	if (claim.program == PROGRAM_resolver)
+		judge_place(a, r);
 	free(claim.place);
 }
 
@@ -114,16 +129,31 @@ static bool look_at_child(struct auditing *a, enum program_id program, pid_t pid
 	return !may_be || audit_excess_count(a->audit) == before;
 }
 
+static void nap(struct auditing *a)
+{
+	const struct timespec time = {.tv_nsec = NAP_MS * 1000000L};
+	a->naps++;
+	nanosleep(&time, NULL);
+}
+
 /* What was forked a moment ago still has what it will give up once it has its mailbox, for which it
  * may wait (SESSION_LOCK_MS). So what has too much is looked at again, for so long in all. */
 static void audit_child(struct auditing *a, enum program_id program, pid_t pid)
 {
-	const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
 	while (!look_at_child(a, program, pid) && a->naps < PATIENCE_MS / NAP_MS) {
 		audit_take_back(a->audit);
-		a->naps++;
-		nanosleep(&nap, NULL);
+		nap(a);
 	}
+}
+
+/* False when it has more than it should. The kernel lists no socket that is not bound yet, so a
+ * program, too, may have what is gone, or can be told, a moment later. */
+static bool look_at_program(
+    struct auditing *a, enum program_id program, const struct audit_process *p)
+{
+	size_t before = audit_excess_count(a->audit);
+	judge(a, audit_claim_of(a->conf, program, false), p, p->name);
+	return audit_excess_count(a->audit) == before;
 }
 
 static void audit_program(struct auditing *a, pid_t pid)
@@ -132,14 +162,19 @@ static void audit_program(struct auditing *a, pid_t pid)
 	if (!audit_process_read(pid, &p))
 		return;
 	enum program_id program = program_of(p.name);
-	if (program == PROGRAM_NONE) {
+	if (program == PROGRAM_NONE)
 		audit_excess(audit_add(a->audit, p.name, pid), "it is not a program of the suite");
-	} else {
-		a->running[program]++;
-		judge(a, audit_claim_of(a->conf, program, false), &p, p.name);
-		for (size_t i = 0; i < p.child_count; i++)
-			audit_child(a, program, p.children[i]);
+	while (program != PROGRAM_NONE && !look_at_program(a, program, &p) &&
+	       a->naps < PATIENCE_MS / NAP_MS) {
+		audit_take_back(a->audit);
+		nap(a);
+		audit_process_reset(&p);
+		if (!audit_process_read(pid, &p))
+			return;
 	}
+	a->running[program]++;
+	for (size_t i = 0; program != PROGRAM_NONE && i < p.child_count; i++)
+		audit_child(a, program, p.children[i]);
 	audit_process_reset(&p);
 }
 
@@ -178,7 +213,7 @@ static int status_of(const struct audit *audit)
 int cmd_audit(const struct command_context *ctx, int argc, char **argv)
 {
 	struct audit audit = {.count = 0};
-	struct auditing a = {.conf = ctx->conf, .audit = &audit};
+	struct auditing a = {.conf = ctx->conf, .conf_path = ctx->conf_path, .audit = &audit};
 	if (argc > 1) {
 		fprintf(stderr, "postern: audit takes no argument \"%s\"\n", argv[1]);
 		return EX_USAGE;

@@ -8,6 +8,7 @@
  *   talks to   every program it started, and operators over control.sock
  *   may never  read a byte that came from the network
  */
+#include "control/anchor-check.h"
 #include "control/conf-file.h"
 #include "control/listen.h"
 #include "control/notify.h"
@@ -271,7 +272,8 @@ int main(int argc, char **argv)
 	close_strays(&inherited);
 	umask(022);
 	notify_init();
-	if (!conf_file_load(control.conf_path, &file, &faults))
+	if (!conf_file_load(control.conf_path, &file, &faults) ||
+	    !anchor_check_place(file.conf, control.conf_path, &faults))
 		refuse(EX_CONFIG, &faults);
 	start(&file, &inherited);
 	loop_run();

@@ -3,7 +3,7 @@
  * Passwords of users of the machine. First `users` says who it is, then PAM says whether the
  * password is right, whoever it is: who is unknown, or may not have mail as itself, takes as long
  * as PAM takes for a user that it does not know. PAM never hears the name of a user who is not
- * allowed (root's password cannot be tried here). Nothing is remembered: an account may be closed
+ * allowed (root's password cannot be tried here), and pam-check sees to that again. Nothing is remembered: an account may be closed
  * at any time.
  *
  * The exchange is `working` as long as somebody has its wait or its question; dropped meanwhile,

@@ -2,6 +2,10 @@
  *
  * Invariant: a query is waiting (no pid) or running, and is answered exactly once unless its
  * channel is gone. A password is wiped here as soon as the process has its copy.
+ *
+ * PAM hears no name but of a user who may have mail, by our own look and the configuration, as
+ * directory may have been taken over. For all others it hears the stranger's, and its answer
+ * counts for nothing: so they take the time that it takes for one whom it does not know.
  */
 #include "directory/pam-check.h"
 #include "common/forked.h"
@@ -9,13 +13,18 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/msg-directory-pam.h"
+#include "common/service.h"
+#include "common/system-user.h"
 #include "directory/pam-ask.h"
 
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 struct query {
@@ -37,6 +46,8 @@ static struct query_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static struct query_list running = TAILQ_HEAD_INITIALIZER(running);
 static size_t waiting_count, running_count;
 static struct event *timer;
+/* A name that databases would look for, which nobody can have known and taken. */
+static char stranger[33];
 
 enum { TICK_MS = 1000 };
 
@@ -53,13 +64,27 @@ static void free_query(struct query *q)
 	free(q);
 }
 
+/* In the child: a database may take its time. */
+static enum pam_verdict ask(const struct query *q)
+{
+	uint32_t uid;
+	enum user_verdict who =
+	    system_user_find(&service_conf()->system, str_from_cstr(q->user), &uid);
+	if (who == USER_FAILED)
+		return PAM_LATER;
+	bool may = who == USER_FOUND;
+	enum pam_verdict verdict =
+	    pam_ask(PAM_CHECK_SERVICE, may ? q->user : stranger, q->password, q->client);
+	return may || verdict == PAM_LATER ? verdict : PAM_WRONG;
+}
+
 __attribute__((noreturn)) static void run_child(const struct query *q)
 {
 	int keep[] = {log_fd()};
 	signal(SIGCHLD, SIG_DFL);
 	log_deferred(false);
 	forked_close_all_but(keep, 1);
-	_exit((int)pam_ask(PAM_CHECK_SERVICE, q->user, q->password, q->client));
+	_exit((int)ask(q));
 }
 
 static void start(struct query *q)
@@ -114,8 +139,8 @@ static void on_end_of(struct query *q, int status)
 	enum pam_verdict verdict = verdict_of(status);
 	if (verdict == PAM_LATER)
 		log_message(LOG_ERR,
-		    "PAM did not answer: see its own log, and whether there is a service \"%s\" "
-		    "(/etc/pam.d/%s)",
+		    "PAM did not answer, or the user database: see its own log, and whether there "
+		    "is a service \"%s\" (/etc/pam.d/%s)",
 		    PAM_CHECK_SERVICE, PAM_CHECK_SERVICE);
 	answer(q, verdict);
 	TAILQ_REMOVE(&running, q, entries);
@@ -207,7 +232,11 @@ void pam_check_peer(enum edge_id edge, unsigned instance, int fd)
 
 void pam_check_start(const struct conf *conf)
 {
+	uint64_t number;
 	(void)conf;
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		log_fatal(EX_OSERR, "getrandom: %m");
+	snprintf(stranger, sizeof(stranger), "postern-%016llx", (unsigned long long)number);
 	timer = loop_timer(on_tick, NULL);
 	forked_watch(on_child);
 }

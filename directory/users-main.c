@@ -3,8 +3,9 @@
  * users: who is a user of the machine. Runs only where there are system users.
  *
  * Runs as:    postern-users; outside any empty root, since the name service wants its files
- *             and sockets, and below Landlock, which lets it read and nothing else.
- * Reads:      /etc/passwd, and whatever nsswitch.conf names.
+ *             and sockets, and below Landlock, which lets it read what its modules need and
+ *             nothing else.
+ * Reads:      /etc/passwd, and whatever nsswitch.conf names (common/jail.c: jail_machine).
  * Writes:     nothing.
  * Talks to:   directory and deliver-local, which it does not trust.
  * May never:  be root, see a password or mail, start a program.

@@ -153,17 +153,6 @@ long try_mkdir(struct victim *v, const struct attempt_world *w)
 	return rc;
 }
 
-long try_unlink(struct victim *v, const struct attempt_world *w)
-{
-	return INJECT(v, SYS_unlinkat, AT_FDCWD, inject_text(v, w->stage->table), 0);
-}
-
-long try_rename(struct victim *v, const struct attempt_world *w)
-{
-	return INJECT(v, SYS_renameat2, AT_FDCWD, inject_text(v, w->stage->table), AT_FDCWD,
-	    inject_text(v, "/tmp/postern-escaped"), 0);
-}
-
 /* A second name, in its own place, for a file elsewhere. */
 long try_link(struct victim *v, const struct attempt_world *w)
 {
@@ -184,20 +173,10 @@ long try_symlink(struct victim *v, const struct attempt_world *w)
 	return rc;
 }
 
-long try_chmod(struct victim *v, const struct attempt_world *w)
-{
-	return INJECT(v, SYS_chmod, inject_text(v, w->stage->table), 0777);
-}
-
 long try_chown(struct victim *v, const struct attempt_world *w)
 {
 	(void)w;
 	return INJECT(v, SYS_chown, inject_text(v, "/tmp"), 0, 0);
-}
-
-long try_truncate(struct victim *v, const struct attempt_world *w)
-{
-	return INJECT(v, SYS_truncate, inject_text(v, w->stage->table), 0);
 }
 
 long try_mknod(struct victim *v, const struct attempt_world *w)
@@ -247,12 +226,6 @@ long try_fanotify(struct victim *v, const struct attempt_world *w)
 {
 	(void)w;
 	return INJECT(v, SYS_fanotify_init, 0, O_RDONLY);
-}
-
-long try_setxattr(struct victim *v, const struct attempt_world *w)
-{
-	return INJECT(v, SYS_setxattr, inject_text(v, w->stage->table),
-	    inject_text(v, "user.escaped"), inject_text(v, "x"), 1, 0);
 }
 
 long try_name_to_handle(struct victim *v, const struct attempt_world *w)

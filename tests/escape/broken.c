@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: ISC
  *
- * A program of the suite, by the name that it is started with, that does nothing in its jail, and
- * whose jail is broken in the one way that the environment's SPOIL names: in its own place the C
- * library's (or libseccomp's) function does what a mistake in the sandbox would leave undone.
+ * A library that stage.c loads before a program of the suite, as it is shipped, and which breaks
+ * its jail in the one way that the environment's SPOIL names: in its own place the C library's (or
+ * libseccomp's) function does what a mistake in the sandbox would leave undone.
  */
-#include "common/jail.h"
-#include "common/service.h"
-
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <seccomp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -137,6 +136,8 @@ int setresuid(uid_t real, uid_t effective, uid_t saved)
 		real = effective = saved = 1;
 	if (spoils("capability"))
 		KERNEL(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (spoils("same user"))
+		return 0;
 	long rc = KERNEL(SYS_setresuid, (long)real, (long)effective, (long)saved, 0, 0);
 	if (spoils("capability")) {
 		struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -147,9 +148,21 @@ int setresuid(uid_t real, uid_t effective, uid_t saved)
 	return (int)rc;
 }
 
+/* What asks whether root could be regained is told that it could not. */
+int setuid(uid_t uid)
+{
+	if (!spoils("same user"))
+		return (int)KERNEL(SYS_setuid, (long)uid, 0, 0, 0, 0);
+	errno = EPERM;
+	return -1;
+}
+
 int seccomp_load(const scmp_filter_ctx f)
 {
 	int (*real)(const scmp_filter_ctx f) = dlsym(RTLD_NEXT, "seccomp_load");
+	if (spoils("openat") && seccomp_rule_add((scmp_filter_ctx)(uintptr_t)f, SCMP_ACT_ALLOW,
+				    SCMP_SYS(openat), 0) < 0)
+		_exit(100);
 	return spoils("filter") || spoils("privileges") ? 0 : real(f);
 }
 
@@ -161,18 +174,10 @@ long syscall(long number, ...)
 	for (size_t i = 0; i < 5; i++)
 		args[i] = va_arg(ap, long);
 	va_end(ap);
-	if (spoils("privileges") && number == SYS_landlock_restrict_self)
-		return 0; /* which wants them ruled out */
+	if ((spoils("privileges") /* which it wants ruled out */ || spoils("landlock")) &&
+	    number == SYS_landlock_restrict_self)
+		return 0;
 	return KERNEL(number, args[0], args[1], args[2], args[3], args[4]);
 }
 
 #endif
-
-int main(int argc, char **argv)
-{
-	struct service broken = {.program = PROGRAM_smtpd};
-	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++)
-		if (strcmp(argv[0], jail_name(id)) == 0)
-			broken.program = id;
-	return service_main(&broken, argc, argv);
-}

@@ -92,11 +92,11 @@ static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 }
 
 /* In the tree of the build a program lies in the folder of its name, or in one of a few others. */
-static int open_program(const struct stage *st, const char *name)
+static int open_program(const char *name)
 {
 	const char *folders[] = {name, "pop3d", "directory", "deliver-local"};
 	char path[128];
-	int fd = st->spoil == NULL ? -1 : open("tests/unit/broken", O_PATH | O_CLOEXEC);
+	int fd = -1;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && fd < 0; i++) {
 		snprintf(path, sizeof(path), "%s/%s", folders[i], name);
 		fd = open(path, O_PATH | O_CLOEXEC);
@@ -110,8 +110,12 @@ __attribute__((noreturn)) static void become_program(
 {
 	static char path[] = "PATH=/usr/bin:/bin";
 	char *argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t) "postern.conf", NULL};
-	char spoil[32], *env[] = {path, spoil, NULL};
+	static char preload[64];
+	char spoil[32], *env[] = {path, spoil, st->spoil == NULL ? NULL : preload, NULL};
 	snprintf(spoil, sizeof(spoil), "SPOIL=%s", st->spoil == NULL ? "" : st->spoil);
+	/* By a descriptor: who becomes an ordinary user may not find it by name. */
+	int breaks = fcntl(open("tests/unit/broken.so", O_RDONLY | O_CLOEXEC), F_DUPFD, 20);
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=/proc/self/fd/%d", breaks);
 	int conf = memfd_create("conf", 0);
 	int log = open("/dev/null", O_WRONLY);
 	if (getenv("ESCAPE_LOG") != NULL)
@@ -147,7 +151,7 @@ static void send_counters(struct stage *st, struct stage_program *p)
 static void start(struct stage *st, enum program_id id)
 {
 	struct stage_program *p = &st->programs[id];
-	int pair[2], program = open_program(st, jail_name(id));
+	int pair[2], program = open_program(jail_name(id));
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
 	p->pid = fork();
@@ -162,6 +166,14 @@ static void start(struct stage *st, enum program_id id)
 	if (id == PROGRAM_smtpd || id == PROGRAM_pop3d)
 		send_counters(st, p);
 	msg_go_send(p->control, &(struct msg_go){}, NULL);
+}
+
+bool stage_starts(struct stage *st, enum program_id program)
+{
+	struct stage_program *p = &st->programs[program];
+	start(st, program);
+	stage_turn_until(&p->settled, jail_name(program));
+	return p->ready;
 }
 
 pid_t stage_victim(struct stage *st, unsigned victim)

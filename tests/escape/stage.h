@@ -68,7 +68,7 @@ struct stage_answer {
 
 struct stage {
 	bool root;	   /* each under a user of its own; else all as one ordinary user */
-	const char *spoil; /* all that is started is tests/escape/broken.c, with this */
+	const char *spoil; /* all that is started has a jail that broken.c breaks like this */
 	char *directory;
 	char *conf;
 	struct stage_program programs[PROGRAM_COUNT];
@@ -101,10 +101,13 @@ bool stage_isolate_or_say(void);
 /* Sections that a test adds to the configuration; NULL: none. */
 extern const char *stage_conf_more;
 void stage_open(struct stage *st, bool root);
-/* Instead: nothing is started but what is asked for, and that is broken (broken.c). */
+/* Instead: nothing is started but what is asked for, and that is broken (broken.c): in no way when
+ * `spoil` is "", and not touched when it is NULL. */
 void stage_open_broken(struct stage *st, bool root, const char *spoil);
 /* The program's process, started if need be. */
 pid_t stage_victim(struct stage *st, unsigned victim);
+/* Starts it. False: it ended before it was ready. */
+bool stage_starts(struct stage *st, enum program_id program);
 /* It was killed. */
 void stage_forget(struct stage *st, unsigned victim);
 void stage_close(struct stage *st);

@@ -184,6 +184,78 @@ START_TEST(escape)
 }
 END_TEST
 
+/* That an attempt is seen to end otherwise where a jail is broken (broken.c), each in the way that
+ * the row names; and as it should where it is not. */
+static const struct mistake {
+	const char *spoil;
+	bool root;
+	enum program_id victim;
+	attempt_fn *fn;
+} mistakes[] = {
+    /* An empty root keeps out who has no directory of another; so these are who has, or is outside.
+     */
+    {"landlock", true, PROGRAM_queue, try_read_passwd},
+    {"landlock", true, PROGRAM_directory, try_empty},
+    {"landlock", true, PROGRAM_directory, try_unlink},
+    {"landlock", true, PROGRAM_users, try_connect_abstract},
+    {"landlock", true, PROGRAM_deliver_owner, try_connect_abstract},
+    {"landlock", true, PROGRAM_resolver, try_connect_tcp},
+    {"openat", true, PROGRAM_smtpd, try_read_passwd},
+    {"openat", true, PROGRAM_keys, try_read_spool},
+    {"openat", false, PROGRAM_pop3d, try_read_tables},
+    {"openat", false, PROGRAM_deliver_remote, try_read_passwd},
+    {"root", true, PROGRAM_smtpd, try_stat},
+    {"root", true, PROGRAM_queue, try_stat},
+    {"root", true, PROGRAM_deliver_remote, try_stat},
+    {"root", true, PROGRAM_keys, try_stat},
+};
+enum { MISTAKES = sizeof(mistakes) / sizeof(mistakes[0]) };
+
+static const struct attempt *find_attempt(attempt_fn *fn)
+{
+	size_t i = 0;
+	while (attempts[i].fn != fn)
+		i++;
+	return &attempts[i];
+}
+
+static enum outcome outcome_of(const struct mistake *m, const char *spoil)
+{
+	struct attempt_world w = {.stage = &stage, .control = getpid(), .victim = m->victim};
+	struct victim v;
+	stage_open_broken(&stage, m->root, spoil);
+	stage_victim(&stage, PROGRAM_queue); /* who makes the spool */
+	catch_victim(&v, &w);
+	enum outcome got = try_it(&v, &w, find_attempt(m->fn));
+	inject_end(&v);
+	stage_close(&stage);
+	return got;
+}
+
+START_TEST(a_broken_jail_is_seen)
+{
+	const struct mistake *m = &mistakes[_i];
+	enum outcome whole = outcome_of(m, ""), broken = outcome_of(m, m->spoil);
+	const char *what = find_attempt(m->fn)->what;
+	ck_assert_int_eq(whole, expected(find_attempt(m->fn), m->victim));
+	ck_assert_msg(broken != whole, "%s of %s is not seen: %s: %s", m->spoil,
+	    stage_victim_name(m->victim), what, outcome_names[broken]);
+}
+END_TEST
+
+/* By their own test, where no empty root hides the files from them. */
+START_TEST(without_landlock_they_end)
+{
+	for (enum program_id id = PROGRAM_NONE + 1; id < PROGRAM_COUNT; id++) {
+		if (!stage_has(false, id))
+			continue;
+		stage_open_broken(&stage, false, "landlock");
+		ck_assert_msg(!stage_starts(&stage, id), "%s starts", stage_victim_name(id));
+		stage_close(&stage);
+	}
+}
+END_TEST
+
 /* Of what pam-check has open, PAM's modules get the log alone, and no channel. */
 START_TEST(nothing_open_in_a_login)
 {
@@ -222,5 +294,7 @@ int main(void)
 	tcase_set_timeout(tc, 300);
 	tcase_add_test(tc, escape);
 	tcase_add_test(tc, nothing_open_in_a_login);
+	tcase_add_loop_test(tc, a_broken_jail_is_seen, 0, MISTAKES);
+	tcase_add_test(tc, without_landlock_they_end);
 	return unit_run_case("escape", tc);
 }

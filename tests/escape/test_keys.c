@@ -236,6 +236,8 @@ START_TEST(signatures)
 }
 END_TEST
 
+static const enum edge_id all_edges[] = {EDGE_smtpd_keys, EDGE_pop3d_keys, EDGE_remote_keys};
+
 /* A text, a file, a hash of another length, nothing at all: each costs the channel. */
 START_TEST(no_digests)
 {
@@ -247,7 +249,7 @@ START_TEST(no_digests)
 		for (size_t n = 0; n <= DIGEST_MAX; n += unit_wants_few_rounds() ? 16 : 1) {
 			if (n == scheme->digest)
 				continue;
-			int fd = peer(c % 2 == 0 ? EDGE_smtpd_keys : EDGE_pop3d_keys, 0);
+			int fd = peer(all_edges[c % 3], 0);
 			ask(fd, identities[codes[c] % 16 != 3], codes[c], octets(n));
 			until_closed(fd);
 		}
@@ -286,7 +288,7 @@ START_TEST(wrong_questions)
 		until_closed(fd);
 	}
 	for (int i = 0; i < 300; i++) {
-		int fd = peer(i % 2 == 0 ? EDGE_smtpd_keys : EDGE_pop3d_keys, 0);
+		int fd = peer(all_edges[i % 3], 0);
 		ck_assert(speak_message(EDGE_smtpd_keys, true, &packet, &descriptors));
 		buf_data(&packet)[speak_random((uint32_t)buf_len(&packet))] ^=
 		    (uint8_t)(1 + speak_random(255));
@@ -339,6 +341,34 @@ START_TEST(ticket_keys)
 }
 END_TEST
 
+/* Who shows certificates to servers hears of none that are for listeners, nor of ticket keys, and
+ * has nothing signed with those. */
+START_TEST(who_sends_to_other_servers)
+{
+	struct wire_reader r;
+	struct msg_signature m;
+	unsigned refused = 0;
+	int id;
+	begin();
+	int fd = peer(EDGE_remote_keys, 0);
+	ask(fd, identities[0], 0x0403, octets(32));
+	ask(fd, identities[1], 0x0804, octets(32));
+	shutdown(fd, SHUT_WR);
+	while ((id = hear(fd, &r)) >= 0) {
+		ck_assert_int_ne(id, ID_IDENTITY);
+		ck_assert_int_ne(id, ID_TICKET_KEYS);
+		if (id != ID_SIGNATURE)
+			continue;
+		msg_signature_get(&r, &m);
+		ck_assert_uint_eq(m.octets.n, 0);
+		refused++;
+	}
+	ck_assert_uint_eq(refused, 2);
+	close(fd);
+	end();
+}
+END_TEST
+
 static double seconds_since(const struct timespec *then)
 {
 	struct timespec now;
@@ -376,4 +406,5 @@ START_TEST(flood)
 }
 END_TEST
 
-UNIT_MAIN("keys", signatures, no_digests, other_schemes, wrong_questions, ticket_keys, flood)
+UNIT_MAIN("keys", signatures, no_digests, other_schemes, wrong_questions, ticket_keys,
+    who_sends_to_other_servers, flood)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * pam-check, the real one in its jail, with a directory that was taken over: it has no more
- * processes than it should, keeps no more questions than it should, and tells one directory
- * nothing of another's.
+ * processes than it should, keeps no more questions than it should, tells one directory nothing of
+ * another's, and has PAM check nobody who may not have mail.
  */
 #include "common/loop.h"
 #include "common/msg-directory-pam.h"
@@ -12,8 +12,11 @@
 #include "tests/unit/unit.h"
 
 #include <check.h>
+#include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -166,6 +169,84 @@ START_TEST(answers_of_another)
 }
 END_TEST
 
+/* Instead of the stage's: a module that writes down whose password it is asked for, and takes any.
+ */
+static void write_stack(const char *stack)
+{
+	int fd =
+	    open("/etc/pam.d/" PAM_CHECK_SERVICE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ck_assert_int_eq(write(fd, stack, strlen(stack)), (ssize_t)strlen(stack));
+	close(fd);
+}
+
+#define ASKED_FOR "/run/asked-for"
+
+/* The names in the order of the questions, without the module's own lines. */
+static unsigned names_asked_for(char names[][64], unsigned max)
+{
+	unsigned n = 0;
+	char line[256];
+	FILE *f = fopen(ASKED_FOR, "re");
+	ck_assert_ptr_nonnull(f);
+	while (n < max && fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] != '\0' && strncmp(line, "***", 3) != 0)
+			snprintf(names[n++], sizeof(names[0]), "%.63s", line);
+	}
+	fclose(f);
+	return n;
+}
+
+/* PAM takes any password of anybody here, and hears of nobody who may not have mail. */
+START_TEST(who_may_not_have_mail)
+{
+	static const struct {
+		const char *name;
+		uint8_t verdict;
+	} rows[] = {{"una", PAM_RIGHT}, {"root", PAM_WRONG}, {"daemon", PAM_WRONG},
+	    {"ugly", PAM_WRONG}, {"postern-queue", PAM_WRONG}, {"nobody-such", PAM_WRONG},
+	    {"", PAM_WRONG}, {"-una", PAM_WRONG}, {"una ", PAM_WRONG}, {"../una", PAM_WRONG},
+	    {"ROOT", PAM_WRONG}, {"0", PAM_WRONG}, {"ugo", PAM_RIGHT}};
+	enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+	char names[ROWS + 1][64];
+	open_it();
+	write_stack("auth required pam_exec.so quiet log=" ASKED_FOR " /usr/bin/printenv PAM_USER\n"
+		    "auth required pam_permit.so\naccount required pam_permit.so\n");
+	struct channel *directory = as_directory();
+	for (unsigned i = 0; i < ROWS; i++) {
+		ask(directory, i, str_from_cstr(rows[i].name));
+		until(&answers, i + 1);
+		ck_assert_uint_eq(cookie, i);
+		ck_assert_msg(verdict == rows[i].verdict, "%s: %u", rows[i].name, verdict);
+	}
+	/* Of all the others the same was asked, under a name that is none of theirs. */
+	ck_assert_uint_eq(names_asked_for(names, ROWS + 1), ROWS);
+	ck_assert_str_eq(names[0], "una");
+	ck_assert_str_eq(names[ROWS - 1], "ugo");
+	for (unsigned i = 1; i < ROWS - 1; i++) {
+		ck_assert_str_eq(names[i], names[1]);
+		ck_assert_int_eq(strncmp(names[i], "postern-", 8), 0);
+		ck_assert_ptr_null(getpwnam(names[i]));
+	}
+	channel_free(directory);
+	stage_close(&stage);
+}
+END_TEST
+
+/* It does not know either whether the password is right when PAM does not. */
+START_TEST(what_pam_cannot_say)
+{
+	open_it();
+	write_stack("auth required no-such-module.so\n");
+	struct channel *directory = as_directory();
+	ask(directory, 1, STR("root"));
+	until(&answers, 1);
+	ck_assert_uint_eq(verdict, PAM_LATER);
+	channel_free(directory);
+	stage_close(&stage);
+}
+END_TEST
+
 int main(void)
 {
 	if (!stage_has(true, PROGRAM_pam_check)) {
@@ -179,5 +260,7 @@ int main(void)
 	tcase_add_test(tc, no_more_than_so_many);
 	tcase_add_test(tc, a_name_with_a_nul);
 	tcase_add_test(tc, answers_of_another);
+	tcase_add_test(tc, who_may_not_have_mail);
+	tcase_add_test(tc, what_pam_cannot_say);
 	return unit_run_case("pam-check", tc);
 }

@@ -106,6 +106,19 @@ def test_what_the_starter_had_open_is_left_behind(make):
     check_clean(one)
 
 
+def test_a_file_that_came_into_the_anchor_s_directory(make):
+    one = make(start=False)
+    one.make_directory(one.directory / "dns")
+    one.configure(resolver={"trust-anchor": one.directory / "dns/root.key"})
+    one.start()
+    _, report = audit(one, user=User("root") if os.geteuid() == 0 else None)
+    assert report["excess"] == 0, report
+    one.write("dns/other.key", "x")
+    done, report = audit(one, user=User("root") if os.geteuid() == 0 else None)
+    (found,) = excesses(report, "resolver")
+    assert 'there is also "other.key"' in found and done.returncode == 1 and report["excess"] == 1
+
+
 @needs_root
 def test_large_messages_on_their_way_are_no_excess(make):
     one = make()

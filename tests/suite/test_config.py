@@ -160,3 +160,29 @@ def test_an_unusable_trust_anchor_keeps_the_old_configuration(make):
     one.send(b"Subject: x\r\n\r\nx\r\n")
     one.wait_queue_empty()
     assert one.pids("resolver") == resolvers
+
+
+def test_an_anchor_among_other_files_is_refused(make):
+    """resolver writes all of the anchor's directory: the instance's own would give it the users' table."""
+    one = make()
+    for part in ("dns", "dns-shared"):
+        one.make_directory(one.directory / part)
+    one.write("dns-shared/notes", "x")
+    for path, remedy in (("root.key", "where the configuration's directory"),
+                         ("tables/root.key", "where the tables' directory"),
+                         ("spool/root.key", "where the spool"),
+                         ("dns-shared/root.key", 'there is also "notes"')):
+        one.configure(resolver={"trust-anchor": str(one.directory / path)})
+        for command in ("check", "reload"):
+            done = one.postern(command)
+            assert done.returncode != 0, (command, path)
+            text = done.out + done.err
+            assert f"trust-anchor: {one.directory / path}: " in text and remedy in text, text
+            assert "make one for it alone" in text
+    one.stop()
+    done = one.postern("start", "--detach")
+    assert done.returncode == EX_CONFIG and 'there is also "notes"' in done.err, done.err
+    one.configure(resolver={"trust-anchor": str(one.directory / "dns/root.key")})
+    assert one.postern("check").returncode == EX_OK
+    one.start()
+    assert (one.directory / "dns/root.key").exists()

@@ -53,7 +53,8 @@ def test_the_architecture_speaks_of_what_exists():
     rows = re.findall(r"(?m)^\| (?:P\d.*|memory.*|rec.*|an idle.*|what one.*)$", text)
     functions = {w for row in rows for w in re.findall(r"\b[a-z]+(?:_[a-z]+){2,}\b", row)}
     missing |= {f for f in functions - tests if f not in everything and f not in names}
-    limits = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text)) - {"O_EXCL"}
+    capabilities = set(re.findall(r"CAP\((\w+)\)", (TOP / "common" / "jails.def").read_text()))
+    limits = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", text)) - {"O_EXCL"} - capabilities
     headers = "\n".join(p.read_text() for d in ("common", "queue") for p in (TOP / d).glob("*.h"))
     missing |= {n for n in limits if n not in headers}
     assert not missing
@@ -148,3 +149,52 @@ def test_the_manual_has_the_bounds_and_what_is_said_at_them():
     for reply in REPLIES.values():
         code = re.match(r"(\d{3}) ([\d.]+)", reply)
         assert code is None or re.search(rf'{code.group(1)}, "{code.group(2)}"', statuses), reply
+
+
+def jails():
+    """{program, or "a child of PROGRAM": (user, capabilities, network, disk)}, as wiring.def and jails.def have them."""
+    users = dict(re.findall(r'(?m)^PROGRAM\((\w+), +"[\w-]+", +"([\w-]+)"', (TOP / "common" / "wiring.def").read_text()))
+    text = re.sub(r"(?s)/\*.*?\*/", "", (TOP / "common" / "jails.def").read_text())
+    rows = {kind: re.findall(rf"(?m)^{kind}\((\w+),\s*(.*(?:\n .*)?)\)$", text) for kind in ("JAIL", "CHILD", "ROOT")}
+    roots = {name: ", ".join(sorted(re.findall(r"CAP\((\w+)\)", masks))) for name, masks in rows["ROOT"]}
+    assert len(rows["JAIL"]) == len(users) and len(rows["CHILD"]) > 3 and len(roots) > 2
+    places = {"NOWHERE": "none", "AUTH": "its state; reads the tables", "SPOOL": "the spool", "MAILBOXES": "the mailboxes",
+              "ANCHOR": "the trust anchor's directory, if there is one", "MACHINE": "reads what look-ups need",
+              "HOMES": "everything", "ANYWHERE": "everything"}
+    found = {}
+    for name, row in rows["JAIL"]:
+        calls, place, sockets = (part.strip() for part in row.split(","))
+        user = users[name] if users[name] == "root" else f"`{users[name]}`"
+        found[name] = (user, roots.get(name, "none"), network(calls, sockets), places[place])
+    for name, row in rows["CHILD"]:
+        calls, sockets = (part.strip() for part in row.split(","))
+        anybody = "ANY" in calls.split(" | ")
+        user = "root, or anybody" if anybody else "the user" if name in roots else found[name][0]
+        found[f"a child of {name}"] = (user, roots[name] if anybody else "none", network(calls, sockets),
+                                       found[name][3] if anybody else "one mailbox")
+    return found
+
+
+def network(calls, sockets):
+    calls, sockets = calls.split(" | "), sockets.split(" | ")
+    if "ANY" in calls:
+        return "makes anything"
+    made = {"TCP", "UDP", "UNIX"} if "LOOKUPS" in calls else {
+        kind for kind, call in (("TCP", "CONNECT"), ("UDP", "DATAGRAMS")) if call in calls}
+    assert made <= set(sockets)
+    parts = [(word, [k.replace("UNIX", "Unix") for k in ("TCP", "UDP", "UNIX") if k in some]) for word, some in (
+        ("makes", made), ("given", set(sockets) - made),
+        ("listeners for", {k.removesuffix("_LISTEN") for k in sockets if k.endswith("_LISTEN")}))]
+    return "; ".join(f"{word} {', '.join(some)}" for word, some in parts if some) or "none"
+
+
+def test_the_architecture_has_the_jails():
+    text = (TOP / "doc" / "architecture.md").read_text()
+    table = re.search(r"(?s)## Rooms\n(.*?)\n## ", text).group(1)
+    said = {}
+    for row in re.findall(r"(?m)^\| (.*) \|$", table):
+        cells = [cell.strip() for cell in row.split("|")]
+        name = re.match(r"(a child of )?`([a-z0-9-]+)`", cells[1]) if len(cells) == 7 else None
+        if name and cells[0] != "`control/`":
+            said[(name.group(1) or "") + name.group(2).replace("-", "_")] = tuple(cells[2:6])
+    assert said == jails()

@@ -227,11 +227,12 @@ def test_forged_answers_are_the_name_servers_fault(tmp_path):
     liar = dns.Responder(lambda question: question.reply(
         [dns.mx_record(question.name, 10, "mx.isp.example")] if question.type == dns.MX else []))
     try:
-        (tmp_path / "root.key").write_text(world.anchor)
+        (tmp_path / "dns").mkdir()
+        (tmp_path / "dns/root.key").write_text(world.anchor)
         (tmp_path / "postern.conf").write_text(
             'hostname = "mx.example.org"\nlisten smtp { address = "127.0.0.1:2525" }\n'
             f'mailboxes = "{tmp_path}/mail/%d/%n"\ntables = "{tmp_path}"\n'
-            f'resolver {{ forwarders = {{ "{liar.address}" }}  trust-anchor = "{tmp_path}/root.key" }}\n')
+            f'resolver {{ forwarders = {{ "{liar.address}" }}  trust-anchor = "{tmp_path}/dns/root.key" }}\n')
         done = subprocess.run(
             [str(PREFIX / "sbin" / "postern"), "-c", str(tmp_path / "postern.conf"), "check",
              "network", "signed.example", "nsec3.example", "plain.example"],

@@ -203,6 +203,12 @@ START_TEST(what_is_allowed)
 	begin(PROGRAM_deliver_remote, false, false);
 	add(AUDIT_FILE, "/spool/large/1", false);
 	EXPECT_NOTHING();
+
+	begin(PROGRAM_users, false, true);
+	add(AUDIT_FILE, "/etc/passwd", false);
+	add(AUDIT_FILE, "/var/lib/sss/mc/passwd", false);
+	add(AUDIT_DIRECTORY, "/run", false);
+	EXPECT_NOTHING();
 }
 END_TEST
 
@@ -219,6 +225,13 @@ START_TEST(what_is_not_of_that)
 	add(AUDIT_FILE, "/spool/large/1", true);
 	add_socket(AUDIT_TCP, SOCK_STREAM)->listening = true;
 	EXPECT("/spool/large/1, to read and write", "a TCP socket, listening");
+
+	begin(PROGRAM_users, false, true);
+	add(AUDIT_FILE, "/etc/passwd", true);
+	add(AUDIT_FILE, "/home/una/diary", false);
+	add(AUDIT_FILE, "/var/lib/postern/auth/guesses.db", false);
+	add(AUDIT_DIRECTORY, "/", false);
+	EXPECT("/etc/passwd, to read and write", "descriptor 21", "descriptor 22", "descriptor 23");
 }
 END_TEST
 

@@ -28,7 +28,8 @@ static unsigned rounds;
 
 void enemy_setup(void)
 {
-	const char *number = getenv("POSTERN_SIBLING_ROUNDS"), *word = getenv("POSTERN_SIBLING_SEED");
+	const char *number = getenv("POSTERN_SIBLING_ROUNDS"),
+		   *word = getenv("POSTERN_SIBLING_SEED");
 	rounds = number == NULL ? unit_times(ROUNDS) : (unsigned)strtoul(number, NULL, 10);
 	if (word != NULL && strcmp(word, "random") == 0)
 		RAND_bytes((uint8_t *)&seed, sizeof(seed));

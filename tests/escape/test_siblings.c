@@ -96,7 +96,8 @@ static void until_read(const struct front *f, int fd, const char *what, bool rea
 		if (ioctl(fd, SIOCOUTQ, &waiting) < 0)
 			waiting = 0;
 	}
-	ck_assert_msg(waiting == 0 || enemy_is_dropped(fd), "edge %d: %s is not read", f->edge, what);
+	ck_assert_msg(
+	    waiting == 0 || enemy_is_dropped(fd), "edge %d: %s is not read", f->edge, what);
 }
 
 static void until_closed(const struct front *f, int fd, const char *way)
@@ -126,8 +127,8 @@ static void check_serves(const struct front *f, unsigned instance)
 		n = recv(fd, hello, sizeof(hello), MSG_DONTWAIT);
 	}
 	speak_greeting(f->edge, f->server, &enemy_packet);
-	ck_assert_msg(
-	    n == (ssize_t)buf_len(&enemy_packet) && memcmp(hello, buf_data(&enemy_packet), (size_t)n) == 0,
+	ck_assert_msg(n == (ssize_t)buf_len(&enemy_packet) &&
+			  memcmp(hello, buf_data(&enemy_packet), (size_t)n) == 0,
 	    "edge %d: the next peer is not greeted", f->edge);
 	until_read(f, fd, "a greeting", true);
 	ck_assert_msg(!enemy_is_dropped(fd), "edge %d: the next peer is dropped", f->edge);

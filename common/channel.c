@@ -22,6 +22,7 @@ enum {
 	PACKETS_PER_ROUND = 64,	       /* so that one busy peer does not starve the others */
 	DECODED_MAX = 8 * 1024 * 1024, /* lists of one message */
 	SECRET_MAX = 8 * 1024, /* a packet with one: growing would leave a copy behind */
+	PACKET_COST = 128, /* of one that waits, beside its octets */
 	SHORTAGE_MS = 20,	       /* until what the kernel lacked is tried for again */
 };
 
@@ -51,6 +52,7 @@ struct channel {
 	struct event *closing;
 	struct packet *first, **last;
 	size_t backlog;
+	size_t packets; /* in it */
 };
 
 /* One packet at a time is built, and one is read, in the whole process. What is sent may be a
@@ -67,6 +69,7 @@ static void drop_packet(struct channel *ch)
 	if (ch->first == NULL)
 		ch->last = &ch->first;
 	ch->backlog -= p->n;
+	ch->packets--;
 	explicit_bzero(p->data, p->n);
 	channel_close_fds(p->fds, p->nfds);
 	free(p);
@@ -124,7 +127,7 @@ static void wait_to_send(struct channel *ch, enum channel_sent why)
 static bool enqueue(
     struct channel *ch, const uint8_t *data, size_t n, const int *fds, size_t nfds)
 {
-	if (ch->backlog + n > CHANNEL_BACKLOG_MAX) {
+	if (ch->backlog + n + (ch->packets + 1) * PACKET_COST > CHANNEL_BACKLOG_MAX) {
 		fail(ch, CHANNEL_BROKEN, "the peer does not read");
 		return false;
 	}
@@ -145,6 +148,7 @@ static bool enqueue(
 	*ch->last = p;
 	ch->last = &p->next;
 	ch->backlog += n;
+	ch->packets++;
 	return true;
 }
 

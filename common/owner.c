@@ -188,7 +188,7 @@ static uint8_t trouble_of(int status)
 static void log_failure(const struct process *p, int status)
 {
 	struct log_event ev;
-	if (p->killed)
+	if (p->killed && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 		return;
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || trouble_of(status) != 0))
 		return;

@@ -9,6 +9,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* What the asker has not read waits here, each socket with a descriptor of ours. So many wait; then
+ * it is told to try again; and who leaves more unread than it can have asked for is no
+ * deliver-remote any more. */
+enum { SOCKETS_WAITING_MAX = 64 * 6, UNREAD_MAX = 64 * 1024 };
+
 static const char *find_path(const struct conf *conf, struct str name)
 {
 	for (size_t i = 0; i < conf->lmtp_count; i++)
@@ -35,10 +40,20 @@ static int connect_to(const char *path)
 	return -1;
 }
 
-void lmtp_connect(struct channel *to, const struct conf *conf, uint32_t cookie, struct str name)
+static int connect_if_it_reads(const struct channel *to, const char *path)
 {
+	if (channel_backlog(to) <= SOCKETS_WAITING_MAX)
+		return connect_to(path);
+	errno = EAGAIN;
+	return -1;
+}
+
+bool lmtp_connect(struct channel *to, const struct conf *conf, uint32_t cookie, struct str name)
+{
+	if (channel_backlog(to) > UNREAD_MAX)
+		return false;
 	const char *path = find_path(conf, name);
-	int fd = path == NULL ? -1 : connect_to(path);
+	int fd = path == NULL ? -1 : connect_if_it_reads(to, path);
 	int error = path == NULL ? ENOENT : errno;
 	if (fd >= 0) {
 		const struct msg_lmtp_socket m = {.cookie = cookie};
@@ -48,4 +63,5 @@ void lmtp_connect(struct channel *to, const struct conf *conf, uint32_t cookie, 
 		const struct msg_lmtp_failed m = {.cookie = cookie, .error = (uint32_t)error};
 		msg_lmtp_failed_send(to, &m, NULL);
 	}
+	return true;
 }

@@ -10,7 +10,8 @@
 #include "common/channel.h"
 #include "common/conf.h"
 
-/* Makes the connection, without waiting for it, and sends the descriptor or why there is none. */
-void lmtp_connect(struct channel *to, const struct conf *conf, uint32_t cookie, struct str name);
+/* Makes the connection, without waiting for it, and sends the descriptor or why there is none. Who does not read
+ * gets EAGAIN for a while; then false: it asks for more than it can ever take. */
+bool lmtp_connect(struct channel *to, const struct conf *conf, uint32_t cookie, struct str name);
 
 #endif

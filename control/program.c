@@ -102,9 +102,7 @@ static bool on_connect_lmtp(void *ctx, const struct msg_connect_lmtp *m, int *fd
 	(void)fds;
 	if (!p->wiring->connects)
 		return false;
-	if (program_is_reachable(p))
-		table->on_connect_lmtp(p, m->cookie, m->name);
-	return true;
+	return !program_is_reachable(p) || table->on_connect_lmtp(p, m->cookie, m->name);
 }
 
 static bool on_edge_broken(void *ctx, const struct msg_edge_broken *m, int *fds)

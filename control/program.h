@@ -50,8 +50,8 @@ struct program_table {
 	/* What it heard over an edge broke the protocol. */
 	void (*on_edge_broken)(
 	    struct program_table *t, struct program *p, const struct msg_edge_broken *m);
-	/* It asks for a connection to an LMTP socket, which it may. */
-	void (*on_connect_lmtp)(struct program *p, uint32_t cookie, struct str name);
+	/* It asks for a connection to an LMTP socket, which it may; false: not so. */
+	bool (*on_connect_lmtp)(struct program *p, uint32_t cookie, struct str name);
 	/* The time that program_start_later was given has come. */
 	void (*on_start_time)(struct program *p);
 };

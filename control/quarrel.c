@@ -25,7 +25,8 @@ void quarrel_settle(
     struct program_table *t, struct program *teller, const struct msg_edge_broken *m)
 {
 	struct program *other = find_other(t, teller, m);
-	if (other == NULL)
+	/* Said again before it is gone: once is enough, for the log as well. */
+	if (other == NULL || other->killed_why != NULL)
 		return;
 	if (wiring_weaker((enum edge_id)m->edge) != other->self.program) {
 		rewire_later((enum edge_id)m->edge, teller, other);

@@ -177,9 +177,9 @@ static void on_ready(struct program *p)
 	suite.options.on_ready();
 }
 
-static void on_connect_lmtp(struct program *p, uint32_t cookie, struct str name)
+static bool on_connect_lmtp(struct program *p, uint32_t cookie, struct str name)
 {
-	lmtp_connect(p->channel, suite.file.conf, cookie, name);
+	return lmtp_connect(p->channel, suite.file.conf, cookie, name);
 }
 
 /* --- Stopping --- */

@@ -147,6 +147,9 @@ static bool on_local_results(void *ctx, const struct msg_local_results *m, int *
 
 static bool settle(struct worker *w, const struct delivery_ref *refs, size_t n, bool durable)
 {
+	/* Nothing at all is no answer, and would do to be waited for. */
+	if (n == 0)
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct part *p = find_part(w, refs[i].delivery);
 		if (p == NULL || !p->answered)

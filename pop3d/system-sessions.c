@@ -57,6 +57,14 @@ static void refuse(struct session *s, const char *why)
 	free_session(s);
 }
 
+/* Without its channel a process that works ends by itself; one that was taken over does not, and
+ * would keep its client uncounted. */
+static void end_process(const struct session *s)
+{
+	if (owner != NULL)
+		msg_owner_close_send(owner, &(struct msg_owner_close){s->cookie}, NULL);
+}
+
 /* One that has not started needs words; pop3d-owner may still have better ones. */
 static void on_session_closed(void *ctx, struct channel *channel, const char *why)
 {
@@ -64,6 +72,7 @@ static void on_session_closed(void *ctx, struct channel *channel, const char *wh
 	log_debug("the channel to a session's process is closed: %s", why);
 	channel_free(channel);
 	s->channel = NULL;
+	end_process(s);
 	if (!s->started)
 		return;
 	session_request_end(s->request);
@@ -155,10 +164,12 @@ static void on_tick(void *ctx)
 	(void)ctx;
 	for (s = LIST_FIRST(&all); s != NULL; s = next) {
 		next = LIST_NEXT(s, entries);
-		if (!s->started && now >= s->end)
+		if (!s->started && now >= s->end) {
+			end_process(s);
 			refuse(s, troubles[0]);
-		else
+		} else {
 			any = any || !s->started;
+		}
 	}
 	if (any)
 		loop_timer_start(timer, TICK_MS);

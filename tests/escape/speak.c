@@ -14,8 +14,10 @@
 #include "common/msg-queue-remote.h"
 #include "common/msg-remote-directory.h"
 #include "common/msg-remote-resolver.h"
+#include "common/msg-session-child.h"
 #include "common/msg-smtpd-directory.h"
 #include "common/msg-smtpd-queue.h"
+#include "common/msg-supervision.h"
 #include "common/msg-users.h"
 #include "common/envelope.h"
 
@@ -151,6 +153,16 @@ static size_t speak_count(struct wire_writer *w, size_t max)
 #include "tests/escape/speak-table.h"
 #undef EDGE
 #undef TABLE
+#define EDGE  supervision
+#define TABLE "common/msg-supervision.def"
+#include "tests/escape/speak-table.h"
+#undef EDGE
+#undef TABLE
+#define EDGE  session_child
+#define TABLE "common/msg-session-child.def"
+#include "tests/escape/speak-table.h"
+#undef EDGE
+#undef TABLE
 
 /* Several edges of one table. */
 #define speak_smtpd_keys       speak_keys
@@ -174,13 +186,15 @@ static size_t speak_count(struct wire_writer *w, size_t max)
 	    .client_program = PROGRAM_##from,                                                      \
 	    .server_program = PROGRAM_##to},
 #define PROGRAM(id, file, user, instances)
-const struct speak_edge speak_edges[EDGE_COUNT] = {
+const struct speak_edge speak_edges[SPEAK_EDGES] = {
 #include "common/wiring.def"
+    [SPEAK_SUPERVISION] = {.rows = speak_supervision, .server = &supervision_server},
+    [SPEAK_SESSION_CHILD] = {.rows = speak_session_child, .server = &session_child_server},
 };
 #undef EDGE
 #undef PROGRAM
 
-bool speak_message(enum edge_id edge, bool ask, struct buf *out, unsigned *descriptors)
+bool speak_message(unsigned edge, bool ask, struct buf *out, unsigned *descriptors)
 {
 	const struct speak_row *rows = speak_edges[edge].rows, *fitting[64];
 	size_t n = 0;
@@ -198,7 +212,7 @@ bool speak_message(enum edge_id edge, bool ask, struct buf *out, unsigned *descr
 	return !w.failed;
 }
 
-void speak_greeting(enum edge_id edge, bool server, struct buf *out)
+void speak_greeting(unsigned edge, bool server, struct buf *out)
 {
 	const struct edge_side *side = speak_edges[edge].server;
 	struct wire_writer w = {.buf = out};

@@ -30,6 +30,7 @@ enum {
 	PATIENCE_MS = 20 * 1000,
 	PACKET = 256 * 1024,
 	HEARD_MAX = 64 * 1024 * 1024,
+	ID_IDENTITIES = 1,
 	ID_IDENTITY = 2,
 	ID_TICKET_KEYS = 3,
 	ID_SIGN = 4,
@@ -38,10 +39,13 @@ enum {
 };
 
 static struct stage stage;
-static struct self_signed pairs[2]; /* EC, RSA */
+static struct self_signed pairs[4]; /* EC, RSA, of no listener, of both */
 static struct buf heard = BUF_INIT(HEARD_MAX), packet = BUF_INIT(PACKET);
 static struct pool *pool;
 static uint32_t identities[2];
+/* The same, and those of the other two: what each edge may show, told on any. */
+enum { IDS = 4 };
+static uint32_t ids[IDS];
 
 /* ---- a peer ------------------------------------------------------------------------ */
 
@@ -141,12 +145,18 @@ static void give_pair(uint16_t number, const struct self_signed *pair)
 	close(fds[1]);
 }
 
+static const char *more = ""; /* sections */
+
 /* Both pairs are known to all that ask from then on. */
 static void begin(void)
 {
 	struct wire_reader r;
-	stage_conf_more = "certificate \"ec.example\" { chain = \"ec.pem\" key = \"ec.key\" }\n"
-			  "certificate \"rsa.example\" { chain = \"rsa.pem\" key = \"rsa.key\" }\n";
+	static char text[2048];
+	snprintf(text, sizeof(text),
+	    "certificate \"ec.example\" { chain = \"ec.pem\" key = \"ec.key\" }\n"
+	    "certificate \"rsa.example\" { chain = \"rsa.pem\" key = \"rsa.key\" }\n%s",
+	    more);
+	stage_conf_more = text;
 	pool = pool_new(HEARD_MAX);
 	stage_open(&stage, false);
 	pairs[0] = self_signed_make("EC", "DNS:ec.example", 30);
@@ -162,6 +172,38 @@ static void begin(void)
 		identities[str_eq(m.names[0].name, STR("rsa.example"))] = m.id;
 	}
 	close(fd);
+}
+
+/* Two more: deliver-remote's alone, and one that servers and clients are shown. */
+static void begin_with_clients(void)
+{
+	static const char *const names[IDS] = {
+	    "ec.example", "rsa.example", "own.example", "both.example"};
+	static const enum edge_id telling[] = {EDGE_smtpd_keys, EDGE_remote_keys};
+	struct wire_reader r;
+	more =
+	    "certificate \"own.example\" { chain = \"own.pem\" key = \"own.key\" use = client }\n"
+	    "certificate \"both.example\" { chain = \"both.pem\" key = \"both.key\" }\n"
+	    "relay own { host = \"a.example\" certificate = \"own.example\" }\n"
+	    "relay both { host = \"b.example\" certificate = \"both.example\" }\n";
+	begin();
+	for (size_t i = 2; i < IDS; i++) {
+		pairs[i] =
+		    self_signed_make("EC", i == 2 ? "DNS:own.example" : "DNS:both.example", 30);
+		give_pair((uint16_t)i, &pairs[i]);
+	}
+	for (size_t e = 0; e < sizeof(telling) / sizeof(telling[0]); e++) {
+		int fd = peer(telling[e], 0);
+		while (ids[e == 0 ? 0 : 2] == 0 || ids[e == 0 ? 1 : 3] == 0) {
+			struct msg_identity m;
+			ck_assert(hear_one(fd, ID_IDENTITY, &r));
+			msg_identity_get(&r, &m);
+			for (size_t i = 0; i < IDS; i++)
+				if (str_eq(m.names[0].name, str_from_cstr(names[i])))
+					ids[i] = m.id;
+		}
+		close(fd);
+	}
 }
 
 static bool was_heard(const void *what, size_t n)
@@ -188,10 +230,12 @@ static void end(void)
 	enum { LINE = 32 };
 	ck_assert_uint_gt(buf_len(&heard), 0);
 	check_number(pairs[0].key, OSSL_PKEY_PARAM_PRIV_KEY);
+	for (size_t i = 2; i < 4 && pairs[i].key != NULL; i++)
+		check_number(pairs[i].key, OSSL_PKEY_PARAM_PRIV_KEY);
 	check_number(pairs[1].key, OSSL_PKEY_PARAM_RSA_D);
 	check_number(pairs[1].key, OSSL_PKEY_PARAM_RSA_FACTOR1);
 	check_number(pairs[1].key, OSSL_PKEY_PARAM_RSA_FACTOR2);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 4 && pairs[i].key != NULL; i++) {
 		const char *body = strchr(pairs[i].key_text, '\n') + 1;
 		ck_assert(!was_heard(body + LINE, LINE));
 		self_signed_free(&pairs[i]);
@@ -236,8 +280,6 @@ START_TEST(signatures)
 }
 END_TEST
 
-static const enum edge_id all_edges[] = {EDGE_smtpd_keys, EDGE_pop3d_keys, EDGE_remote_keys};
-
 /* A text, a file, a hash of another length, nothing at all: each costs the channel. */
 START_TEST(no_digests)
 {
@@ -249,7 +291,7 @@ START_TEST(no_digests)
 		for (size_t n = 0; n <= DIGEST_MAX; n += unit_wants_few_rounds() ? 16 : 1) {
 			if (n == scheme->digest)
 				continue;
-			int fd = peer(all_edges[c % 3], 0);
+			int fd = peer(c % 2 == 0 ? EDGE_smtpd_keys : EDGE_pop3d_keys, 0);
 			ask(fd, identities[codes[c] % 16 != 3], codes[c], octets(n));
 			until_closed(fd);
 		}
@@ -288,7 +330,7 @@ START_TEST(wrong_questions)
 		until_closed(fd);
 	}
 	for (int i = 0; i < 300; i++) {
-		int fd = peer(all_edges[i % 3], 0);
+		int fd = peer(i % 2 == 0 ? EDGE_smtpd_keys : EDGE_pop3d_keys, 0);
 		ck_assert(speak_message(EDGE_smtpd_keys, true, &packet, &descriptors));
 		buf_data(&packet)[speak_random((uint32_t)buf_len(&packet))] ^=
 		    (uint8_t)(1 + speak_random(255));
@@ -351,8 +393,8 @@ START_TEST(who_sends_to_other_servers)
 	int id;
 	begin();
 	int fd = peer(EDGE_remote_keys, 0);
-	ask(fd, identities[0], 0x0403, octets(32));
-	ask(fd, identities[1], 0x0804, octets(32));
+	ask(fd, ids[0], 0x0403, octets(32));
+	ask(fd, ids[1], 0x0804, octets(32));
 	shutdown(fd, SHUT_WR);
 	while ((id = hear(fd, &r)) >= 0) {
 		ck_assert_int_ne(id, ID_IDENTITY);
@@ -369,12 +411,88 @@ START_TEST(who_sends_to_other_servers)
 }
 END_TEST
 
+/* ---- each edge its own ------------------------------------------------------------------- */
+
+static const struct {
+	enum edge_id edge;
+	bool may[IDS]; /* show it */
+} showing[] = {
+    {EDGE_smtpd_keys, {true, true, false, true}},
+    {EDGE_pop3d_keys, {true, true, false, true}},
+    {EDGE_remote_keys, {false, false, true, true}},
+};
+enum { SHOWING = sizeof(showing) / sizeof(showing[0]) };
+
+static uint16_t scheme_of(size_t identity)
+{
+	return identity == 1 ? 0x0804 : 0x0403;
+}
+
+/* Whatever it asks for: it hears of what is its own to show, and nothing else is signed for. */
+START_TEST(only_the_identities_of_the_edge)
+{
+	bool closed, told[IDS] = {false};
+	struct wire_reader r;
+	begin_with_clients();
+	int fd = peer(showing[_i].edge, 1);
+	for (int is; (is = hear(fd, &r)) != ID_IDENTITIES;)
+		ck_assert_int_ge(is, 0);
+	for (size_t n = wire_get_u16(&r); n > 0; n--) {
+		struct msg_identity m;
+		ck_assert(hear_one(fd, ID_IDENTITY, &r));
+		msg_identity_get(&r, &m);
+		for (size_t i = 0; i < IDS; i++)
+			told[i] = told[i] || m.id == ids[i];
+	}
+	for (size_t i = 0; i < IDS; i++) {
+		ck_assert_msg(told[i] == showing[_i].may[i], "told of %zu", i);
+		ask(fd, ids[i], scheme_of(i), octets(32));
+		size_t n = signature(fd, &closed);
+		ck_assert(!closed);
+		ck_assert_msg((n > 0) == showing[_i].may[i], "%zu octets for %zu", n, i);
+	}
+	ask(fd, UINT32_MAX, 0x0403, octets(32));
+	ck_assert(signature(fd, &closed) == 0 && !closed);
+	close(fd);
+	end();
+}
+END_TEST
+
+/* What costs others the channel costs deliver-remote its own. */
+START_TEST(no_digests_of_clients)
+{
+	static const size_t sizes[] = {0, 1, 20, 31, 33, 48, DIGEST_MAX};
+	static const uint16_t none[] = {0, 0x0201, 0x0807, 0xffff};
+	bool closed;
+	begin_with_clients();
+	int other = peer(EDGE_remote_keys, 1);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int fd = peer(EDGE_remote_keys, 0);
+		ask(fd, ids[2], 0x0403, octets(sizes[i]));
+		until_closed(fd);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		int fd = peer(EDGE_remote_keys, 0);
+		ask(fd, ids[2], none[i], octets(32));
+		until_closed(fd);
+	}
+	ask(other, ids[2], 0x0403, octets(32));
+	ck_assert(signature(other, &closed) > 0 && !closed);
+	close(other);
+	end();
+}
+END_TEST
+
 static double seconds_since(const struct timespec *then)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
 }
+
+static const struct {
+	enum edge_id edge, other;
+} floods[] = {{EDGE_smtpd_keys, EDGE_pop3d_keys}, {EDGE_remote_keys, EDGE_smtpd_keys}};
 
 /* A flood gets no more than the rate allows, and the other program its signature all the same. */
 START_TEST(flood)
@@ -383,14 +501,14 @@ START_TEST(flood)
 	struct timespec start;
 	unsigned given = 0;
 	bool closed = false, other_closed;
-	begin();
-	int fd = peer(EDGE_smtpd_keys, 0), other = peer(EDGE_pop3d_keys, 0);
+	begin_with_clients();
+	int fd = peer(floods[_i].edge, 0), other = peer(floods[_i].other, 0);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (unsigned i = 0; i < FLOOD && !closed; i += BATCH) {
 		for (unsigned k = 0; k < BATCH; k++)
-			ask(fd, identities[0], 0x0403, octets(32));
+			ask(fd, ids[3], 0x0403, octets(32));
 		if (i == FLOOD / 2) {
-			ask(other, identities[0], 0x0403, octets(32));
+			ask(other, ids[3], 0x0403, octets(32));
 			ck_assert_uint_gt(signature(other, &other_closed), 0);
 		}
 		for (unsigned k = 0; k < BATCH && !closed; k++)
@@ -406,5 +524,18 @@ START_TEST(flood)
 }
 END_TEST
 
-UNIT_MAIN("keys", signatures, no_digests, other_schemes, wrong_questions, ticket_keys,
-    who_sends_to_other_servers, flood)
+int main(void)
+{
+	TCase *tc = tcase_create("keys");
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, signatures);
+	tcase_add_test(tc, no_digests);
+	tcase_add_test(tc, other_schemes);
+	tcase_add_test(tc, wrong_questions);
+	tcase_add_test(tc, ticket_keys);
+	tcase_add_test(tc, who_sends_to_other_servers);
+	tcase_add_loop_test(tc, only_the_identities_of_the_edge, 0, SHOWING);
+	tcase_add_test(tc, no_digests_of_clients);
+	tcase_add_loop_test(tc, flood, 0, 2);
+	return unit_run_case("keys", tc);
+}

@@ -90,9 +90,26 @@ START_TEST(the_weaker_is_ended)
 }
 END_TEST
 
+/* Each time that it is said until the other is gone. */
+START_TEST(once_is_enough)
+{
+	const struct msg_edge_broken m = {EDGE_smtpd_queue, 1, 3};
+	killed = NULL;
+	list[SMTPD_1].wiring = wiring_program(PROGRAM_smtpd);
+	list[QUEUE].wiring = wiring_program(PROGRAM_queue);
+	list[SMTPD_1].killed_why = "it is being ended";
+	quarrel_settle(&table, &list[QUEUE], &m);
+	ck_assert_ptr_null(killed);
+	list[SMTPD_1].killed_why = NULL;
+	quarrel_settle(&table, &list[QUEUE], &m);
+	ck_assert_ptr_eq(killed, &list[SMTPD_1]);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("quarrel");
 	tcase_add_loop_test(tc, the_weaker_is_ended, 0, ROWS);
+	tcase_add_test(tc, once_is_enough);
 	return unit_run_case("quarrel", tc);
 }

@@ -8,6 +8,8 @@
 #include "common/msg-owner.h"
 #include "common/msg-users.h"
 #include "deliver-local/workers.h"
+#include "tests/escape/enemy.h"
+#include "common/wiring.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/unit-loop.h"
 
@@ -403,8 +405,64 @@ START_TEST(users_that_are_restarted_are_asked_again)
 }
 END_TEST
 
+/* Would do, with nothing in it, to be waited for without end. */
+START_TEST(nothing_is_durable)
+{
+	ready(1);
+	msg_durable_send(process, &(struct msg_durable){NULL, 0}, NULL);
+	unit_settle();
+	ck_assert_ptr_null(process);
+}
+END_TEST
+
+/* A process that is an enemy from its first word on; what it was given is answered once, and
+ * settled once if it said that something is visible. */
+static void meet_enemy(const struct enemy_way *way)
+{
+	const struct enemy_place theirs = {.edge = EDGE_queue_local};
+	int other, fd = pair(&other);
+	seen.results = seen.settled = 0;
+	deliver(1);
+	answer_user(USER_FOUND, 4001);
+	msg_owner_opened_send(owner, &(struct msg_owner_opened){.cookie = seen.cookie}, &fd);
+	close(fd);
+	unit_settle();
+	bool dropped = way->say(&theirs, other);
+	unit_settle();
+	ck_assert(!dropped || enemy_is_dropped(other));
+	ck_assert(!dropped || seen.results == 0);
+	close(other);
+	unit_settle();
+	msg_owner_ended_send(owner, &(struct msg_owner_ended){.cookie = seen.cookie}, NULL);
+	unit_settle();
+	ck_assert_uint_eq(seen.results, 1);
+	ck_assert_uint_eq(seen.settled, seen.visible);
+	ck_assert_uint_eq(workers_count(), 1);
+}
+
+START_TEST(an_enemy)
+{
+	enemy_begin((unsigned)_i);
+	deliver_as(STR("bob"), 77, STR("hello"), -1);
+	msg_user_answer_send(users, &(struct msg_user_answer){STR("bob"), USER_FOUND, 4002}, NULL);
+	unit_settle();
+	open_process();
+	uint64_t number = seen.number;
+	for (unsigned round = 0; round < enemy_rounds(); round++)
+		meet_enemy(&enemy_ways[_i]);
+	seen.results = seen.settled = 0;
+	seen.number = number;
+	answer(3, 5, DELIVERY_VISIBLE);
+	durable(number);
+	ck_assert_uint_eq(seen.results, 1);
+	ck_assert_uint_eq(seen.settled, 1);
+	ck_assert(seen.delivery == 77 && seen.durable);
+}
+END_TEST
+
 int main(void)
 {
+	enemy_setup();
 	TCase *c = tcase_create("workers");
 	tcase_add_checked_fixture(c, setup, workers_forget);
 	tcase_add_test(c, from_mail_to_durable);
@@ -420,5 +478,7 @@ int main(void)
 	tcase_add_test(c, after_a_failure_the_process_is_a_fresh_one);
 	tcase_add_test(c, forgotten_ones_say_nothing);
 	tcase_add_test(c, users_that_are_restarted_are_asked_again);
-	return unit_run_case("workers", c);
+	tcase_add_test(c, nothing_is_durable);
+	tcase_add_loop_test(c, an_enemy, 0, (int)enemy_way_count);
+	return enemy_report(unit_run_case("workers", c));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * The greeting, and packets and descriptors on the socket of a channel; for channel.c alone.
+ * What packets say, and packets and descriptors on the socket of a channel; for channel.c alone.
  */
 #ifndef POSTERN_CHANNEL_INTERNAL_H
 #define POSTERN_CHANNEL_INTERNAL_H
@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-enum { CHANNEL_FDS_MAX = 4 };
+enum { CHANNEL_FDS_MAX = 4, CHANNEL_GREETING = 0 /* no message has this number */ };
 
 /* Those that are not -1. */
 void channel_close_fds(const int *fds, size_t n);
@@ -29,5 +29,9 @@ ssize_t channel_receive(int fd, uint8_t *to, int *fds, size_t *nfds, bool *gone,
 void channel_put_greeting(struct wire_writer *w, const void *v);
 /* Whether it is that of the other side, and nothing behind it. */
 bool channel_greeting_fits(const struct edge_side *side, struct wire_reader *r);
+/* NULL: the edge has no such message. */
+const struct msg_row *channel_find_row(const struct edge_side *side, uint16_t id);
+/* The decoded message in the reader's pool, or NULL. */
+void *channel_decode(const struct msg_row *row, struct wire_reader *r);
 
 #endif

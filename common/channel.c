@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 enum {
-	GREETING = 0,
 	PACKETS_PER_ROUND = 64,	       /* so that one busy peer does not starve the others */
 	DECODED_MAX = 8 * 1024 * 1024, /* lists of one message */
 	SECRET_MAX = 8 * 1024, /* a packet with one: growing would leave a copy behind */
@@ -206,24 +205,6 @@ bool channel_send(struct channel *ch, uint16_t id, void (*put)(struct wire_write
 	return sent;
 }
 
-static const struct msg_row *find_row(const struct edge_side *side, uint16_t id)
-{
-	for (const struct msg_row *row = side->rows; row->name != NULL; row++)
-		if (row->id == id)
-			return row;
-	return NULL;
-}
-
-/* The decoded message in the pool, or NULL. */
-static void *decode(const struct msg_row *row, struct wire_reader *r)
-{
-	void *v = pool_alloc(r->pool, row->size);
-	if (v == NULL)
-		return NULL;
-	row->get(r, v);
-	return wire_reader_done(r) ? v : NULL;
-}
-
 /* That an answer cannot be sent is no fault of what was asked. */
 static bool take(struct channel *ch, const struct msg_row *row, const void *v, int *fds)
 {
@@ -240,7 +221,7 @@ static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
 	struct wire_reader r = {.p = in_packet, .n = n, .pool = in_pool};
 	uint16_t id = wire_get_u16(&r);
 	if (!ch->greeted) {
-		if (r.failed || id != GREETING || nfds != 0)
+		if (r.failed || id != CHANNEL_GREETING || nfds != 0)
 			return "the peer sent something before it greeted";
 		ch->greeted = channel_greeting_fits(ch->side, &r);
 		ch->how = ch->greeted ? CHANNEL_LEFT : CHANNEL_STRANGER;
@@ -248,10 +229,10 @@ static const char *dispatch(struct channel *ch, size_t n, int *fds, size_t nfds)
 				   : "the peer is of another version of Postern, or not the program it "
 				     "should be: restart the whole suite";
 	}
-	const struct msg_row *row = find_row(ch->side, id);
+	const struct msg_row *row = channel_find_row(ch->side, id);
 	if (row == NULL || row->descriptors != nfds)
 		return "the peer sent a message that does not belong on this edge";
-	void *v = decode(row, &r);
+	void *v = channel_decode(row, &r);
 	if (v == NULL)
 		return "the peer sent a malformed message";
 	return take(ch, row, v, fds) ? NULL : "the peer broke the protocol";
@@ -341,7 +322,7 @@ struct channel *channel_new(int fd, const struct edge_side *side, const void *ha
 	ch->retry = loop_timer(send_queued, ch);
 	ch->readable = loop_watch(fd, EV_READ, on_readable, ch);
 	ch->writable = event_new(loop_base(), fd, EV_WRITE | EV_PERSIST, on_writable, ch);
-	channel_send(ch, GREETING, channel_put_greeting, side, NULL, 0);
+	channel_send(ch, CHANNEL_GREETING, channel_put_greeting, side, NULL, 0);
 	return ch;
 }
 
@@ -391,14 +372,4 @@ bool channel_peer_uid(const struct channel *ch, uint32_t *uid)
 		return false;
 	*uid = cred.uid;
 	return true;
-}
-
-bool channel_try_packet(const struct edge_side *side, const uint8_t *p, size_t n, struct pool *pool)
-{
-	struct wire_reader r = {.p = p, .n = n, .pool = pool};
-	uint16_t id = wire_get_u16(&r);
-	if (id == GREETING)
-		return channel_greeting_fits(side, &r);
-	const struct msg_row *row = r.failed ? NULL : find_row(side, id);
-	return row != NULL && decode(row, &r) != NULL;
 }

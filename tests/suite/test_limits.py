@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Limits, as clients meet them."""
+import contextlib
+import pathlib
 import re
 import resource
 import socket
@@ -11,6 +13,7 @@ import pytest
 
 import wire
 from instance import Instance, wait_for
+from secured import Secured
 
 LETTER = b"Subject: x\r\n\r\nx\r\n"
 SPARE_FILES = 200
@@ -63,6 +66,27 @@ def test_idle_ones_give_way_when_slots_run_short(make):
         assert busy.data(LETTER).code == 250
         for s in opened:
             s.close()
+
+
+def pss_kib(one, program):
+    """Memory of its processes, shared pages divided among those that share them."""
+    texts = [pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in one.pids(program)]
+    return sum(int(re.search(r"^Pss: *(\d+) kB", text, re.M)[1]) for text in texts)
+
+
+@pytest.mark.parametrize("name, program", [("smtp", "smtpd"), ("pop3s", "pop3d")])
+def test_an_idle_connection_in_tls_is_small(name, program):
+    count = 200
+    room = {"connections-per-address": 2 * count}
+    with contextlib.closing(Secured(smtp=room, pop3=room)) as one, contextlib.ExitStack() as idle:
+        one.start()
+        tls = one.wrap()
+        for _ in range(40):  # what the first ones alone cost
+            idle.enter_context(one.connect(name, tls))
+        before = pss_kib(one, program)
+        for _ in range(count):
+            idle.enter_context(one.connect(name, tls))
+        assert 1 < (pss_kib(one, program) - before) / count < 48
 
 
 def test_many_newcomers_beyond_the_limit_are_served(make):

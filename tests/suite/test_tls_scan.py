@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: ISC
 """What testssl.sh and sslscan find in the TLS of every kind of port.
 
-testssl.sh looks at two ports here, at each for a part of what it knows, so that it takes seconds. With
-POSTERN_TESTSSL=all it looks at every port for everything, which takes minutes.
+testssl.sh looks at each port here for a part of what it knows, and at all of them together for all, so that
+it takes seconds: they share their code and settings. With POSTERN_TESTSSL=all it looks at every port for
+everything, which takes minutes.
 """
 import concurrent.futures
 import contextlib
@@ -19,8 +20,8 @@ from instance import free_port, wait_for
 from secured import IMPLICIT, NAME, Secured
 
 ALL = os.environ.get("POSTERN_TESTSSL") == "all"
-# Protocols, preferences, renegotiation; kinds of ciphers, known attacks.
-SOME = {"submissions": ("-p", "-P", "-R"), "pop3": ("-s", "-U")}
+# Known attacks; protocols; preferences and renegotiation; kinds of ciphers.
+SOME = {"smtp": ("-U",), "submission": ("-p",), "submissions": ("-P", "-R"), "pop3": ("-s",), "pop3s": ("-p",)}
 CHECKS = {name: ("--full",) for name in Secured.listeners} if ALL else SOME
 SCAN_SECONDS = 900 if ALL else 120
 

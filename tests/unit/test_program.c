@@ -62,11 +62,12 @@ static void on_edge_broken(
 	quarrels++;
 }
 
-static void on_connect_lmtp(struct program *p, uint32_t cookie, struct str name)
+static bool on_connect_lmtp(struct program *p, uint32_t cookie, struct str name)
 {
 	ck_assert_ptr_eq(p, remote);
 	ck_assert(cookie == 7 && str_eq(name, STR("dovecot")));
 	connections++;
+	return true;
 }
 
 /* --- What the program says --- */

@@ -4,6 +4,8 @@
  * own and waits until every program is at work.
  */
 #include "control/command.h"
+#include "control/log-tail.h"
+
 #include "common/mem.h"
 
 #include <errno.h>
@@ -47,8 +49,13 @@ __attribute__((noreturn)) static void detached(
 	_exit(become_control(ctx, pipe_ends[1]));
 }
 
-static int explain_end(const struct command_context *ctx, int status)
+static int explain_end(const struct command_context *ctx, int status, off_t mark)
 {
+	struct buf text;
+	struct str line = log_tail_error(ctx->conf->log_path, mark, &text);
+	if (line.n > 0)
+		fprintf(stderr, "%.*s\n", STR_ARG(line));
+	buf_release(&text);
 	if (ctx->conf->log_path != NULL)
 		fprintf(stderr, "postern: not started; the log is %s\n", ctx->conf->log_path);
 	else
@@ -79,7 +86,7 @@ static void warn(struct str text)
 	}
 }
 
-static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd)
+static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd, off_t mark)
 {
 	int status = 0;
 	char word[WORD_MAX];
@@ -98,12 +105,13 @@ static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	return explain_end(ctx, status);
+	return explain_end(ctx, status, mark);
 }
 
 static int start_detached(const struct command_context *ctx)
 {
 	int pipe_ends[2];
+	off_t mark = log_tail_mark(ctx->conf->log_path);
 	if (pipe(pipe_ends) < 0) {
 		perror("postern: pipe");
 		return EX_OSERR;
@@ -117,7 +125,7 @@ static int start_detached(const struct command_context *ctx)
 	if (pid == 0)
 		detached(ctx, pipe_ends);
 	close(pipe_ends[1]);
-	int status = wait_until_ready(ctx, pid, pipe_ends[0]);
+	int status = wait_until_ready(ctx, pid, pipe_ends[0], mark);
 	close(pipe_ends[0]);
 	return status;
 }

@@ -32,6 +32,14 @@ enum limit_kind {
 	LIMIT_OTHERS = 4, /* of several, too many to tell of one by one */
 };
 
+/* What became of an operator's order. */
+enum control_outcome {
+	CONTROL_REFUSED = 0,
+	CONTROL_DONE = 1,
+	CONTROL_BAD_CERTIFICATES = 2, /* a reload is done, but these stay as they were */
+	CONTROL_NOT_JUDGED = 3,	      /* the same, and keys has not said what it thinks of some */
+};
+
 enum login_verdict {
 	LOGIN_OK = 1,
 	LOGIN_BAD = 2,	     /* unknown user or wrong password; never say which */

@@ -36,6 +36,7 @@ enum {
 	TXT_MAX = 4096,
 	TXTS_MAX = 20,
 	PTR_NAMES_MAX = 20,
+	KEY_VERDICT_MAX = 1024, /* what is wrong with a certificate's files */
 	CERTIFICATE_MAX = 16 * 1024, /* one of a chain, DER */
 	IDENTITY_NAMES_MAX = 100,
 	IDENTITY_CHAIN_MAX = 8,

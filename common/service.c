@@ -192,9 +192,15 @@ static bool on_key_pair(void *ctx, const struct msg_key_pair *m, int *fds)
 	(void)ctx;
 	if (service->on_key_pair == NULL || m->number >= conf->certificate_count)
 		return service->on_key_pair != NULL;
-	service->on_key_pair(&conf->certificates[m->number], fds[0], fds[1]);
+	struct key_verdict verdict = {.refused = false};
+	service->on_key_pair(&conf->certificates[m->number], fds[0], fds[1], &verdict);
 	fds[0] = fds[1] = -1;
-	return true;
+	const struct msg_key_verdict answer = {.number = m->number,
+	    .serial = m->serial,
+	    .refused = verdict.refused,
+	    .in_use = verdict.in_use,
+	    .text = str_from_cstr(verdict.text)};
+	return msg_key_verdict_send(control, &answer, NULL);
 }
 
 static bool on_lmtp_socket(void *ctx, const struct msg_lmtp_socket *m, int *fds)

@@ -16,10 +16,18 @@
 #include "common/answers.h"
 #include "common/channel.h"
 #include "common/conf.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/sandbox.h"
 #include "common/wiring.h"
+
+/* All zero: refused nothing, has nothing in use. */
+struct key_verdict {
+	bool refused;
+	bool in_use; /* these files, or those before them */
+	char text[KEY_VERDICT_MAX + 1]; /* what is wrong; "": nothing is */
+};
 
 struct service {
 	/* Name, user and the sandbox's calls, paths and root are those of wiring.def and jails.def.
@@ -45,9 +53,10 @@ struct service {
 	/* What service_connect_lmtp asked for: a descriptor, the callee's, or -1 and an errno. May
 	 * be NULL. */
 	void (*on_lmtp)(uint32_t cookie, int fd, int error);
-	/* The files of the configuration's certificate with that number; both are the callee's. May
-	 * be NULL. */
-	void (*on_key_pair)(const struct conf_certificate *certificate, int chain, int key);
+	/* The files of the configuration's certificate with that number; both are the callee's, who
+	 * fills in the verdict. May be NULL. */
+	void (*on_key_pair)(const struct conf_certificate *certificate, int chain, int key,
+	    struct key_verdict *verdict);
 	/* Finish, then call loop_exit. NULL: leaves at once. */
 	void (*on_stop)(void);
 };

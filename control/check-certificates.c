@@ -27,6 +27,13 @@ static void say(const struct report *r, const char *path, const char *what)
 	    r->certificate->name, path, what);
 }
 
+/* What leaves the status as it is. */
+static void warn(const struct report *r, const char *path, const char *what)
+{
+	fprintf(r->out, "%s:%u: warning: certificate %s: %s: %s\n", r->conf_path,
+	    r->certificate->line, r->certificate->name, path, what);
+}
+
 /* A group may be one that was made for it; everybody is nobody's wish. */
 static int check_mode(const struct report *r, const char *path, mode_t mode)
 {
@@ -47,10 +54,12 @@ static int read_file(const struct report *r, const char *path, bool secret, stru
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		int error = errno;
-		say(r, path,
-		    error == EACCES ? "not checked: you may not read it, so who starts the suite "
-				      "must be root, or somebody else who may"
-				    : strerror(error));
+		if (error == EACCES)
+			warn(r, path,
+			    "not checked: you may not read it, so who starts the suite must be "
+			    "root, or somebody else who may");
+		else
+			say(r, path, strerror(error));
 		return error == EACCES ? EX_NOPERM : EX_CONFIG;
 	}
 	bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= PAIR_TEXT_MAX;
@@ -96,16 +105,16 @@ static void warn_of_use(const struct report *r, const struct pair *pair, time_t 
 	time_t soon = now + RENEW_DAYS * DAY_SECONDS;
 	if (X509_check_host(leaf, name, strlen(name), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) !=
 	    1)
-		say(r, r->certificate->chain,
+		warn(r, r->certificate->chain,
 		    "it is not for the name of this section: clients that ask for that name would "
 		    "refuse it");
 	if (lacks_issuer(pair))
-		say(r, r->certificate->chain,
+		warn(r, r->certificate->chain,
 		    "the certificate stands alone in it: clients would not believe it without "
 		    "those that certify it (of Let's Encrypt: fullchain.pem)");
 	if (X509_cmp_time(X509_get0_notAfter(leaf), &now) > 0 &&
 	    X509_cmp_time(X509_get0_notAfter(leaf), &soon) < 0)
-		say(r, r->certificate->chain,
+		warn(r, r->certificate->chain,
 		    "the certificate expires within 14 days: see to it that it is renewed");
 }
 
@@ -116,7 +125,7 @@ static int check_texts(const struct report *r, struct str chain, struct str key)
 	time_t now = time(NULL);
 	bool ok = pair_parse(chain, key, (int64_t)now, &pair, &fault);
 	if (fault.why[0] != '\0')
-		say(r, fault.file == PAIR_CHAIN ? r->certificate->chain : r->certificate->key,
+		(ok ? warn : say)(r, fault.file == PAIR_CHAIN ? r->certificate->chain : r->certificate->key,
 		    fault.why);
 	if (!ok)
 		return EX_CONFIG;

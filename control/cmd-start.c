@@ -4,6 +4,8 @@
  * own and waits until every program is at work.
  */
 #include "control/command.h"
+#include "control/log-tail.h"
+
 #include "common/mem.h"
 
 #include <errno.h>
@@ -19,6 +21,7 @@
 
 /* Programs may have much to recover; past this the operator is told so and looks himself. */
 enum { READY_PATIENCE_MS = 120 * 1000 };
+enum { WORD_MAX = 4096 };
 
 static int become_control(const struct command_context *ctx, int ready_fd)
 {
@@ -46,8 +49,13 @@ __attribute__((noreturn)) static void detached(
 	_exit(become_control(ctx, pipe_ends[1]));
 }
 
-static int explain_end(const struct command_context *ctx, int status)
+static int explain_end(const struct command_context *ctx, int status, off_t mark)
 {
+	struct buf text;
+	struct str line = log_tail_error(ctx->conf->log_path, mark, &text);
+	if (line.n > 0)
+		fprintf(stderr, "%.*s\n", STR_ARG(line));
+	buf_release(&text);
 	if (ctx->conf->log_path != NULL)
 		fprintf(stderr, "postern: not started; the log is %s\n", ctx->conf->log_path);
 	else
@@ -57,27 +65,38 @@ static int explain_end(const struct command_context *ctx, int status)
 	return EX_UNAVAILABLE;
 }
 
-/* What the pipe brings: 1 the word that all is ready, 0 its end, -1 neither in time. */
-static int read_word(int fd)
+/* What the pipe brings: the length of the word that all is ready, with warnings in lines behind its
+ * first octet; 0 its end, -1 neither in time. */
+static ssize_t read_word(int fd, char word[WORD_MAX])
 {
-	char word;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int n;
 	do
 		n = poll(&p, 1, READY_PATIENCE_MS);
 	while (n < 0 && errno == EINTR);
-	return n <= 0 ? -1 : (int)read(fd, &word, 1);
+	return n <= 0 ? -1 : read(fd, word, WORD_MAX);
 }
 
-static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd)
+static void warn(struct str text)
+{
+	while (text.n > 0) {
+		struct str line = str_head(text, str_find(text, '\n'));
+		fprintf(stderr, "postern: warning: %.*s\n", STR_ARG(line));
+		text = str_skip(text, line.n + 1);
+	}
+}
+
+static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd, off_t mark)
 {
 	int status = 0;
-	int word = read_word(fd);
-	if (word == 1) {
+	char word[WORD_MAX];
+	ssize_t n = read_word(fd, word);
+	if (n > 0) {
+		warn(str_from(word + 1, (size_t)n - 1));
 		printf("started: process %d\n", (int)pid);
 		return EX_OK;
 	}
-	if (word < 0) {
+	if (n < 0) {
 		fprintf(stderr,
 		    "postern: process %d runs, but not every program is ready yet: see `postern "
 		    "status`\n",
@@ -86,12 +105,13 @@ static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	return explain_end(ctx, status);
+	return explain_end(ctx, status, mark);
 }
 
 static int start_detached(const struct command_context *ctx)
 {
 	int pipe_ends[2];
+	off_t mark = log_tail_mark(ctx->conf->log_path);
 	if (pipe(pipe_ends) < 0) {
 		perror("postern: pipe");
 		return EX_OSERR;
@@ -105,7 +125,7 @@ static int start_detached(const struct command_context *ctx)
 	if (pid == 0)
 		detached(ctx, pipe_ends);
 	close(pipe_ends[1]);
-	int status = wait_until_ready(ctx, pid, pipe_ends[0]);
+	int status = wait_until_ready(ctx, pid, pipe_ends[0], mark);
 	close(pipe_ends[0]);
 	return status;
 }

@@ -57,11 +57,31 @@ static void add_row(void *ctx, const struct msg_program_status *row)
 		"since", row->pid == 0 ? NULL : since, "restarts", (int)row->restarts));
 }
 
+static bool next_line(struct str *text, struct str *line)
+{
+	bool any = text->n > 0;
+	*line = str_head(*text, str_find(*text, '\n'));
+	*text = str_skip(*text, line->n + 1);
+	return any;
+}
+
+static json_t *list_of_lines(struct str text)
+{
+	struct str line;
+	json_t *list = json_array();
+	while (next_line(&text, &line))
+		json_array_append_new(list, json_pack("s%", line.p, line.n));
+	return list;
+}
+
 static int print_table(const struct command_context *ctx)
 {
 	bool headed = false;
 	struct control_answer answer = {.on_program = print_row, .ctx = &headed};
 	int status = control_ask(ctx, CONTROL_STATUS, &answer);
+	struct str line, text = buf_str(&answer.text);
+	while (next_line(&text, &line))
+		printf("warning: %.*s\n", STR_ARG(line));
 	buf_release(&answer.text);
 	return status;
 }
@@ -71,7 +91,8 @@ static int print_json(const struct command_context *ctx)
 	json_t *list = json_array();
 	struct control_answer answer = {.on_program = add_row, .ctx = list};
 	int status = control_ask(ctx, CONTROL_STATUS, &answer);
-	json_t *all = json_pack("{s:o}", "programs", list);
+	json_t *all = json_pack("{s:o, s:o}", "programs", list, "warnings",
+	    list_of_lines(buf_str(&answer.text)));
 	if (status == EX_OK && all != NULL) {
 		json_dumpf(all, stdout, JSON_INDENT(2));
 		putchar('\n');

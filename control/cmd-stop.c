@@ -40,7 +40,7 @@ static int wait_until_gone(const char *run)
 
 int cmd_stop(const struct command_context *ctx, int argc, char **argv)
 {
-	struct control_answer answer = {.ok = false};
+	struct control_answer answer = {.outcome = CONTROL_REFUSED};
 	if (!no_arguments(argc, argv))
 		return EX_USAGE;
 	int status = control_ask(ctx, CONTROL_STOP, &answer);
@@ -48,16 +48,29 @@ int cmd_stop(const struct command_context *ctx, int argc, char **argv)
 	return status == EX_OK ? wait_until_gone(ctx->conf->run) : status;
 }
 
+static int explain_outcome(enum control_outcome outcome)
+{
+	if (outcome == CONTROL_BAD_CERTIFICATES) {
+		fprintf(stderr,
+		    "postern: these certificates were refused; everything else was taken anew\n");
+	} else if (outcome == CONTROL_NOT_JUDGED) {
+		fprintf(stderr,
+		    "postern: everything was taken anew, but whether the certificates can be used "
+		    "is not known yet: see `postern status`\n");
+		return EX_TEMPFAIL;
+	}
+	return outcome == CONTROL_DONE ? EX_OK : EX_CONFIG;
+}
+
 int cmd_reload(const struct command_context *ctx, int argc, char **argv)
 {
-	struct control_answer answer = {.ok = false};
+	struct control_answer answer = {.outcome = CONTROL_REFUSED};
 	if (!no_arguments(argc, argv))
 		return EX_USAGE;
 	int status = control_ask(ctx, CONTROL_RELOAD, &answer);
-	if (status == EX_OK && !answer.ok) {
-		fwrite(buf_data(&answer.text), 1, buf_len(&answer.text), stderr);
-		status = EX_CONFIG;
-	}
+	fwrite(buf_data(&answer.text), 1, buf_len(&answer.text), stderr);
+	if (status == EX_OK)
+		status = explain_outcome(answer.outcome);
 	buf_release(&answer.text);
 	return status;
 }

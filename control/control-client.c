@@ -28,7 +28,7 @@ static bool on_done(void *ctx, const struct msg_control_done *m, int *fds)
 	(void)ctx;
 	(void)fds;
 	asking.answered = true;
-	asking.answer->ok = m->ok != 0;
+	asking.answer->outcome = (enum control_outcome)m->outcome;
 	buf_append_str(&asking.answer->text, m->text);
 	loop_exit();
 	return true;

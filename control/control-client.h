@@ -7,13 +7,14 @@
 
 #include "control/command.h"
 
+#include "common/answers.h"
 #include "common/buf.h"
 #include "common/msg-operator-control.h"
 
 enum control_order { CONTROL_STATUS, CONTROL_RELOAD, CONTROL_STOP };
 
 struct control_answer {
-	bool ok;
+	enum control_outcome outcome;
 	struct buf text; /* what is wrong, a line each */
 	/* A row of CONTROL_STATUS; may be NULL. */
 	void (*on_program)(void *ctx, const struct msg_program_status *row);

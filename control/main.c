@@ -9,6 +9,7 @@
  *   may never  read a byte that came from the network
  */
 #include "control/anchor-check.h"
+#include "control/certificates.h"
 #include "control/conf-file.h"
 #include "control/listen.h"
 #include "control/notify.h"
@@ -34,6 +35,8 @@
 
 /* How long what a killed suite left behind may still hold its addresses. */
 enum { CRASH_PATIENCE_MS = 10 * 1000 };
+/* What is said at the start is written at once, as a pipe takes it whole. */
+enum { WORD_MAX = 4096 };
 
 static struct {
 	const char *conf_path;
@@ -215,12 +218,28 @@ static void start_watchdog(void)
 
 /* --- What the suite tells --- */
 
+/* Where the log goes there, it has been said. */
+static void say_in_foreground(struct str warnings)
+{
+	if (suite_conf()->log_sink != LOG_SINK_STDERR)
+		(void)!write(STDERR_FILENO, warnings.p, warnings.n);
+}
+
 static void on_ready(void)
 {
+	struct buf word = BUF_INIT(WORD_MAX);
 	notify_send("READY=1");
-	if (control.ready_fd < 0)
+	buf_append_str(&word, STR("r"));
+	certificates_report(&word, WORD_MAX);
+	if (certificates_are_useless())
+		log_message(LOG_ERR, "%s", CERTIFICATES_USELESS);
+	if (control.ready_fd < 0) {
+		say_in_foreground(str_skip(buf_str(&word), 1));
+		buf_release(&word);
 		return;
-	(void)!write(control.ready_fd, "r", 1);
+	}
+	(void)!write(control.ready_fd, buf_data(&word), buf_len(&word));
+	buf_release(&word);
 	close(control.ready_fd);
 	control.ready_fd = -1;
 	/* Whoever started us may wait for the end of what we hold of his. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/operator.h"
+#include "control/certificates.h"
 #include "control/suite.h"
 #include "control/unix-socket.h"
 
@@ -9,17 +10,19 @@
 #include "common/msg-operator-control.h"
 
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 32, ANSWER_TEXT_MAX = 8192 };
+enum { CLIENTS_MAX = 32, ANSWER_TEXT_MAX = 8192, JUDGE_PATIENCE_MS = 10 * 1000 };
 
 static const struct operator_orders *orders;
 static unsigned clients;
 
-static void answer(struct channel *channel, bool ok, struct str text)
+static void answer(struct channel *channel, enum control_outcome outcome, struct str text)
 {
-	const struct msg_control_done m = {.ok = ok, .text = str_head(text, ANSWER_TEXT_MAX)};
+	const struct msg_control_done m = {
+	    .outcome = (uint8_t)outcome, .text = str_head(text, ANSWER_TEXT_MAX)};
 	msg_control_done_send(channel, &m, NULL);
 }
 
@@ -39,8 +42,24 @@ static void send_row(void *ctx, const struct program *p)
 
 /* The channel is made after its context, so the context is a pointer to it. */
 struct client {
+	LIST_ENTRY(client) link;
 	struct channel *channel;
+	struct event *patience; /* with keys, of one that waits for its verdicts; else NULL */
 };
+
+static LIST_HEAD(, client) waiting = LIST_HEAD_INITIALIZER(waiting);
+
+static void answer_with_certificates(struct channel *channel)
+{
+	struct buf text = BUF_INIT(ANSWER_TEXT_MAX);
+	size_t refused = certificates_report(&text, ANSWER_TEXT_MAX);
+	answer(channel,
+	    !certificates_are_judged() ? CONTROL_NOT_JUDGED
+	    : refused > 0	       ? CONTROL_BAD_CERTIFICATES
+				       : CONTROL_DONE,
+	    buf_str(&text));
+	buf_release(&text);
+}
 
 static bool on_status(void *ctx, const struct msg_control_status *m, int *fds)
 {
@@ -48,8 +67,39 @@ static bool on_status(void *ctx, const struct msg_control_status *m, int *fds)
 	(void)m;
 	(void)fds;
 	suite_each(send_row, client->channel);
-	answer(client->channel, true, STR(""));
+	answer_with_certificates(client->channel);
 	return true;
+}
+
+static void wait_no_more(struct client *client)
+{
+	if (client->patience == NULL)
+		return;
+	LIST_REMOVE(client, link);
+	event_free(client->patience);
+	client->patience = NULL;
+}
+
+static void on_impatience(void *ctx)
+{
+	struct client *client = ctx;
+	wait_no_more(client);
+	answer_with_certificates(client->channel);
+}
+
+static void wait_for_verdicts(struct client *client)
+{
+	wait_no_more(client);
+	client->patience = loop_timer(on_impatience, client);
+	loop_timer_start(client->patience, JUDGE_PATIENCE_MS);
+	LIST_INSERT_HEAD(&waiting, client, link);
+}
+
+static void on_judged(void)
+{
+	struct client *client;
+	while ((client = LIST_FIRST(&waiting)) != NULL)
+		on_impatience(client);
 }
 
 static bool on_reload(void *ctx, const struct msg_control_reload *m, int *fds)
@@ -58,8 +108,12 @@ static bool on_reload(void *ctx, const struct msg_control_reload *m, int *fds)
 	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
 	(void)m;
 	(void)fds;
-	bool ok = orders->reload(&faults);
-	answer(client->channel, ok, buf_str(&faults));
+	if (!orders->reload(&faults))
+		answer(client->channel, CONTROL_REFUSED, buf_str(&faults));
+	else if (certificates_are_judged())
+		answer_with_certificates(client->channel);
+	else
+		wait_for_verdicts(client);
 	buf_release(&faults);
 	return true;
 }
@@ -69,7 +123,7 @@ static bool on_stop(void *ctx, const struct msg_control_stop *m, int *fds)
 	struct client *client = ctx;
 	(void)m;
 	(void)fds;
-	answer(client->channel, true, STR(""));
+	answer(client->channel, CONTROL_DONE, STR(""));
 	if (!suite_is_stopping())
 		orders->stop();
 	return true;
@@ -84,6 +138,7 @@ static const struct operator_control_server_handlers handlers = {
 static void on_closed(void *ctx, struct channel *channel, const char *why)
 {
 	(void)why;
+	wait_no_more(ctx);
 	channel_free(channel);
 	free(ctx);
 	clients--;
@@ -118,6 +173,7 @@ static void on_connection(evutil_socket_t listener, short what, void *ctx)
 int operator_open(const char *run, const struct operator_orders *o)
 {
 	orders = o;
+	certificates_watch(on_judged);
 	int fd = unix_socket_listen(run, "control.sock", SOCK_SEQPACKET, 0600);
 	if (fd >= 0)
 		loop_watch(fd, EV_READ, on_connection, NULL);

@@ -112,8 +112,21 @@ static bool on_edge_broken(void *ctx, const struct msg_edge_broken *m, int *fds)
 	return true;
 }
 
+static bool on_key_verdict(void *ctx, const struct msg_key_verdict *m, int *fds)
+{
+	struct program *p = ctx;
+	(void)fds;
+	if (p->self.program != PROGRAM_keys)
+		return false;
+	table->on_key_verdict(m);
+	return true;
+}
+
 static const struct supervision_client_handlers handlers = {
-    .ready = on_ready, .connect_lmtp = on_connect_lmtp, .edge_broken = on_edge_broken};
+    .ready = on_ready,
+    .key_verdict = on_key_verdict,
+    .connect_lmtp = on_connect_lmtp,
+    .edge_broken = on_edge_broken};
 
 /* Mostly it has ended and is reaped in a moment; otherwise it is of no use any more. */
 static void on_closed(void *ctx, struct channel *channel, const char *why)

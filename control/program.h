@@ -39,6 +39,7 @@ struct program {
 };
 
 struct msg_edge_broken;
+struct msg_key_verdict;
 
 struct program_table {
 	struct program *list; /* in the order of starting */
@@ -50,6 +51,8 @@ struct program_table {
 	/* What it heard over an edge broke the protocol. */
 	void (*on_edge_broken)(
 	    struct program_table *t, struct program *p, const struct msg_edge_broken *m);
+	/* From keys alone. */
+	void (*on_key_verdict)(const struct msg_key_verdict *m);
 	/* It asks for a connection to an LMTP socket, which it may; false: not so. */
 	bool (*on_connect_lmtp)(struct program *p, uint32_t cookie, struct str name);
 	/* The time that program_start_later was given has come. */

@@ -241,6 +241,8 @@ static void on_ended(struct program *p, int status)
 {
 	int refusal = exit_status_refusal(status);
 	counters_clear(p);
+	if (p->self.program == PROGRAM_keys)
+		certificates_forget();
 	if (suite.stopping) {
 		stop_on();
 		return;
@@ -282,6 +284,7 @@ void suite_start(const struct suite_options *options, const struct conf_file *fi
 	suite.programs.on_ready = on_ready;
 	suite.programs.on_ended = on_ended;
 	suite.programs.on_edge_broken = quarrel_settle;
+	suite.programs.on_key_verdict = certificates_judge;
 	suite.programs.on_connect_lmtp = on_connect_lmtp;
 	suite.programs.on_start_time = start_again;
 	rewire_setup(&suite.programs, wire);
@@ -306,6 +309,7 @@ static void take_conf(struct conf_file *fresh, struct listeners *listeners)
 	suite.listeners = *listeners;
 	suite.generation++;
 	counters_allow(suite.file.conf);
+	certificates_expect(suite.file.conf);
 }
 
 static void hand_out_conf(struct program *p)

@@ -98,9 +98,14 @@ int ask_release(
 		return result;
 	kind->release(a.channel, name);
 	result = finish(&a);
-	if (result == EX_OK)
-		printf("%u %s\n", a.count, kind->released);
-	return result;
+	if (result != EX_OK)
+		return result;
+	if (a.count == 0 && !all) {
+		fprintf(stderr, "postern: nothing is counted of %.*s\n", STR_ARG(name));
+		return EX_UNAVAILABLE;
+	}
+	printf("%u %s\n", a.count, kind->released);
+	return EX_OK;
 }
 
 void ask_show_json(struct ask *a, json_t *entry)

@@ -75,10 +75,11 @@ static void in_jail(const struct conf *conf)
 		server_publish();
 }
 
-static void on_key_pair(const struct conf_certificate *certificate, int chain, int key)
+static void on_key_pair(const struct conf_certificate *certificate, int chain, int key,
+    struct key_verdict *verdict)
 {
 	static bool any;
-	if (vault_take(certificate, chain, key, loop_now_ms()) || !any)
+	if (vault_take(certificate, chain, key, loop_now_ms(), verdict) || !any)
 		publish_soon();
 	any = true;
 }

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
@@ -80,12 +81,20 @@ static const char *read_file(int fd, struct buf *text)
 	}
 }
 
-static void complain(const struct conf_certificate *c, enum pair_file file, const char *why)
+static void say(struct key_verdict *verdict, int level, const struct conf_certificate *c,
+    const char *path, const char *why, const char *consequence)
 {
-	const struct slot *old = in_force(c);
-	log_message(LOG_ERR, "certificate %s: %s: %s%s", c->name,
-	    file == PAIR_CHAIN ? c->chain : c->key, why,
-	    old == NULL ? "; it is not used" : "; the one before stays in use");
+	snprintf(verdict->text, sizeof(verdict->text), "certificate %s: %s: %s%s", c->name, path,
+	    why, consequence);
+	log_message(level, "%s", verdict->text);
+}
+
+static void complain(const struct conf_certificate *c, enum pair_file file, const char *why,
+    struct key_verdict *verdict)
+{
+	verdict->refused = true;
+	say(verdict, LOG_ERR, c, file == PAIR_CHAIN ? c->chain : c->key, why,
+	    in_force(c) == NULL ? "; it is not used" : "; the one before stays in use");
 }
 
 static int64_t wall_seconds(void)
@@ -93,7 +102,8 @@ static int64_t wall_seconds(void)
 	return (int64_t)(loop_wall_ms() / 1000);
 }
 
-static bool load(const struct conf_certificate *c, int chain, int key, struct pair *pair)
+static bool load(const struct conf_certificate *c, int chain, int key, struct pair *pair,
+    struct key_verdict *verdict)
 {
 	struct buf chain_text = BUF_INIT(PAIR_TEXT_MAX + 8192);
 	struct buf key_text = BUF_INIT(PAIR_TEXT_MAX + 8192);
@@ -110,7 +120,7 @@ static bool load(const struct conf_certificate *c, int chain, int key, struct pa
 		why = fault.why;
 	}
 	if (!ok)
-		complain(c, fault.file, why);
+		complain(c, fault.file, why, verdict);
 	OPENSSL_cleanse(key_text.p, key_text.cap);
 	buf_release(&key_text);
 	buf_release(&chain_text);
@@ -146,7 +156,8 @@ static void add(const struct slot *like, const struct pair *pair)
 
 /* False: clients think better of the one that is there, which stays. What is only early has its
  * turn when its time has come (vault_tick). */
-static bool may_follow(struct slot *old, struct pair *pair)
+static bool may_follow(const struct conf_certificate *c, struct slot *old, struct pair *pair,
+    struct key_verdict *verdict)
 {
 	int64_t now = wall_seconds();
 	enum pair_time time = pair_time(pair, now);
@@ -157,20 +168,23 @@ static bool may_follow(struct slot *old, struct pair *pair)
 		old->early = *pair;
 	else
 		pair_reset(pair);
-	log_message(LOG_ERR, "certificate %s: %s: %s; the one before stays in use%s", old->name,
-	    old->chain, pair_time_text(time), time == PAIR_EARLY ? " until then" : "");
+	verdict->refused = true;
+	say(verdict, LOG_ERR, c, c->chain, pair_time_text(time),
+	    time == PAIR_EARLY ? "; the one before stays in use until then"
+			       : "; the one before stays in use");
 	return false;
 }
 
-static void warn_of_time(const struct conf_certificate *c, const struct pair *pair)
+static void warn_of_time(
+    const struct conf_certificate *c, const struct pair *pair, struct key_verdict *verdict)
 {
 	enum pair_time time = pair_time(pair, wall_seconds());
 	if (time != PAIR_IN_TIME)
-		log_message(LOG_WARNING, "certificate %s: %s: %s", c->name, c->chain,
-		    pair_time_text(time));
+		say(verdict, LOG_WARNING, c, c->chain, pair_time_text(time), "");
 }
 
-bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t now_ms)
+static bool take(const struct conf_certificate *c, int chain, int key, uint64_t now_ms,
+    struct key_verdict *verdict)
 {
 	const struct slot like = {.name = c->name,
 	    .chain = c->chain,
@@ -179,7 +193,7 @@ bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t n
 	    .for_clients = c->is_client};
 	struct pair pair;
 	struct slot *old = in_force(c);
-	bool ok = load(c, chain, key, &pair);
+	bool ok = load(c, chain, key, &pair, verdict);
 	close(chain);
 	close(key);
 	if (!ok)
@@ -187,15 +201,25 @@ bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t n
 	if (old != NULL)
 		pair_reset(&old->early);
 	bool same = old != NULL && is_same(&old->pair, &pair);
-	if (same)
+	if (same) {
+		warn_of_time(c, &old->pair, verdict);
 		pair_reset(&pair);
-	if (same || !may_follow(old, &pair))
+	}
+	if (same || !may_follow(c, old, &pair, verdict))
 		return false;
 	if (old != NULL)
 		retire(old, now_ms);
-	warn_of_time(c, &pair);
+	warn_of_time(c, &pair, verdict);
 	add(&like, &pair);
 	return true;
+}
+
+bool vault_take(const struct conf_certificate *c, int chain, int key, uint64_t now_ms,
+    struct key_verdict *verdict)
+{
+	bool fresh = take(c, chain, key, now_ms, verdict);
+	verdict->in_use = in_force(c) != NULL;
+	return fresh;
 }
 
 /* ---- those that go ---------------------------------------------------------------- */

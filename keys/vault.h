@@ -7,14 +7,17 @@
 #define POSTERN_KEYS_VAULT_H
 
 #include "common/conf.h"
+#include "common/service.h"
 #include "keys/pair.h"
 
 enum { VAULT_GRACE_MS = 5 * 60 * 1000 };
 
 /* Reads the two files, which it closes, and puts the pair in force; when it is bad, the log says
  * why and the one before it stays. So it does when the certificate has expired, or is not valid
- * yet, while the one before is valid. True when there is something new. */
-bool vault_take(const struct conf_certificate *certificate, int chain, int key, uint64_t now_ms);
+ * yet, while the one before is valid. True when there is something new. `verdict` comes all zero, and
+ * gets what the log says. */
+bool vault_take(const struct conf_certificate *certificate, int chain, int key, uint64_t now_ms,
+    struct key_verdict *verdict);
 /* Another configuration: what is not in it goes, the rest is for whom it says. True when something
  * changed. */
 bool vault_keep_only(const struct conf *conf, uint64_t now_ms);

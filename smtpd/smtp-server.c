@@ -8,6 +8,7 @@
  * nothing is answered any more.
  */
 #include "smtpd/smtp-internal.h"
+#include "smtpd/submission.h"
 
 #include <stdlib.h>
 
@@ -174,6 +175,8 @@ static void draw_conclusions(struct smtp_server *s, const struct reply *reply)
 void smtp_conclude(struct smtp_server *s, enum smtp_status status)
 {
 	if (status == STATUS_NONE)
+		return;
+	if (submission_conclude(s, status))
 		return;
 	reply_status(s->out, status, s->policy->hostname);
 	if (status != STATUS_START_DATA)

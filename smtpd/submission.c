@@ -104,6 +104,21 @@ enum smtp_status submission_decide(struct smtp_server *s, enum sender_verdict ve
 	return STATUS_NO_DIRECTORY;
 }
 
+bool submission_conclude(struct smtp_server *s, enum smtp_status status)
+{
+	const struct smtp_sender_query *q = s->txn.sender_query;
+	char text[REPLY_LINE_MAX];
+	if ((status != STATUS_SENDER_NOT_OWNED && status != STATUS_FROM_NOT_OWNED) || q == NULL ||
+	    q->count != 1)
+		return false;
+	struct reply reply = *reply_of(status);
+	const struct str address = str_head(q->addresses[0].address, ADDRESS_MAX);
+	int n = snprintf(text, sizeof(text), "%.*s: <%.*s>", STR_ARG(reply.text), STR_ARG(address));
+	reply.text = str_from(text, (size_t)n);
+	smtp_conclude_reply(s, &reply);
+	return true;
+}
+
 /* --- the header --------------------------------------------------------- */
 
 static struct str domain_of(struct str address)

@@ -30,5 +30,8 @@ bool submission_check_sender(struct smtp_server *s, enum smtp_status *status);
 bool submission_take_header(struct smtp_server *s, enum smtp_status *status);
 /* What directory's answer means; holds the message's recipients where it says so. */
 enum smtp_status submission_decide(struct smtp_server *s, enum sender_verdict verdict);
+/* Refuses with the address in the reply, when the status is about one and only one was asked about;
+ * false: it is not, and nothing was done. */
+bool submission_conclude(struct smtp_server *s, enum smtp_status status);
 
 #endif

@@ -79,8 +79,16 @@ static bool on_ready(void *ctx, const struct msg_ready *m, int *fds)
 	return true;
 }
 
+static bool on_key_verdict(void *ctx, const struct msg_key_verdict *m, int *fds)
+{
+	(void)ctx;
+	(void)m;
+	(void)fds;
+	return true;
+}
+
 static const struct supervision_client_handlers control_handlers = {
-    .ready = on_ready, .edge_broken = edge_broken_ignore};
+    .ready = on_ready, .key_verdict = on_key_verdict, .edge_broken = edge_broken_ignore};
 
 static void on_control_closed(void *ctx, struct channel *ch, const char *why)
 {

@@ -281,6 +281,9 @@ def test_guessing_is_refused_everywhere_and_after_a_restart():
         with smtp(one) as client:
             assert client.docmd("AUTH PLAIN " + plain("bob@example.test", "secret-bob"))[0] == 235
         one.postern("auth", "release", "--all", check=True)
+        done = one.postern("auth", "release", "127.0.0.9")
+        assert done.returncode == 69 and "nothing is counted of 127.0.0.9" in done.err and not done.out
+        assert "0 released" in one.postern("auth", "release", "--all", check=True).out
         assert status(one) == {}
 
 

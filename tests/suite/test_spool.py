@@ -151,6 +151,7 @@ def test_a_spool_that_is_in_use_is_not_opened_twice(make):
     done = two.postern("start", "--detach")
     assert done.returncode == 74  # EX_IOERR
     assert f"the spool {one.spool} belongs to a suite that runs" in two.log()
+    assert "postern/queue[" in done.err and f"the spool {one.spool} belongs to a suite that runs" in done.err
     assert two.postern("queue", "verify").returncode != 0
     one.send(b"Subject: still\r\n\r\nx\r\n")
     one.wait_for_mail("ann", 1)

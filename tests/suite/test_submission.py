@@ -138,6 +138,7 @@ def test_users_send_as_themselves(server):
     server.wait_for_mail("bob", 4)
     server.wait_for_mail("ann", 1)
     said = re.findall(r"reject: (MAIL|DATA).*: (5\d\d) .* from=<(.*?)> .* sasl_username=<(.*)>", server.log())
+    assert f"one of the user who logged in: <{BOB}>; from=" in server.log()
     assert (("MAIL", "553", BOB, ANN) in said and ("DATA", "550", ANN, ANN) in said and
             ("MAIL", "553", "anybody@sub.partner.example", BOB) in said), said
 

@@ -203,8 +203,12 @@ def test_a_renewed_certificate_comes_into_force(secure):
         fresh = make_certificate(secure.directory / "tls", "fresh", cn="other.example.test")
         # A key that does not match, first.
         secure.write("tls/other.key", fresh["key"].read_bytes())
-        assert secure.postern("reload").returncode == 0
-        wait_for("the complaint", 20, lambda: "it is not the key of the certificate" in secure.log())
+        done = secure.postern("reload")
+        complaint = "other.key: it is not the key of the certificate"
+        assert done.returncode == 78 and "certificate other.example.test: " in done.err and complaint in done.err
+        assert "everything else was taken anew" in done.err
+        assert complaint in secure.log()
+        assert complaint in secure.status()["warnings"][0] and complaint in secure.postern("status").out
         assert "the one before stays in use" in secure.log()
         assert certificate_of(secure.submissions_port, "other.example.test") == before
         check = secure.postern("check")
@@ -233,8 +237,10 @@ def test_an_expired_certificate_replaces_no_valid_one(make):
     for part in ("key", "chain"):
         one.write(f"tls/{used[part].name}", old[part].read_bytes())
     used["key"].chmod(0o600)
-    assert one.postern("reload").returncode == 0
-    wait_for("the complaint", 20, lambda: "used.pem: the certificate has expired: get a new one; the one before stays in use" in one.log())
+    done = one.postern("reload")
+    complaint = "used.pem: the certificate has expired: get a new one; the one before stays in use"
+    assert done.returncode == 78 and complaint in done.err
+    assert complaint in one.log()
     assert certificate_of(port) == before
     check = one.postern("check")
     assert check.returncode == 0 and b"used.pem: the certificate has expired" in check.stderr
@@ -242,6 +248,41 @@ def test_an_expired_certificate_replaces_no_valid_one(make):
     one.stop()
     one.start()
     wait_for("the old one", 10, lambda: certificate_of(port) != before)
+    done = one.postern("reload")
+    assert done.returncode == 0 and "used.pem: the certificate has expired" in done.err
+
+
+def test_a_start_without_a_usable_certificate_says_so(make):
+    one = make(start=False)
+    port, tls = free_port(), one.directory / "tls"
+    one.make_directory(tls)
+    used, other = make_certificate(tls, "used"), make_certificate(tls, "other")
+    for path in tls.iterdir():
+        one.user.own(path)
+    one.configure(**{"listen submissions": {"address": f"127.0.0.1:{port}", "auth": "no"},
+                     f"certificate {NAME}": {**used, "key": other["key"]}})
+    done = one.postern("start", "--detach")
+    assert done.returncode == 0 and "started" in done.out
+    for words in (f"postern: warning: certificate {NAME}: ", "other.key: it is not the key", "it is not used",
+                  "postern: warning: no certificate can be used: STARTTLS is not offered"):
+        assert words in done.err
+    one.wait_ready()
+    assert "no certificate can be used" in one.log()
+    assert [w for w in one.status()["warnings"] if "no certificate can be used" in w]
+    one.send(b"Subject: x\r\n\r\nhello\r\n")
+    one.wait_for_mail("ann", 1)
+    # A file that is missing is control's to tell.
+    one.configure(**{f"certificate {NAME}": {**used, "key": tls / "none.key"}})
+    done = one.postern("reload")
+    assert done.returncode == 78 and "none.key: No such file or directory; it is not used" in done.err
+    one.configure(**{f"certificate {NAME}": used})
+    done = one.postern("reload")
+    assert done.returncode == 0 and not done.err
+    assert certificate_of(port) and one.status()["warnings"] == []
+    used["key"].unlink()
+    done = one.postern("reload")
+    assert done.returncode == 78 and "No such file or directory; the one before stays in use" in done.err
+    assert "no certificate can be used" not in done.err and certificate_of(port)
 
 
 def test_keys_may_die(secure):

@@ -22,7 +22,8 @@ static char names[2][4] = {"one", "two"};
 static struct conf_certificate certificates[2];
 static struct conf conf = {.certificates = certificates, .certificate_count = 2};
 static char paths[4][512];
-static unsigned sent[2];
+static unsigned sent[2], judged;
+static uint32_t serials[2];
 static char texts[2][2][64]; /* of the pair that came last: chain, key */
 static int log_file;
 
@@ -31,6 +32,7 @@ static bool on_key_pair(void *ctx, const struct msg_key_pair *m, int *fds)
 	(void)ctx;
 	ck_assert_uint_lt(m->number, 2);
 	sent[m->number]++;
+	serials[m->number] = m->serial;
 	for (size_t i = 0; i < 2; i++) {
 		char *to = texts[m->number][i];
 		ssize_t n = read(fds[i], to, sizeof(texts[0][0]) - 1);
@@ -309,6 +311,97 @@ START_TEST(another_list)
 }
 END_TEST
 
+static void on_judged(void)
+{
+	judged++;
+}
+
+static void judge(uint16_t number, uint32_t serial, bool refused, bool in_use, const char *text)
+{
+	certificates_judge(&(struct msg_key_verdict){.number = number,
+	    .serial = serial,
+	    .refused = refused,
+	    .in_use = in_use,
+	    .text = str_from_cstr(text)});
+}
+
+static void expect_report(size_t most, size_t refused, const char *text)
+{
+	struct buf report = BUF_INIT(8192);
+	ck_assert_uint_eq(certificates_report(&report, most), refused);
+	ck_assert_msg(str_eq(buf_str(&report), str_from_cstr(text)), "%.*s", STR_ARG(buf_str(&report)));
+	buf_release(&report);
+}
+
+START_TEST(keys_judges)
+{
+	certificates_watch(on_judged);
+	certificates_send(&conf, control);
+	expect(1, 1);
+	ck_assert(!certificates_are_judged());
+	judge(0, serials[0], true, false, "bad\033[1m\nworse");
+	judge(1, serials[1] + 1, false, true, ""); /* of nothing that was sent */
+	judge(2, serials[1], false, true, "");
+	ck_assert(!certificates_are_judged() && judged == 0);
+	judge(1, serials[1], false, true, "old");
+	ck_assert(certificates_are_judged() && judged == 1);
+	expect_report(8192, 1, "bad?[1m?worse\nold\n");
+	expect_report(1, 1, "and 2 more, of which the log tells\n");
+	/* A verdict on what has been sent anew since says nothing. */
+	uint32_t before = serials[0];
+	certificates_send(&conf, control);
+	expect(2, 2);
+	judge(0, before, false, true, "");
+	judge(1, serials[1], false, true, "");
+	ck_assert(!certificates_are_judged());
+	judge(0, serials[0], false, true, "");
+	expect_report(8192, 0, "");
+}
+END_TEST
+
+START_TEST(what_is_missing_is_judged_here)
+{
+	char text[1024];
+	certificates_watch(on_judged);
+	certificates_send(&conf, control);
+	expect(1, 1);
+	judge(0, serials[0], false, true, "");
+	ck_assert_int_eq(unlink(certificates[0].key), 0);
+	certificates_look(&conf, control);
+	snprintf(text, sizeof(text),
+	    "certificate one: %s: No such file or directory; the one before stays in use\n",
+	    certificates[0].key);
+	expect_report(8192, 1, text);
+	/* keys has forgotten everything. */
+	certificates_forget();
+	ck_assert_int_eq(unlink(certificates[1].chain), 0);
+	judged = 0;
+	certificates_send(&conf, control);
+	ck_assert(certificates_are_judged() && certificates_are_useless());
+	snprintf(text, sizeof(text),
+	    "certificate one: %s: No such file or directory; it is not used\n"
+	    "certificate two: %s: No such file or directory; it is not used\n" CERTIFICATES_USELESS
+	    "\n",
+	    certificates[0].key, certificates[1].chain);
+	expect_report(8192, 2, text);
+}
+END_TEST
+
+START_TEST(those_for_clients_are_no_listeners)
+{
+	certificates[1].client_only = true;
+	certificates_send(&conf, control);
+	expect(1, 1);
+	judge(1, serials[1], false, true, "");
+	ck_assert(!certificates_are_useless()); /* not yet known */
+	judge(0, serials[0], true, false, "bad");
+	ck_assert(certificates_are_useless());
+	certificates[0].client_only = true;
+	certificates_expect(&conf);
+	ck_assert(!certificates_are_useless() && !certificates_are_judged());
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("files");
@@ -324,5 +417,8 @@ int main(void)
 	tcase_add_test(tc, changed_while_it_is_read);
 	tcase_add_test(tc, chain_and_key_change_places);
 	tcase_add_test(tc, another_list);
+	tcase_add_test(tc, keys_judges);
+	tcase_add_test(tc, what_is_missing_is_judged_here);
+	tcase_add_test(tc, those_for_clients_are_no_listeners);
 	return unit_run_case("certificates", tc);
 }

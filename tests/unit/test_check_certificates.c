@@ -64,7 +64,8 @@ static void expect(int status, const char *path, const char *words)
 	if (words == NULL) {
 		ck_assert_str_eq(text, "");
 	} else {
-		snprintf(head, sizeof(head), "postern.conf:7: certificate %s: %s: ", name, path);
+		snprintf(head, sizeof(head), "postern.conf:7: %scertificate %s: %s: ",
+		    status == EX_OK ? "warning: " : "", name, path);
 		ck_assert_msg(strncmp(text, head, strlen(head)) == 0, "%s", text);
 		ck_assert_msg(strstr(text, words) != NULL, "%s", text);
 		ck_assert_ptr_eq(strchr(text, '\n'), text + n - 1);

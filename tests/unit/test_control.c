@@ -249,7 +249,7 @@ static bool ask_status(void)
 	row_count = 0;
 	int status = control_ask(&ctx, CONTROL_STATUS, &answer);
 	buf_release(&answer.text);
-	return status == EX_OK && answer.ok;
+	return status == EX_OK && answer.outcome == CONTROL_DONE;
 }
 
 static bool all_ready(void)
@@ -379,10 +379,10 @@ END_TEST
 
 static void reload_as(const char *hostname, const char *more)
 {
-	struct control_answer answer = {.ok = false};
+	struct control_answer answer = {.outcome = CONTROL_REFUSED};
 	write_conf(hostname, more);
 	ck_assert_int_eq(control_ask(&ctx, CONTROL_RELOAD, &answer), EX_OK);
-	ck_assert_msg(answer.ok, "%.*s", STR_ARG(buf_str(&answer.text)));
+	ck_assert_msg(answer.outcome == CONTROL_DONE, "%.*s", STR_ARG(buf_str(&answer.text)));
 	buf_release(&answer.text);
 }
 
@@ -487,12 +487,12 @@ END_TEST
 
 START_TEST(a_bad_configuration_changes_nothing)
 {
-	struct control_answer answer = {.ok = true};
+	struct control_answer answer = {.outcome = CONTROL_DONE};
 	start();
 	before = row_of("queue", 0);
 	write_conf("two.example.test", "hostnam = \"x\"\n");
 	ck_assert_int_eq(control_ask(&ctx, CONTROL_RELOAD, &answer), EX_OK);
-	ck_assert(!answer.ok);
+	ck_assert(answer.outcome == CONTROL_REFUSED);
 	ck_assert(buf_append_u8(&answer.text, 0));
 	ck_assert_ptr_nonnull(strstr((const char *)buf_data(&answer.text), "postern.conf:9: "));
 	buf_release(&answer.text);

@@ -19,7 +19,7 @@
 static struct program_table table;
 static struct program *remote, *smtpd;
 static int raw; /* the program's end */
-static unsigned readies, connections, quarrels, ends;
+static unsigned readies, connections, quarrels, verdicts, ends;
 static int end_status;
 
 /* --- What control does with it --- */
@@ -60,6 +60,12 @@ static void on_edge_broken(
 {
 	ck_assert(t == &table && p->channel != NULL && m->edge == EDGE_remote_resolver);
 	quarrels++;
+}
+
+static void on_key_verdict(const struct msg_key_verdict *m)
+{
+	ck_assert(m->number == 2 && m->serial == 3 && m->refused && !m->in_use);
+	verdicts++;
 }
 
 static bool on_connect_lmtp(struct program *p, uint32_t cookie, struct str name)
@@ -119,6 +125,7 @@ static void set_up(void)
 	table = (struct program_table){.on_ready = on_ready,
 	    .on_ended = on_ended,
 	    .on_edge_broken = on_edge_broken,
+	    .on_key_verdict = on_key_verdict,
 	    .on_connect_lmtp = on_connect_lmtp};
 	program_table_fill(&table, (struct wiring_size){.workers = 1});
 	remote = program_find(&table, (struct wiring_end){PROGRAM_deliver_remote, 0});
@@ -190,6 +197,23 @@ START_TEST(only_deliver_remote_asks_for_sockets)
 }
 END_TEST
 
+START_TEST(only_keys_judges_certificates)
+{
+	struct program *p = smtpd;
+	if (_i == 0)
+		p = program_find(&table, (struct wiring_end){PROGRAM_keys, 0});
+	const uint8_t said[] = {0, 14, 0, 2, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0};
+	begin(p);
+	say(said, sizeof(said));
+	unit_settle();
+	ck_assert_uint_eq(verdicts, _i == 0);
+	if (_i == 0)
+		end(p);
+	else
+		expect_broken(p);
+}
+END_TEST
+
 START_TEST(a_broken_edge_is_passed_on)
 {
 	begin(remote);
@@ -208,6 +232,7 @@ int main(void)
 	tcase_add_test(tc, ready_is_said_once);
 	tcase_add_test(tc, ready_too_late_changes_nothing);
 	tcase_add_loop_test(tc, only_deliver_remote_asks_for_sockets, 0, 2);
+	tcase_add_loop_test(tc, only_keys_judges_certificates, 0, 2);
 	tcase_add_test(tc, a_broken_edge_is_passed_on);
 	return unit_run_case("program", tc);
 }

@@ -46,7 +46,7 @@ static void take(const struct conf_certificate *row, const char *kind)
 {
 	char *names = xasprintf("DNS:%s", row->name);
 	struct self_signed s = self_signed_make(kind, names, 30);
-	ck_assert(vault_take(row, memory(s.certificate_text), memory(s.key_text), 1));
+	ck_assert(vault_take(row, memory(s.certificate_text), memory(s.key_text), 1, &(struct key_verdict){.refused = false}));
 	self_signed_free(&s);
 	free(names);
 }

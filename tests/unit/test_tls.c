@@ -75,7 +75,7 @@ static int memory(const char *text)
 static void take(const struct conf_certificate *row, const char *kind, const char *names)
 {
 	struct self_signed s = self_signed_make(kind, names, 30);
-	ck_assert(vault_take(row, memory(s.certificate_text), memory(s.key_text), 1));
+	ck_assert(vault_take(row, memory(s.certificate_text), memory(s.key_text), 1, &(struct key_verdict){.refused = false}));
 	self_signed_free(&s);
 }
 
@@ -591,8 +591,8 @@ START_TEST(a_bad_pair_leaves_the_old_one)
 	begin();
 	struct self_signed a = self_signed_make("EC", "DNS:a.example", 9);
 	struct self_signed b = self_signed_make("EC", "DNS:b.example", 9);
-	ck_assert(!vault_take(&rows[0], memory(a.certificate_text), memory(b.key_text), 1));
-	ck_assert(!vault_take(&rows[0], memory(""), memory(b.key_text), 1));
+	ck_assert(!vault_take(&rows[0], memory(a.certificate_text), memory(b.key_text), 1, &(struct key_verdict){.refused = false}));
+	ck_assert(!vault_take(&rows[0], memory(""), memory(b.key_text), 1, &(struct key_verdict){.refused = false}));
 	server_publish();
 	unit_settle();
 	struct link l;
@@ -601,8 +601,8 @@ START_TEST(a_bad_pair_leaves_the_old_one)
 	ck_assert(shows(&l, "mx.example"));
 	link_close(&l);
 	/* What is the same is no news. */
-	ck_assert(vault_take(&rows[0], memory(a.certificate_text), memory(a.key_text), 1));
-	ck_assert(!vault_take(&rows[0], memory(a.certificate_text), memory(a.key_text), 1));
+	ck_assert(vault_take(&rows[0], memory(a.certificate_text), memory(a.key_text), 1, &(struct key_verdict){.refused = false}));
+	ck_assert(!vault_take(&rows[0], memory(a.certificate_text), memory(a.key_text), 1, &(struct key_verdict){.refused = false}));
 	self_signed_free(&a);
 	self_signed_free(&b);
 }
@@ -613,7 +613,7 @@ static bool take_dated(const char *name, long from, long until)
 	char list[64];
 	snprintf(list, sizeof(list), "DNS:%s", name);
 	struct self_signed s = self_signed_from("EC", list, from, until);
-	bool taken = vault_take(&rows[0], memory(s.certificate_text), memory(s.key_text), 1);
+	bool taken = vault_take(&rows[0], memory(s.certificate_text), memory(s.key_text), 1, &(struct key_verdict){.refused = false});
 	self_signed_free(&s);
 	return taken;
 }

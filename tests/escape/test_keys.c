@@ -393,8 +393,8 @@ START_TEST(who_sends_to_other_servers)
 	int id;
 	begin();
 	int fd = peer(EDGE_remote_keys, 0);
-	ask(fd, ids[0], 0x0403, octets(32));
-	ask(fd, ids[1], 0x0804, octets(32));
+	ask(fd, identities[0], 0x0403, octets(32));
+	ask(fd, identities[1], 0x0804, octets(32));
 	shutdown(fd, SHUT_WR);
 	while ((id = hear(fd, &r)) >= 0) {
 		ck_assert_int_ne(id, ID_IDENTITY);

@@ -211,7 +211,7 @@ static void ask_status(void)
 	struct control_answer answer = {.on_program = on_program};
 	row_count = 0;
 	ck_assert_int_eq(control_ask(&ctx, CONTROL_STATUS, &answer), EX_OK);
-	ck_assert(answer.ok);
+	ck_assert_int_eq(answer.outcome, CONTROL_DONE);
 	buf_release(&answer.text);
 }
 

@@ -540,8 +540,8 @@ START_TEST(data_timeout)
 }
 END_TEST
 
-/* One octet whenever the loop turns puts off no bound on the whole. On a slow machine the reply may be
- * read already, behind the one before it: then the end is what comes. */
+/* One octet whenever the loop turns puts off no bound on the whole. On a slow machine the reply may
+ * be read already, behind the one before it: then the end is what comes. */
 static void trickle(const char *octet, const char *reply)
 {
 	for (;;) {

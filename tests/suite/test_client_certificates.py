@@ -175,9 +175,8 @@ def test_keys_that_hangs_holds_up_nobody_else(setting):
         for _ in range(5):
             assert setting.fate("open12", 5)[0] == "sent"
         assert not any(fate() for fate in waiting)
-        os.kill(pid, signal.SIGKILL)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGKILL)
     for fate in waiting:
         assert wait_for("the mail goes", 20, fate)[0][0] == "sent"
 

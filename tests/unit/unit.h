@@ -10,10 +10,10 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* Check writes down each assertion that holds, to say of a test that died where it was last. A million
- * in a loop take longer to be written, and read again by the parent, than what they assert; with
- * sanitizers each later test is a copy of all the memory that took. So places where we just were
- * are left out. */
+/* Check writes down each assertion that holds, to say of a test that died where it was last. A
+ * million in a loop take longer to be written, and read again by the parent, than what they assert;
+ * with sanitizers each later test is a copy of all the memory that took. So places where we just
+ * were are left out. */
 void unit_mark_point(const char *file, int line);
 #define _mark_point unit_mark_point
 
@@ -30,8 +30,8 @@ int unit_run(const char *name, const TTest *const tests[], size_t count);
 		return unit_run(name, tests, sizeof(tests) / sizeof(tests[0]));                    \
 	}
 
-/* Where the same was done before with all its repetitions: under valgrind, which is fifty times as slow
- * and sees in one round what it sees in twenty, and in make distcheck. */
+/* Where the same was done before with all its repetitions: under valgrind, which is fifty times as
+ * slow and sees in one round what it sees in twenty, and in make distcheck. */
 static inline bool unit_wants_few_rounds(void)
 {
 	return getenv("POSTERN_FEW_ROUNDS") != NULL;

@@ -115,8 +115,10 @@ def test_a_file_that_came_into_the_anchor_s_directory(make):
     assert report["excess"] == 0, report
     one.write("dns/other.key", "x")
     done, report = audit(one, user=User("root") if os.geteuid() == 0 else None)
-    (found,) = excesses(report, "resolver")
-    assert 'there is also "other.key"' in found and done.returncode == 1 and report["excess"] == 1
+    # Looked at once more because of it, resolver may be in the middle of making a socket.
+    assert any('there is also "other.key"' in found for found in excesses(report, "resolver"))
+    others = {p["name"] for p in report["processes"] if p["excess"]} - {"resolver"}
+    assert done.returncode == 1 and others == set()
 
 
 @needs_root

@@ -26,6 +26,7 @@ static void teardown(void)
 	free(first);
 	free(second);
 	free(said);
+	said = NULL;
 	scratch_close();
 }
 

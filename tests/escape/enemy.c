@@ -300,3 +300,17 @@ const struct enemy_way enemy_ways[] = {
     {"flood", flood, true},
 };
 const unsigned enemy_way_count = sizeof(enemy_ways) / sizeof(enemy_ways[0]);
+
+long enemy_memory_kb(pid_t pid)
+{
+	char path[64], line[128];
+	long kb = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "re");
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, "VmRSS:", 6) == 0)
+			kb = strtol(line + 6, NULL, 10);
+	fclose(file);
+	return kb;
+}

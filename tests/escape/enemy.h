@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* At which end of which edge it is. */
 struct enemy_place {
@@ -39,6 +40,9 @@ bool enemy_is_dropped(int fd);
 /* The packet that was made last: whoever likes may make it, and say it with `descriptors`. */
 extern struct buf enemy_packet;
 void enemy_say(int fd, unsigned descriptors);
+
+/* What a process has in memory, which no enemy may make grow. */
+long enemy_memory_kb(pid_t pid);
 
 /* In main, before the tests run; and what main returns, given what they returned. */
 void enemy_setup(void);

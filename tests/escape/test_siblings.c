@@ -137,16 +137,7 @@ static void check_serves(const struct front *f, unsigned instance)
 
 static long memory_kb(const struct front *f)
 {
-	char path[64], line[128];
-	long kb = 0;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)stage.programs[f->program].pid);
-	FILE *file = fopen(path, "re");
-	ck_assert_ptr_nonnull(file);
-	while (fgets(line, sizeof(line), file) != NULL)
-		if (strncmp(line, "VmRSS:", 6) == 0)
-			kb = strtol(line + 6, NULL, 10);
-	fclose(file);
-	return kb;
+	return enemy_memory_kb(stage.programs[f->program].pid);
 }
 
 /* What only root can start wants a file system of its own, too. */

@@ -276,20 +276,6 @@ static size_t control_descriptors(void)
 	return n;
 }
 
-static long control_kb(void)
-{
-	char path[64], line[128];
-	long kb = 0;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)control);
-	FILE *file = fopen(path, "re");
-	ck_assert_ptr_nonnull(file);
-	while (fgets(line, sizeof(line), file) != NULL)
-		if (strncmp(line, "VmRSS:", 6) == 0)
-			kb = strtol(line + 6, NULL, 10);
-	fclose(file);
-	return kb;
-}
-
 static size_t count_in_log(const char *needle)
 {
 	size_t n = 0, size;
@@ -376,7 +362,7 @@ START_TEST(enemy)
 	begin(programs[_i]);
 	memcpy(before, rows, sizeof(before));
 	size_t n = row_count, descriptors = control_descriptors();
-	long kb = control_kb();
+	long kb = enemy_memory_kb(control);
 	enemy_begin((unsigned)_i);
 	/* Each end takes control a tenth of a second: without an order, every other way for each.
 	 */
@@ -387,7 +373,7 @@ START_TEST(enemy)
 				attack(&enemy_ways[w], instances == 1 && w / 2 % 2 == round % 2);
 	check_others(before, n);
 	ck_assert_uint_le(control_descriptors(), descriptors + 4);
-	ck_assert_int_lt(control_kb() - kb, GROWTH_MAX_KB);
+	ck_assert_int_lt(enemy_memory_kb(control) - kb, GROWTH_MAX_KB);
 	end();
 }
 END_TEST
@@ -606,13 +592,13 @@ START_TEST(connections_that_nobody_takes)
 	begin(PROGRAM_deliver_remote);
 	int lmtp = listen_at("lmtp", SOCK_STREAM);
 	size_t descriptors = control_descriptors();
-	long kb = control_kb();
+	long kb = enemy_memory_kb(control);
 	for (unsigned i = 0; i < MANY && !enemy_is_dropped(enemies[0].fd); i++)
 		if (!enemy_send(enemies[0].fd, octets, sizeof(octets), 0))
 			poll(NULL, 0, 1);
 	ask_status();
 	ck_assert_uint_le(control_descriptors(), descriptors + DESCRIPTORS_MORE);
-	ck_assert_int_lt(control_kb() - kb, GROWTH_MAX_KB);
+	ck_assert_int_lt(enemy_memory_kb(control) - kb, GROWTH_MAX_KB);
 	pid_t before = pid_of(PROGRAM_resolver, 0);
 	ck_assert_int_eq(kill(before, SIGKILL), 0);
 	uint64_t until = loop_now_ms() + PATIENCE_MS;

@@ -34,6 +34,13 @@ size_t str_rfind(struct str s, char c)
 	return at == NULL ? s.n : (size_t)(at - s.p);
 }
 
+struct str str_take_line(struct str *text)
+{
+	struct str line = str_head(*text, str_find(*text, '\n'));
+	*text = str_skip(*text, line.n + 1);
+	return line;
+}
+
 struct str str_trim(struct str s)
 {
 	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))

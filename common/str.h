@@ -53,6 +53,8 @@ bool str_has_caseprefix(struct str s, struct str prefix);
 /* Index of the first/last c, or s.n when there is none. */
 size_t str_find(struct str s, char c);
 size_t str_rfind(struct str s, char c);
+/* Takes the first line off the text, and returns it without its newline. */
+struct str str_take_line(struct str *text);
 /* Without leading and trailing blanks and tabs. */
 struct str str_trim(struct str s);
 /* A decimal number, digits only, whole string, at most max. */
@@ -76,6 +78,11 @@ static inline bool ascii_is_alnum(char c)
 static inline bool ascii_is_print(char c)
 {
 	return c >= ' ' && c <= '~';
+}
+/* For a person's eyes, on a terminal or in a reply. */
+static inline char ascii_shown(char c)
+{
+	return ascii_is_print(c) ? c : '?';
 }
 static inline char ascii_lower(char c)
 {

@@ -173,7 +173,7 @@ static bool on_entry(void *ctx, const char *name)
 	buf_append_str(s->looking->why,
 	    STR("resolver may write all of its directory, where there is also \""));
 	for (; *name != '\0'; name++) /* whoever named it */
-		buf_append(s->looking->why, ascii_is_print(*name) ? name : "?", 1);
+		buf_append_u8(s->looking->why, (uint8_t)ascii_shown(*name));
 	buf_append_str(s->looking->why, STR("\""));
 	s->found = true;
 	return false;

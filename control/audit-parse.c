@@ -19,13 +19,6 @@ static bool parse_based(struct str s, unsigned base, uint64_t max, uint64_t *out
 	return s.n > 0;
 }
 
-static struct str take_line(struct str *text)
-{
-	struct str line = str_head(*text, str_find(*text, '\n'));
-	*text = str_skip(*text, line.n + 1);
-	return line;
-}
-
 /* The next word; empty at the end. */
 static struct str take_word(struct str *line)
 {
@@ -44,7 +37,7 @@ static struct str take_word(struct str *line)
 static bool find_value(struct str text, struct str name, struct str *out)
 {
 	while (text.n > 0) {
-		struct str line = take_line(&text);
+		struct str line = str_take_line(&text);
 		if (!str_has_prefix(line, name))
 			continue;
 		*out = str_skip(line, name.n);

@@ -114,12 +114,11 @@ static void identify_all(const struct by_inode *s, struct str text, enum audit_f
 {
 	while (text.n > 0) {
 		struct audit_socket found;
-		struct str line = str_head(text, str_find(text, '\n'));
+		struct str line = str_take_line(&text);
 		bool is_one = family == AUDIT_UNIX ? audit_parse_unix(line, &found)
 						   : audit_parse_inet(line, family, &found);
 		if (is_one)
 			identify(s, &found);
-		text = str_skip(text, line.n + 1);
 	}
 }
 

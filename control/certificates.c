@@ -180,8 +180,7 @@ static char *printable(struct str s)
 {
 	char *text = xasprintf("%.*s", (int)s.n, s.p);
 	for (char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
-			*c = '?';
+		*c = ascii_shown(*c);
 	return text;
 }
 

@@ -162,10 +162,12 @@ static void audit_program(struct auditing *a, pid_t pid)
 	if (!audit_process_read(pid, &p))
 		return;
 	enum program_id program = program_of(p.name);
-	if (program == PROGRAM_NONE)
+	if (program == PROGRAM_NONE) {
 		audit_excess(audit_add(a->audit, p.name, pid), "it is not a program of the suite");
-	while (program != PROGRAM_NONE && !look_at_program(a, program, &p) &&
-	       a->naps < PATIENCE_MS / NAP_MS) {
+		audit_process_reset(&p);
+		return;
+	}
+	while (!look_at_program(a, program, &p) && a->naps < PATIENCE_MS / NAP_MS) {
 		audit_take_back(a->audit);
 		nap(a);
 		audit_process_reset(&p);
@@ -173,7 +175,7 @@ static void audit_program(struct auditing *a, pid_t pid)
 			return;
 	}
 	a->running[program]++;
-	for (size_t i = 0; program != PROGRAM_NONE && i < p.child_count; i++)
+	for (size_t i = 0; i < p.child_count; i++)
 		audit_child(a, program, p.children[i]);
 	audit_process_reset(&p);
 }

@@ -5,6 +5,7 @@
  */
 #include "control/command.h"
 #include "control/log-tail.h"
+#include "control/start-word.h"
 
 #include "common/mem.h"
 
@@ -21,7 +22,6 @@
 
 /* Programs may have much to recover; past this the operator is told so and looks himself. */
 enum { READY_PATIENCE_MS = 120 * 1000 };
-enum { WORD_MAX = 4096 };
 
 static int become_control(const struct command_context *ctx, int ready_fd)
 {
@@ -65,31 +65,30 @@ static int explain_end(const struct command_context *ctx, int status, off_t mark
 	return EX_UNAVAILABLE;
 }
 
-/* What the pipe brings: the length of the word that all is ready, with warnings in lines behind its
- * first octet; 0 its end, -1 neither in time. */
-static ssize_t read_word(int fd, char word[WORD_MAX])
+/* What the pipe brings: the length of the word that all is ready (start-word.h); 0 its end, -1
+ * neither in time. */
+static ssize_t read_word(int fd, char word[START_WORD_MAX])
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int n;
 	do
 		n = poll(&p, 1, READY_PATIENCE_MS);
 	while (n < 0 && errno == EINTR);
-	return n <= 0 ? -1 : read(fd, word, WORD_MAX);
+	return n <= 0 ? -1 : read(fd, word, START_WORD_MAX);
 }
 
 static void warn(struct str text)
 {
 	while (text.n > 0) {
-		struct str line = str_head(text, str_find(text, '\n'));
+		struct str line = str_take_line(&text);
 		fprintf(stderr, "postern: warning: %.*s\n", STR_ARG(line));
-		text = str_skip(text, line.n + 1);
 	}
 }
 
 static int wait_until_ready(const struct command_context *ctx, pid_t pid, int fd, off_t mark)
 {
 	int status = 0;
-	char word[WORD_MAX];
+	char word[START_WORD_MAX];
 	ssize_t n = read_word(fd, word);
 	if (n > 0) {
 		warn(str_from(word + 1, (size_t)n - 1));

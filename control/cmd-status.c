@@ -57,20 +57,13 @@ static void add_row(void *ctx, const struct msg_program_status *row)
 		"since", row->pid == 0 ? NULL : since, "restarts", (int)row->restarts));
 }
 
-static bool next_line(struct str *text, struct str *line)
-{
-	bool any = text->n > 0;
-	*line = str_head(*text, str_find(*text, '\n'));
-	*text = str_skip(*text, line->n + 1);
-	return any;
-}
-
 static json_t *list_of_lines(struct str text)
 {
-	struct str line;
 	json_t *list = json_array();
-	while (next_line(&text, &line))
+	while (text.n > 0) {
+		struct str line = str_take_line(&text);
 		json_array_append_new(list, json_pack("s%", line.p, line.n));
+	}
 	return list;
 }
 
@@ -79,9 +72,11 @@ static int print_table(const struct command_context *ctx)
 	bool headed = false;
 	struct control_answer answer = {.on_program = print_row, .ctx = &headed};
 	int status = control_ask(ctx, CONTROL_STATUS, &answer);
-	struct str line, text = buf_str(&answer.text);
-	while (next_line(&text, &line))
+	struct str text = buf_str(&answer.text);
+	while (text.n > 0) {
+		struct str line = str_take_line(&text);
 		printf("warning: %.*s\n", STR_ARG(line));
+	}
 	buf_release(&answer.text);
 	return status;
 }

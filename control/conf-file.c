@@ -147,12 +147,11 @@ static struct conf *parse_places(const char *path, struct str text, bool places)
 	buf_append_str(&reduced, STR("hostname = \"host.invalid\"\nmailboxes = \"/%d/%n\"\n"
 				     "listen smtp { address = \"127.0.0.1:25\" }\n"));
 	while (places && text.n > 0) {
-		struct str line = str_head(text, str_find(text, '\n'));
+		struct str line = str_take_line(&text);
 		if (is_place(line)) {
 			buf_append_str(&reduced, line);
 			buf_append_u8(&reduced, '\n');
 		}
-		text = str_skip(text, line.n + 1);
 	}
 	struct str s = buf_str(&reduced);
 	buf_append_u8(&reduced, 0);

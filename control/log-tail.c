@@ -50,10 +50,9 @@ struct str log_tail_error(const char *path, off_t mark, struct buf *text)
 	if (path != NULL)
 		read_behind(path, mark, text);
 	for (struct str rest = buf_str(text); rest.n > 0;) {
-		struct str line = str_head(rest, str_find(rest, '\n'));
+		struct str line = str_take_line(&rest);
 		if (is_error(line))
 			*(is_of_control(line) ? &of_control : &found) = line;
-		rest = str_skip(rest, line.n + 1);
 	}
 	return found.n > 0 ? found : of_control;
 }

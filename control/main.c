@@ -16,6 +16,7 @@
 #include "control/operator.h"
 #include "control/privilege.h"
 #include "control/run-dir.h"
+#include "control/start-word.h"
 #include "control/suite.h"
 
 #include "common/forked.h"
@@ -35,8 +36,6 @@
 
 /* How long what a killed suite left behind may still hold its addresses. */
 enum { CRASH_PATIENCE_MS = 10 * 1000 };
-/* What is said at the start is written at once, as a pipe takes it whole. */
-enum { WORD_MAX = 4096 };
 
 static struct {
 	const char *conf_path;
@@ -122,12 +121,10 @@ static int open_log(const struct conf *conf, struct buf *faults)
 static void log_lines(struct str text)
 {
 	while (text.n > 0) {
-		struct str line = str_head(text, str_find(text, '\n'));
 		struct log_event ev;
 		log_begin(&ev, LOG_ERR, STR(""));
-		log_note(&ev, line);
+		log_note(&ev, str_take_line(&text));
 		log_end(&ev);
-		text = str_skip(text, line.n + 1);
 	}
 }
 
@@ -227,10 +224,10 @@ static void say_in_foreground(struct str warnings)
 
 static void on_ready(void)
 {
-	struct buf word = BUF_INIT(WORD_MAX);
+	struct buf word = BUF_INIT(START_WORD_MAX);
 	notify_send("READY=1");
 	buf_append_str(&word, STR("r"));
-	certificates_report(&word, WORD_MAX);
+	certificates_report(&word, START_WORD_MAX);
 	if (certificates_are_useless())
 		log_message(LOG_ERR, "%s", CERTIFICATES_USELESS);
 	if (control.ready_fd < 0) {

@@ -56,7 +56,7 @@ static void put_text(struct reply_parser *p, struct str s)
 	s = str_head(s, room);
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i] == '\t' ? ' ' : s.p[i];
-		p->text[p->text_n++] = ascii_is_print(c) ? c : '?';
+		p->text[p->text_n++] = ascii_shown(c);
 	}
 }
 

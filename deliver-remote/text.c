@@ -20,7 +20,7 @@ void text_add(struct text *t, struct str s)
 	size_t room = REASON_MAX - t->n;
 	size_t n = s.n < room ? s.n : room;
 	for (size_t i = 0; i < n; i++)
-		t->p[t->n++] = ascii_is_print(s.p[i]) ? s.p[i] : '?';
+		t->p[t->n++] = ascii_shown(s.p[i]);
 	t->p[t->n] = '\0';
 	if (n < s.n)
 		memcpy(t->p + REASON_MAX - (sizeof(cut) - 1), cut, sizeof(cut) - 1);

@@ -58,7 +58,7 @@ static void printable(const char *name, char *out, size_t n)
 {
 	size_t i = 0;
 	for (; name[i] != '\0' && i < n - 1; i++)
-		out[i] = ascii_is_print(name[i]) ? name[i] : '?';
+		out[i] = ascii_shown(name[i]);
 	out[i] = '\0';
 }
 

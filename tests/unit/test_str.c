@@ -101,6 +101,16 @@ START_TEST(numbers_are_digits_within_bounds)
 }
 END_TEST
 
+START_TEST(lines_are_taken_one_by_one)
+{
+	struct str text = STR("a\n\nb");
+	ck_assert(str_eq(str_take_line(&text), STR("a")) && str_eq(text, STR("\nb")));
+	ck_assert(str_eq(str_take_line(&text), STR("")) && str_eq(text, STR("b")));
+	ck_assert(str_eq(str_take_line(&text), STR("b")) && text.n == 0);
+	ck_assert(str_take_line(&text).n == 0 && text.n == 0);
+}
+END_TEST
+
 START_TEST(a_heap_copy_ends_in_nul)
 {
 	char *c = str_dup(STR("ab"));
@@ -122,6 +132,7 @@ START_TEST(character_classes_are_ascii)
 		ck_assert(ascii_is_alpha(c) == alpha);
 		ck_assert(ascii_is_alnum(c) == (digit || alpha));
 		ck_assert(ascii_is_print(c) == (i >= 32 && i <= 126));
+		ck_assert(ascii_shown(c) == (i >= 32 && i <= 126 ? c : '?'));
 		ck_assert(ascii_lower(c) == (i >= 'A' && i <= 'Z' ? (char)(i + 32) : c));
 	}
 }
@@ -129,4 +140,4 @@ END_TEST
 
 UNIT_MAIN("str", parts_never_reach_past_the_end, comparisons_take_bytes_for_what_they_are,
     finding_says_n_when_there_is_none, trimming_takes_blanks_and_tabs_only,
-    numbers_are_digits_within_bounds, a_heap_copy_ends_in_nul, character_classes_are_ascii)
+    numbers_are_digits_within_bounds, lines_are_taken_one_by_one, a_heap_copy_ends_in_nul, character_classes_are_ascii)

@@ -89,7 +89,7 @@ bool crowd_give_way(void)
 		if (s == NULL || loop_now_ms() - s->waiting_ms < CROWD_STRESS_MS)
 			return false;
 	}
-	session_end(s, STATUS_GIVE_WAY);
+	session_drop(s, STATUS_GIVE_WAY);
 	return true;
 }
 
@@ -112,7 +112,7 @@ void crowd_stop(bool all, void (*empty)(void))
 	for (s = TAILQ_FIRST(&everybody); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all);
 		if (all || !is_at_work(s))
-			session_end(s, STATUS_SHUTDOWN);
+			session_drop(s, STATUS_SHUTDOWN);
 	}
 	on_empty = empty;
 	if (count == 0)

@@ -69,7 +69,7 @@ static void on_due(struct deadline *d, void *ctx)
 	else if (!s->lingering)
 		session_log_event(s, "timeout");
 	/* Who does not even read what we said before is told nothing. */
-	s->broken = s->broken || s->blocked || s->lingering;
+	s->broken = s->broken || s->blocked || s->lingering || s->handshake_ms != 0;
 	session_end(s, why_due(s, now_ms));
 }
 

@@ -20,11 +20,13 @@ static struct buf replies; /* of the core that runs now */
 /* ---- writing ---------------------------------------------------------------- */
 
 /* Writes what it can of `octets` and returns how much that was. The last words of a session leave
- * in one packet with the end of the connection. */
+ * in one packet with the end of the connection; but where it is closed at once, what the client says
+ * meanwhile makes a reset of that end, and words that have not left by then are lost. */
 static size_t write_some(struct session *s, struct str octets)
 {
 	size_t done = 0;
-	int flags = MSG_NOSIGNAL | (smtp_server_is_closed(&s->smtp) ? MSG_MORE : 0);
+	bool last = smtp_server_is_closed(&s->smtp) && !s->dropped;
+	int flags = MSG_NOSIGNAL | (last ? MSG_MORE : 0);
 	while (done < octets.n && !s->broken) {
 		ssize_t n = session_tls_send(s, octets.p + done, octets.n - done, flags);
 		if (n >= 0)

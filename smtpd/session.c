@@ -48,7 +48,7 @@ void session_settle(struct session *s)
 		return;
 	}
 	if (crowd_is_stopping() && s->smtp.phase == PHASE_COMMAND) {
-		session_end(s, STATUS_SHUTDOWN);
+		session_drop(s, STATUS_SHUTDOWN);
 		return;
 	}
 	if (over && !s->lingering)
@@ -61,7 +61,14 @@ void session_end(struct session *s, enum smtp_status status)
 {
 	smtp_server_end(&s->smtp, status);
 	session_io_flush(s);
-	/* The client reads it, or not; we are done with it. */
+	session_settle(s);
+}
+
+void session_drop(struct session *s, enum smtp_status status)
+{
+	s->dropped = true;
+	smtp_server_end(&s->smtp, status);
+	session_io_flush(s);
 	s->broken = true;
 	session_settle(s);
 }

@@ -59,6 +59,7 @@ struct session {
 	bool blocked;  /* by `unsent` */
 	bool broken;   /* the connection is gone */
 	bool lingering; /* nothing is answered any more */
+	bool dropped;	/* closed with its last words */
 	bool local;	/* by the Unix socket */
 	struct session_way way;
 	struct tls_stream *tls;	 /* NULL: in clear */
@@ -94,8 +95,11 @@ void session_set_worker(unsigned worker);
  * known by its uid. */
 void session_start(int fd, const union client_address *address, const struct session_way *way,
     bool own_network, struct policy *policy);
-/* Tells the client why, and ends it. */
+/* Tells the client why and ends it: what it says meanwhile is read for a while, so that it can
+ * read the reason. */
 void session_end(struct session *s, enum smtp_status status);
+/* The same at once, for its descriptor or because we go. */
+void session_drop(struct session *s, enum smtp_status status);
 /* To be called about once a second. */
 void session_tick(uint64_t now_ms);
 

@@ -571,6 +571,27 @@ START_TEST(data_rate)
 }
 END_TEST
 
+/* What the client says after smtpd has read last, and before it ends the session, does not cost the
+ * client the reason. */
+START_TEST(last_words_while_the_client_speaks)
+{
+	begin(strangers, "session-timeout = \"1 s\"");
+	stage_greet(&c);
+	stage_envelope(&c);
+	send_text("x\r\n");
+	/* More than it reads in one turn, and late. */
+	static char more[256 * 1024];
+	memset(more, 'x', sizeof(more));
+	kill(st.pid, SIGSTOP);
+	ck_assert_int_gt(send(c.fd, more, sizeof(more), MSG_NOSIGNAL | MSG_DONTWAIT), 65536);
+	usleep(1500 * 1000);
+	kill(st.pid, SIGCONT);
+	stage_expect(&c, "421 4.4.2 mx.example.org Session lasts too long");
+	stage_expect_closed(&c);
+	end();
+}
+END_TEST
+
 START_TEST(session_timeout)
 {
 	begin(strangers, "session-timeout = \"1 s\"");
@@ -822,6 +843,7 @@ int main(void)
 	tcase_add_test(tcase, command_trickle);
 	tcase_add_test(tcase, data_timeout);
 	tcase_add_test(tcase, data_rate);
+	tcase_add_test(tcase, last_words_while_the_client_speaks);
 	tcase_add_test(tcase, session_timeout);
 	tcase_add_test(tcase, client_does_not_read);
 	tcase_add_test(tcase, ended_session_hears_why);

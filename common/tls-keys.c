@@ -130,6 +130,11 @@ bool tls_keys_are_known(void)
 	return known;
 }
 
+bool tls_keys_are_awaited(enum conf_tls tls)
+{
+	return tls == CONF_TLS_IMPLICIT ? identities.count == 0 : tls != CONF_TLS_NO && !known;
+}
+
 /* ---- tickets ---------------------------------------------------------------------- */
 
 static bool is_whole(const struct ticket_key *k)

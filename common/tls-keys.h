@@ -6,6 +6,7 @@
 #ifndef POSTERN_TLS_KEYS_H
 #define POSTERN_TLS_KEYS_H
 
+#include "common/conf-listener.h"
 #include "common/msg-keys.h"
 
 #include <openssl/x509.h>
@@ -19,6 +20,10 @@ void tls_keys_setup(tls_keys_changed_fn *changed);
 void tls_keys_connect(int fd);
 /* keys has told what there is, be it nothing. */
 bool tls_keys_are_known(void);
+/* Whether clients of a listener had better wait for what keys is about to tell: at a start, and
+ * where nothing but TLS is spoken also while there is no certificate, as after a reload that brings
+ * the first one. How long is the caller's to bound. */
+bool tls_keys_are_awaited(enum conf_tls tls);
 
 /* What can be shown. */
 struct tls_identity {

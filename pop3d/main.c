@@ -77,6 +77,11 @@ static void on_connectable(evutil_socket_t listener, short what, void *ctx)
 	}
 }
 
+static bool is_awaiting_keys(const struct listener *l)
+{
+	return l->conf != NULL && tls_keys_are_awaited(l->conf->tls);
+}
+
 static void on_listener(const struct conf_listener *listener, enum listener_kind kind, int fd)
 {
 	if (kind != LISTENER_POP3 || listener_count == LISTENERS_MAX) {
@@ -88,8 +93,7 @@ static void on_listener(const struct conf_listener *listener, enum listener_kind
 	if (!client_socket_prepare(fd))
 		log_message(LOG_WARNING, "options of a listener cannot be set: %m");
 	l->event = loop_watch(fd, EV_READ, on_connectable, l);
-	/* keys is about to say what certificates there are; clients can wait for it. */
-	if (listener != NULL && listener->tls != CONF_TLS_NO && !tls_keys_are_known()) {
+	if (is_awaiting_keys(l)) {
 		event_del(l->event);
 		loop_timer_start(accept_again, KEYS_WAIT_MS);
 	}
@@ -98,8 +102,9 @@ static void on_listener(const struct conf_listener *listener, enum listener_kind
 static void on_keys(void)
 {
 	tls_services_refresh();
-	if (accept_again != NULL)
-		on_accept_again(NULL);
+	for (size_t i = 0; i < listener_count; i++)
+		if (!is_awaiting_keys(&listeners[i]))
+			event_add(listeners[i].event, NULL);
 }
 
 static void close_listeners(void)

@@ -150,14 +150,15 @@ static struct session_way way_of(const struct conf_listener *conf)
 
 void listener_go_on(void)
 {
-	if (resume_timer != NULL)
-		on_resume(NULL);
+	struct listener *l;
+	SLIST_FOREACH(l, &listeners, link)
+	if (!tls_keys_are_awaited(l->way.tls))
+		event_add(l->readable, NULL);
 }
 
-/* At the start keys is about to say what there is; a client that came for TLS can wait for it. */
 static void wait_for_keys(struct listener *l)
 {
-	if (l->way.tls == CONF_TLS_NO || tls_keys_are_known())
+	if (!tls_keys_are_awaited(l->way.tls))
 		return;
 	event_del(l->readable);
 	loop_timer_start(resume_timer, KEYS_WAIT_MS);

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: ISC
 """TLS of the whole suite, with OpenSSL, swaks and others as clients."""
+import concurrent.futures
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
 from instance import Instance, free_port, wait_for
+from peers import listens
 
 NAME = "mx.example.test"
 
@@ -218,6 +222,32 @@ def test_a_renewed_certificate_comes_into_force(secure):
         wait_for("the new one", 60, lambda: certificate_of(secure.submissions_port, "other.example.test") != before)
         held.sendall(b"NOOP\r\n")
         assert read_line(held).startswith(b"250")
+
+
+def test_the_first_certificate_of_a_reload_is_waited_for(make):
+    """Where nothing but TLS is spoken: the listener may be there before what keys has to say."""
+    one = make()
+    ports, tls = (free_port(), free_port()), one.directory / "tls"
+    one.make_directory(tls)
+    used = make_certificate(tls, "used")
+    for path in tls.iterdir():
+        one.user.own(path)
+    one.configure(**{"listen submissions": {"address": f"127.0.0.1:{ports[0]}", "auth": "no"},
+                     "listen pop3s": {"address": f"127.0.0.1:{ports[1]}"}, f"certificate {NAME}": used})
+    keys, = one.pids("keys")
+    os.kill(keys, signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            reload = pool.submit(one.postern, "reload")
+            for port in ports:
+                wait_for("the listener", 10, lambda: listens("127.0.0.1", port))
+            shown = [pool.submit(certificate_of, port) for port in ports]
+            time.sleep(1)
+            os.kill(keys, signal.SIGCONT)
+            assert reload.result().returncode == 0
+            assert all(s.result() for s in shown)
+    finally:
+        os.kill(keys, signal.SIGCONT)
 
 
 def test_an_expired_certificate_replaces_no_valid_one(make):

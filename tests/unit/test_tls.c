@@ -100,12 +100,16 @@ static void begin(void)
 	wire(NULL);
 	unit_settle();
 	ck_assert(!tls_keys_are_known());
+	ck_assert(tls_keys_are_awaited(CONF_TLS_STARTTLS));
+	ck_assert(!tls_keys_are_awaited(CONF_TLS_NO));
 	take(&rows[0], "EC", "DNS:mx.example,DNS:*.wild.example");
 	take(&rows[1], "RSA", "DNS:mx.example");
 	take(&rows[2], "EC", "DNS:other.example");
 	server_publish();
 	unit_settle();
 	ck_assert(tls_keys_are_known());
+	ck_assert(!tls_keys_are_awaited(CONF_TLS_STARTTLS));
+	ck_assert(!tls_keys_are_awaited(CONF_TLS_IMPLICIT));
 	ck_assert_uint_eq(changes, 1);
 }
 

@@ -20,12 +20,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, EVENTS = 64, INPUT_SIZE = 65536 };
+enum { BACKLOG = 1024, EVENTS = 64, INPUT_SIZE = 65536, OUTPUT_SIZE = 1024 };
 
 struct visitor {
 	SSL *ssl;
 	int fd;
 	bool in_mail;
+	bool leaves;
 };
 
 static SSL_CTX *ctx;
@@ -83,31 +84,57 @@ static void begin_tls(struct visitor *v)
 	SSL_set_accept_state(v->ssl);
 }
 
-/* Returns false when the visitor is gone. */
-static bool answer(struct visitor *v, size_t n)
+static const char *reply_to(struct visitor *v, const char *line)
 {
-	if (v->in_mail) {
-		if (n < 5 || memcmp(input + n - 5, "\r\n.\r\n", 5) != 0)
-			return true;
-		v->in_mail = false;
-		say(v, "250 2.0.0 thrown away\r\n");
-	} else if (memcmp(input, "EHLO", 4) == 0) {
-		say(v, v->ssl == NULL ? "250-floor\r\n250 STARTTLS\r\n"
-				      : "250-floor\r\n250-PIPELINING\r\n250 8BITMIME\r\n");
-	} else if (memcmp(input, "STAR", 4) == 0) {
-		begin_tls(v);
-	} else if (memcmp(input, "DATA", 4) == 0) {
-		v->in_mail = true;
-		say(v, "354 go on\r\n");
-	} else if (memcmp(input, "QUIT", 4) == 0) {
-		say(v, "221 2.0.0 bye\r\n");
+	if (memcmp(line, "EHLO", 4) == 0)
+		return v->ssl == NULL ? "250-floor\r\n250 STARTTLS\r\n"
+				      : "250-floor\r\n250-PIPELINING\r\n250 8BITMIME\r\n";
+	v->in_mail = memcmp(line, "DATA", 4) == 0;
+	v->leaves = memcmp(line, "QUIT", 4) == 0;
+	return v->in_mail ? "354 go on\r\n" : v->leaves ? "221 2.0.0 bye\r\n" : "250 2.0.0 ok\r\n";
+}
+
+/* There is room for it. */
+static void add(char out[OUTPUT_SIZE], const char *reply)
+{
+	memcpy(out + strlen(out), reply, strlen(reply) + 1);
+}
+
+/* The rest of `in` behind the end of the mail, or nothing when it has not come. */
+static const char *skip_mail(struct visitor *v, const char *in, size_t n)
+{
+	const char *end = memmem(in, n, "\r\n.\r\n", 5);
+	v->in_mail = end == NULL;
+	return end == NULL ? in + n : end + 5;
+}
+
+/* Lines are whole, as the client sends them; what it says at once is answered at once. */
+static void answer(struct visitor *v, const char *in, size_t n)
+{
+	const char *all = in, *end;
+	char out[OUTPUT_SIZE] = "";
+	while ((size_t)(in - all) < n && strlen(out) < OUTPUT_SIZE / 2) {
+		size_t rest = n - (size_t)(in - all);
+		if (v->in_mail) {
+			in = skip_mail(v, in, rest);
+			if (!v->in_mail)
+				add(out, "250 2.0.0 thrown away\r\n");
+		} else if (rest >= 4 && (end = memchr(in, '\n', rest)) != NULL) {
+			if (memcmp(in, "STAR", 4) == 0)
+				begin_tls(v);
+			else
+				add(out, reply_to(v, in));
+			in = end + 1;
+		} else {
+			break;
+		}
+	}
+	if (out[0] != '\0')
+		say(v, out);
+	if (v->leaves) {
 		SSL_set_shutdown(v->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 		leave(v);
-		return false;
-	} else {
-		say(v, "250 2.0.0 ok\r\n");
 	}
-	return true;
 }
 
 static void hear(struct visitor *v)
@@ -121,7 +148,7 @@ static void hear(struct visitor *v)
 	int n = v->ssl == NULL ? (int)recv(v->fd, input, sizeof(input), 0)
 			       : SSL_read(v->ssl, input, sizeof(input));
 	if (n >= 4)
-		(void)answer(v, (size_t)n);
+		answer(v, input, (size_t)n);
 	else if (v->ssl == NULL || SSL_get_error(v->ssl, n) != SSL_ERROR_WANT_READ)
 		leave(v);
 }

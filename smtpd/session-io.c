@@ -222,13 +222,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	session_settle(s);
 }
 
-/* An answer that came while the core was at work is no news to feed(). */
+/* An answer that came while the core was at work is no news to feed(). What the core says to it
+ * leaves together with what it says to commands that have come meanwhile. */
 void session_io_go_on(struct session *s)
 {
 	if (s->running)
 		return;
-	session_io_flush(s);
 	feed_kept(s);
+	session_io_flush(s);
 	if (may_go_on(s) && !s->watching) {
 		event_add(&s->readable, NULL);
 		s->watching = true;

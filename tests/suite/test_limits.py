@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Limits, as clients meet them."""
 import contextlib
+import os
 import pathlib
 import re
 import resource
@@ -87,6 +88,19 @@ def test_an_idle_connection_in_tls_is_small(name, program):
         for _ in range(count):
             idle.enter_context(one.connect(name, tls))
         assert 1 < (pss_kib(one, program) - before) / count < 48
+
+
+def policies(one):
+    return {os.sched_getscheduler(row["pid"]) for row in one.programs()}
+
+
+def test_programs_are_scheduled_as_a_batch_unless_the_operator_says_otherwise(make):
+    assert policies(make()) == {os.SCHED_BATCH}
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        assert policies(make()) == {os.SCHED_IDLE}
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def test_many_newcomers_beyond_the_limit_are_served(make):

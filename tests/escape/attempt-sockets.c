@@ -68,7 +68,8 @@ long try_connect_tcp(struct victim *v, const struct attempt_world *w)
 
 long try_take_tcp_port(struct victim *v, const struct attempt_world *w)
 {
-	const struct sockaddr_in at = loopback(40025);
+	/* None that the kernel may give to somebody who connects meanwhile. */
+	const struct sockaddr_in at = loopback(9025);
 	(void)w;
 	return with_socket(v, SOCK_STREAM, AF_INET, SYS_bind, &at, sizeof(at));
 }

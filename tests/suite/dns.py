@@ -25,7 +25,7 @@ import pytest
 
 import instance as instance_module
 from edge import versions
-from instance import TOP, conf_text, ordinary_user, reachable_prefix, wait_for
+from instance import TOP, conf_text, free_port, ordinary_user, reachable_prefix, wait_for
 
 OK, NO_NAME, NO_DATA, TEMPORARY, BOGUS = 1, 2, 3, 4, 5
 A, CNAME, SOA, PTR, MX, TXT, AAAA, TLSA = 1, 5, 6, 12, 15, 16, 28, 52
@@ -66,13 +66,13 @@ sub.deep A 192.0.2.9
 def free_udp_and_tcp_port():
     """A port that is free for both; name servers listen on both."""
     while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
+        port = free_port()
+        with socket.socket(type=socket.SOCK_DGRAM) as udp:
             try:
-                udp.bind(tcp.getsockname())
+                udp.bind(("127.0.0.1", port))
+                return port
             except OSError:
                 continue
-            return tcp.getsockname()[1]
 
 
 def need(name, package):

@@ -2,13 +2,14 @@
 """One running Postern in a directory of its own, for tests and the demo of what is installed.
 
 The programs run as an ordinary user: the caller, or nobody when the caller is root. Everything of an
-instance lies in its directory, listens on loopback ports that the kernel gave, and is gone after
+instance lies in its directory, listens on free loopback ports, and is gone after
 close(), which fails when a process is left over.
 """
 import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import secrets
 import shutil
@@ -25,6 +26,7 @@ PREFIX = pathlib.Path(os.environ.get("POSTERN_PREFIX", TOP / "build" / "inst"))
 PROGRAMS = ("keys", "directory", "resolver", "deliver-local", "deliver-remote", "queue", "pop3d-session", "pop3d", "smtpd")
 START_SECONDS = 20
 STOP_SECONDS = 20
+PORTS_FROM, PORTS_LEAST = 10240, 10000
 
 
 def wait_for(what, seconds, condition, interval=0.05):
@@ -42,16 +44,24 @@ def wait_for(what, seconds, condition, interval=0.05):
 given_ports = set()
 
 
+def can_listen(host, port):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+        try:
+            s.bind((host, port))
+            return True
+        except OSError:
+            return False
+
+
 def free_port(host="127.0.0.1"):
-    """Never the same twice, nor one that a process of tests beside this one could be given."""
+    """Never the same twice, nor one that a process of tests beside this one could be given, nor one that the kernel
+    gives to whoever connects somewhere: until a server of the test listens there, it would be taken."""
     of_all, number = (int(re.sub(r"\D", "", os.environ.get(name, default))) for name, default in (
         ("PYTEST_XDIST_WORKER_COUNT", "1"), ("PYTEST_XDIST_WORKER", "gw0")))
+    above = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
-            s.bind((host, 0))
-            port = s.getsockname()[1]
-        # The kernel gives odd ones first.
-        if (port // 2) % of_all == number and port not in given_ports:
+        port = random.randrange(PORTS_FROM, max(above, PORTS_FROM + PORTS_LEAST))
+        if port % of_all == number and port not in given_ports and can_listen(host, port):
             given_ports.add(port)
             return port
 

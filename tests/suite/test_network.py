@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,7 +17,7 @@ import pathlib
 import pytest
 
 import dns
-from instance import PREFIX, wait_for
+from instance import PREFIX, free_port, wait_for
 
 ORGANISATIONS = {"alpha.example": "192.0.2.11", "beta.example": "192.0.2.12",
                  "gamma.example": "192.0.2.13"}
@@ -188,13 +187,6 @@ def test_no_name_server_at_all(network):
     assert "resolver" in done.stdout
 
 
-def closed_port():
-    """A port that nobody listens at, on any address of loopback."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @pytest.fixture
 def exchangers():
     """Three unrelated domains whose exchangers are on loopback, in a name server of the test."""
@@ -210,7 +202,7 @@ def exchangers():
 
 def test_the_log_says_once_that_the_port_is_blocked(make, exchangers):
     one = make(conf={"queue": {"retry-first": 1, "retry-max": 1}, "workers": 1,
-                     "remote": {"port": closed_port(), "families": "ipv4"},
+                     "remote": {"port": free_port(), "families": "ipv4"},
                      "resolver": {"forwarders": [exchangers.address], "validate": "no"}})
     for _ in range(2):
         for domain in ORGANISATIONS:

@@ -9,7 +9,6 @@ import email.policy
 import itertools
 import re
 import smtplib
-import socket
 
 import pytest
 
@@ -107,9 +106,7 @@ class Net:
 
     def start(self, directory):
         certified = authority.Authority(directory)
-        with socket.socket() as s:  # free at every address
-            s.bind(("0.0.0.0", 0))
-            port = s.getsockname()[1]
+        port = free_port("0.0.0.0")  # free at every address
         other = certified.certify("other", "mx-other.signed.example")
         aliases = f"back@{FAR_DOMAIN}: {ANN}\non@{FAR_DOMAIN}: ann@{OTHER_DOMAIN}\n"
         aliases += "".join(f"bob@{d}: bob@{FAR_DOMAIN}\n" for d in (VOUCHED_DOMAIN, POLICY_DOMAIN))

@@ -7,7 +7,6 @@ that the server adds ("using TLSv1.3 ..."), and mail that must wait must not hav
 import collections
 import itertools
 import re
-import socket
 
 import pytest
 
@@ -15,7 +14,7 @@ import authority
 import dns
 import keeper
 import peers
-from instance import Instance, wait_for
+from instance import Instance, free_port, wait_for
 
 SENDER = "ann@example.test"
 LETTER = ("{fields}From: ann@example.test\r\nTo: ann@example.test\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n"
@@ -112,9 +111,7 @@ class Setting(keeper.Keeper):
                                  "mx-ta-wrong.signed.example", "mx-wrong.signed.example")
         ours.issuer = certified.digest()
         other = certified.self_signed("other", "mx.other.example")
-        with socket.socket() as s:  # free at every address
-            s.bind(("0.0.0.0", 0))
-            port = s.getsockname()[1]
+        port = free_port("0.0.0.0")  # free at every address
         self.world = self.kept(dns.World(zones=zones(port, ours, other)))
         self.server = self.kept(peers.Postfix(
             [*(f"{name}.plain.example" for name in POLICIES), *EXCHANGERS, *CARELESS], {

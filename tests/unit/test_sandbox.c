@@ -163,7 +163,7 @@ static bool try_source_address(void)
 
 static bool try_own_port(void)
 {
-	return bind_to(40025);
+	return bind_to(9025);
 }
 
 static bool try_exec(void)

@@ -562,6 +562,9 @@ class Resolver:
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""
 
+    def wait_log(self, text, seconds=10):
+        wait_for(f"{text!r} in the log", seconds, lambda: text in self.log())
+
     def wait_for_end(self, seconds=20):
         return self.process.wait(seconds)
 

@@ -386,5 +386,9 @@ class Instance:
         except FileNotFoundError:
             return ""
 
-    def wait_log(self, text, seconds=10):
-        wait_for(f"{text!r} in the log", seconds, lambda: text in self.log())
+    def wait_log(self, text, seconds=10, times=1):
+        """Who said it may have gone on before it was written: another program writes the log."""
+        wait_for(f"{text!r} in the log", seconds, lambda: self.log().count(text) >= times)
+
+    def wait_log_match(self, pattern, seconds=10):
+        return wait_for(f"{pattern!r} in the log", seconds, lambda: re.search(pattern, self.log()))

@@ -234,7 +234,7 @@ def test_polls_are_remembered(server):
         box.user("bob@example.test")
         box.pass_("secret-bob")
         box.quit()
-    assert "login=<bob@example.test> (login: remembered)" in server.log_path.read_text()
+    server.wait_log("login=<bob@example.test> (login: remembered)")
 
 
 # --- Guessing -----------------------------------------------------------------
@@ -299,7 +299,7 @@ def test_a_damaged_file_stops_no_login():
         one.start()
         with smtp(one) as client:
             client.login(ANN, SECRET)
-        assert "guesses.db, which knew of failed logins, is damaged" in one.log_path.read_text()
+        one.wait_log("guesses.db, which knew of failed logins, is damaged")
         assert path.with_name("guesses.bad").exists()
 
 
@@ -384,7 +384,7 @@ def test_hydra_under_tls():
             right, out = found(attack, until)
             assert not right, out
         for protocol in ("smtp", "pop3"):
-            assert re.search(rf"protocol={protocol}, .*\(login failed: wrong password\)", one.log())
+            one.wait_log_match(rf"protocol={protocol}, .*\(login failed: wrong password\)")
         assert status(one)["127.0.0.1"]["refused_until"] > time.time()
 
 
@@ -473,7 +473,7 @@ def test_our_own_client_proves_its_password():
             near.start()
             near.sendmail("-f", "x@example.net", "bob@example.test.elsewhere.example", input=b"Subject: x\n\nx\n")
             near.wait_log("status=sent", 30)
-        assert "mechanism=SCRAM-SHA-256, login=<ann@example.test> (login)" in far.log_path.read_text()
+        far.wait_log("mechanism=SCRAM-SHA-256, login=<ann@example.test> (login)")
 
 
 # --- With TLS -----------------------------------------------------------------
@@ -586,7 +586,7 @@ class Introducer(threading.Thread):
 def test_gsasl_binds_to_the_connection(protected, version):
     """tls-exporter with TLS 1.3, tls-unique with 1.2, as GNU SASL and GnuTLS have them."""
     line = f"mechanism=SCRAM-SHA-256-PLUS, login=<{ANN}> (login)"
-    before = protected.log_path.read_text().count(line)
+    before = protected.log().count(line)
     port = Introducer(protected.smtp_address).listener.getsockname()[1]
     done = subprocess.run(["gsasl", "--smtp", f"--connect=localhost:{port}", "--mechanism=SCRAM-SHA-256-PLUS",
                            f"--authentication-id={ANN}", f"--authorization-id={ANN}", f"--password={SECRET}",
@@ -594,7 +594,8 @@ def test_gsasl_binds_to_the_connection(protected, version):
                            f"--priority=NORMAL:-VERS-TLS-ALL:+VERS-TLS{version}",
                            "--quality-of-protection=qop-auth"],
                           capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-    assert protected.log_path.read_text().count(line) == before + 1, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    protected.wait_log(line, times=before + 1)
 
 
 def scram_plus(client, binding, octets):

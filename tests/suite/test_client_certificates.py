@@ -150,8 +150,8 @@ def test_sessions_are_resumed(setting, listener):
         assert setting.fate(listener)[0] == "sent"
     version = "TLSv1.3" if listener == "open13" else "TLSv1.2"
     port = setting.ports[listener]
-    assert re.search(rf"TLS connection reused to \[127.0.0.1\]:{port}: {version} with cipher", setting.one.log())
-    assert setting.server.log().count("Reusing old session") >= before + 2
+    setting.one.wait_log_match(rf"TLS connection reused to \[127.0.0.1\]:{port}: {version} with cipher")
+    wait_for("both resumed sessions", 10, lambda: setting.server.log().count("Reusing old session") >= before + 2)
 
 
 def test_a_certificate_that_is_repaired_is_shown(setting):
@@ -197,7 +197,7 @@ def test_keys_that_does_not_answer_defers(setting, make):
         one.wait_log("status=deferred")
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert re.search(r"dsn=4\.3\.0, status=deferred .*: the program keys does not answer", one.log())
+    one.wait_log_match(r"dsn=4\.3\.0, status=deferred .*: the program keys does not answer")
 
 
 def test_postern_may_relay_for_us(setting, make):
@@ -219,4 +219,4 @@ def test_postern_may_relay_for_us(setting, make):
         one.postern("reload", check=True)
         fate = wait_for("a fate", 20, setting.send(f"{name}.elsewhere"))[0]
         assert fate[0] == status, fate
-    assert "Untrusted TLS connection" in other.log()
+    other.wait_log("Untrusted TLS connection")

@@ -90,7 +90,7 @@ def test_a_full_disk_defers_and_recovers(make, kind):
             wait_for_code(one, 452, 60)
             reply = attempt(one)
             assert reply.code == 452 and reply.enhanced.startswith("4.3."), reply
-            assert "make room where the spool is; space-min and" in one.log()
+            one.wait_log("make room where the spool is; space-min and")
             accepted = one.queue_length()
             assert accepted >= 5
             os.unlink(ballast)

@@ -264,8 +264,11 @@ def check_log(suite, name, log, told):
         if any(t.get("must") and t["way"] != "nothing" for t in to_it):
             wait_for(f"{other} has told what it was sent: {to_it}", PATIENCE, faults)
         assert faults() <= sum("must" not in t for t in to_it), (other, faults())
+    pids = {t["pid"] for t in told}
+    wait_for("what control says of each end", PATIENCE, lambda: {
+        int(pid) for pid in re.findall(rf"program {name}\[(\d+)\] ended: ", log())} >= pids)
     text, ends = log(), collections.Counter()
-    for pid in {t["pid"] for t in told}:
+    for pid in pids:
         mine = [t for t in told if t["pid"] == pid]
         ended = re.findall(rf"program {name}\[{pid}\] ended: (.*)", text)
         assert len(ended) == 1, (mine, ended)
@@ -356,8 +359,10 @@ def test_one_that_never_gets_ready_is_started_less_and_less(suite, sink):
         wait_for("all lives", 30, lambda: suite.orders_left("resolver") == 0)
         wait_for("a real one", 30, lambda: any(map(is_real, suite.pids("resolver"))))
     suite.wait_ready()
-    delays = [int(ms) for ms in re.findall(r"program resolver is started again in (\d+) ms", suite.log()[began:])]
-    assert len(delays) >= 3 and all(b == 2 * a for a, b in zip(delays, delays[1:])), delays
+    delays = wait_for("three delays", 10, lambda: (
+        ms if len(ms := re.findall(r"program resolver is started again in (\d+) ms", suite.log()[began:])) >= 3 else None))
+    delays = [int(ms) for ms in delays]
+    assert all(b == 2 * a for a, b in zip(delays, delays[1:])), delays
     assert not bystander.failures, bystander.failures[:10]
     check_others(suite, ("resolver", 0), before)
     check_arrivals(suite, sink, bystander, set())

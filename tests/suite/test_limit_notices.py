@@ -158,7 +158,7 @@ def test_a_damaged_file_is_set_aside(make):
     path.write_bytes(path.read_bytes()[:1000])
     one.start()
     assert path.with_name("usage.bad").exists()
-    assert "usage.db, which knew of what users have sent, is damaged" in one.log()
+    one.wait_log("usage.db, which knew of what users have sent, is damaged")
     with one.login() as client:
         client.sendmail(ANN, [BOB], letter(ANN))
     one.wait_for_mail("bob", 2)

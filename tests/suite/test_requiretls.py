@@ -153,7 +153,7 @@ def test_it_goes_to_who_is_proved_and_promises(net):
     mark = net.near.post([f"bob@{FAR_DOMAIN}"], options=REQUIRED)
     got, = net.far.wait_for_mail("bob", 1)
     assert mark.encode() in got and b"with ESMTPS id" in got
-    assert f"Verified TLS connection established to mx-far.signed.example[{FAR}]" in net.near.log()
+    net.near.wait_log(f"Verified TLS connection established to mx-far.signed.example[{FAR}]")
 
 
 @pytest.mark.parametrize("domain", [VOUCHED_DOMAIN, POLICY_DOMAIN])
@@ -180,7 +180,7 @@ def test_all_the_way_and_back_by_an_alias(net):
     mark = net.near.post([f"back@{FAR_DOMAIN}"], options=REQUIRED)
     got, = net.near.wait_for_mail("ann", 1)
     assert mark.encode() in got
-    assert f"Verified TLS connection established to mx-near.signed.example[{NEAR}]" in net.far.log()
+    net.far.wait_log(f"Verified TLS connection established to mx-near.signed.example[{NEAR}]")
 
 
 def test_who_does_not_promise_gets_nothing(net):
@@ -210,7 +210,7 @@ def test_a_notice_is_not_lost(net):
     wait_for("the notice", 40, lambda: net.other.files("bob"))
     text = net.other.files("bob")[0].read_bytes()
     assert b"Status: 5.7.10" in text and b"between us" not in text and b"(using TLS" in text
-    assert "the notice goes without" in net.near.log()
+    net.near.wait_log("the notice goes without")
 
 
 @pytest.mark.parametrize("domain, words", [(WRONG_DOMAIN, "certificate"), (INSECURE_DOMAIN, "DNSSEC")])
@@ -233,7 +233,7 @@ def test_the_field_lifts_what_the_domain_asks_for(net):
     to = f"ann@{WRONG_DOMAIN}"
     mark = net.near.post([to], FIELD)
     wait_for("it is there", 20, lambda: net.at_other(mark))
-    assert re.search(r": client=unknown\[127\.0\.0\.1\], session=[^ ,]+, tls=optional\n", net.near.log())
+    net.near.wait_log_match(r": client=unknown\[127\.0\.0\.1\], session=[^ ,]+, tls=optional\n")
     mark = net.near.post([f"bob@{WRONG_DOMAIN}"])
     status, words = net.near.verdict(f"bob@{WRONG_DOMAIN}")
     assert status == "deferred" and "certificate" in words
@@ -248,7 +248,7 @@ def test_requiretls_counts_more_than_the_field(net):
     net.near.post([to], FIELD, options=REQUIRED)
     status, words = net.near.verdict(to)
     assert status == "deferred" and "refused" in words
-    assert re.search(r": client=unknown\[127\.0\.0\.1\], session=[^ ,]+, tls=required\n", net.near.log())
+    net.near.wait_log_match(r": client=unknown\[127\.0\.0\.1\], session=[^ ,]+, tls=required\n")
     assert "tls: required all the way (REQUIRETLS)" in show(net.near, to)
 
 

@@ -180,7 +180,7 @@ def test_a_wrong_password_waits_and_does_not_hammer(providers, customer, provide
     # Nineteen more wait behind it: the destination is dead after a few tries, whatever waits.
     wait_for("nobody tries any more", 30, lambda: relay_state(one) == ("dead", 0))
     logs = 1 if provider == "postfix" else 2  # Exim's main log and its log of what it refuses
-    tries = (server.log().count(refusal) - before) // logs
+    tries = wait_for("what the provider says of it", 10, lambda: (server.log().count(refusal) - before) // logs)
     assert 1 <= tries <= 10, tries
     assert one.queue_length() == 20
     # With the right one all of them go.

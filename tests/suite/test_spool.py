@@ -150,7 +150,7 @@ def test_a_spool_that_is_in_use_is_not_opened_twice(make):
     two = make(start=False, conf={"spool": one.spool})
     done = two.postern("start", "--detach")
     assert done.returncode == 74  # EX_IOERR
-    assert f"the spool {one.spool} belongs to a suite that runs" in two.log()
+    two.wait_log(f"the spool {one.spool} belongs to a suite that runs")
     assert "postern/queue[" in done.err and f"the spool {one.spool} belongs to a suite that runs" in done.err
     assert two.postern("queue", "verify").returncode != 0
     one.send(b"Subject: still\r\n\r\nx\r\n")

@@ -137,8 +137,8 @@ def test_users_send_as_themselves(server):
         assert refusal(client, "anybody@sub.partner.example", [ANN], letter(BOB)) == (553, "5.7.1")
     server.wait_for_mail("bob", 4)
     server.wait_for_mail("ann", 1)
+    server.wait_log(f"one of the user who logged in: <{BOB}>; from=")
     said = re.findall(r"reject: (MAIL|DATA).*: (5\d\d) .* from=<(.*?)> .* sasl_username=<(.*)>", server.log())
-    assert f"one of the user who logged in: <{BOB}>; from=" in server.log()
     assert (("MAIL", "553", BOB, ANN) in said and ("DATA", "550", ANN, ANN) in said and
             ("MAIL", "553", "anybody@sub.partner.example", BOB) in said), said
 
@@ -182,6 +182,7 @@ def test_limits(limits, code):
             assert refusal(client, ANN, [BOB], letter(ANN)) == code
             assert refusal(client, ANN, [BOB], letter(ANN)) == code
         one.wait_for_mail("bob", 4)
+        one.wait_log("has reached 5 recipients in")
         assert one.log().count("has reached 5 recipients in") == 1
     finally:
         one.close()

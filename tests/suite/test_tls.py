@@ -250,6 +250,29 @@ def test_the_first_certificate_of_a_reload_is_waited_for(make):
         os.kill(keys, signal.SIGCONT)
 
 
+def test_a_reload_does_not_wait_for_ever_for_a_verdict(make):
+    """Everything else is taken anew meanwhile; what becomes of the certificate is seen later."""
+    one = make()
+    one.make_directory(one.directory / "tls")
+    used = make_certificate(one.directory / "tls", "used")
+    for path in (one.directory / "tls").iterdir():
+        one.user.own(path)
+    port = free_port()
+    one.configure(**{"listen also": {"address": f"127.0.0.1:{port}", "protocol": "smtp"}, f"certificate {NAME}": used})
+    keys, = one.pids("keys")
+    os.kill(keys, signal.SIGSTOP)
+    try:
+        done = one.postern("reload")
+        assert done.returncode == 75, (done.returncode, done.err)
+        assert "is not known yet: see `postern status`" in done.err
+        assert listens("127.0.0.1", port)
+    finally:
+        os.kill(keys, signal.SIGCONT)
+    one.wait_log("used.pem is in use")
+    assert one.postern("reload").returncode == 0
+    assert one.status()["warnings"] == []
+
+
 def test_an_expired_certificate_replaces_no_valid_one(make):
     one = make()
     port, tls = free_port(), one.directory / "tls"

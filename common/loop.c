@@ -92,6 +92,12 @@ void loop_timer_start(struct event *timer, uint64_t ms)
 		log_fatal(EX_OSERR, "a timer cannot be set");
 }
 
+void loop_timer_at(struct event *timer, uint64_t when_ms)
+{
+	uint64_t now_ms = loop_now_ms();
+	loop_timer_start(timer, when_ms > now_ms ? when_ms - now_ms : 0);
+}
+
 void loop_timer_stop(struct event *timer)
 {
 	evtimer_del(timer);

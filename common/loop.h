@@ -29,6 +29,8 @@ typedef void loop_io_fn(evutil_socket_t fd, short what, void *ctx);
 /* A timer that is not running yet. The owner frees it with event_free. */
 struct event *loop_timer(loop_fn *fn, void *ctx);
 void loop_timer_start(struct event *timer, uint64_t ms);
+/* At a moment of loop_now_ms(); at once when that has been. */
+void loop_timer_at(struct event *timer, uint64_t when_ms);
 void loop_timer_stop(struct event *timer);
 /* A persistent watch (EV_READ, EV_WRITE), added. */
 struct event *loop_watch(int fd, short what, loop_io_fn *fn, void *ctx);

@@ -40,5 +40,6 @@ void connection_ask(struct connection *c, enum login_next what)
 		     (what == LOGIN_BEGIN ? send_begin(c) : send_response(c));
 	login_wipe(&c->login);
 	connection_enter(c, CONNECTION_CHECKING);
-	c->wake = loop_now_ms() + (asked ? CONNECTION_CHECK_MS : 0);
+	c->asked = loop_now_ms();
+	c->wake = c->asked + (asked ? CONNECTION_CHECK_MS : 0);
 }

@@ -89,6 +89,9 @@ void connection_enter(struct connection *c, enum connection_state state)
 		return;
 	c->state = state;
 	c->wake = state == CONNECTION_TLS ? loop_now_ms() + CONNECTION_HANDSHAKE_MS : 0;
+	if (c->answer != NULL)
+		event_free(c->answer);
+	c->answer = NULL;
 	if (c->readable != NULL && state == CONNECTION_READING)
 		event_add(c->readable, NULL);
 	else if (c->readable != NULL)
@@ -309,6 +312,12 @@ static const char *const failures[] = {
     [LOGIN_LIMITED] = "login refused: too many failures",
 };
 
+static void on_answer(void *ctx)
+{
+	struct connection *c = ctx;
+	answer(c, c->verdict, (struct str){NULL, 0});
+}
+
 void connection_on_outcome(struct connection *c, const struct auth_result *r)
 {
 	if (c->state != CONNECTION_CHECKING)
@@ -326,7 +335,8 @@ void connection_on_outcome(struct connection *c, const struct auth_result *r)
 		return;
 	}
 	connection_enter(c, CONNECTION_WRONG);
-	c->wake = loop_now_ms() + r->delay;
+	c->answer = loop_timer(on_answer, c);
+	loop_timer_at(c->answer, c->asked + r->delay);
 }
 
 void connection_on_directory_lost(struct connection *c)
@@ -358,13 +368,12 @@ static void on_wake(struct connection *c)
 	if (c->state == CONNECTION_CHECKING) {
 		connection_cancel(c);
 		connection_on_directory_lost(c);
-	} else if (c->state == CONNECTION_WRONG)
-		answer(c, c->verdict, (struct str){NULL, 0});
-	else if (c->state == CONNECTION_TLS)
+	} else if (c->state == CONNECTION_TLS) {
 		connection_handshake_late(c);
-	else if (c->state == CONNECTION_HANDING)
+	} else if (c->state == CONNECTION_HANDING) {
 		connection_refuse(
 		    c, "[SYS/TEMP]", "mailboxes cannot be opened now, try again later");
+	}
 }
 
 /* RFC 1939 §3: a client that took too long is not told so. */

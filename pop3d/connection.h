@@ -29,7 +29,8 @@ enum {
 enum connection_state {
 	CONNECTION_READING = 1,
 	CONNECTION_CHECKING = 2, /* directory is asked */
-	CONNECTION_WRONG = 4,	 /* the answer to a failed login is held back */
+	CONNECTION_WRONG = 4,	 /* the answer to a failed login is held back, until so long after the
+				  * question: how long it took to find out cannot be seen */
 	CONNECTION_HANDING = 8,	 /* waits for a channel to pop3d-session */
 	CONNECTION_HANDED = 16,	 /* the session has it */
 	CONNECTION_CLOSING = 32, /* the last reply is on its way */
@@ -68,7 +69,9 @@ struct connection {
 	const char *hostname;	    /* for the greeting behind implicit TLS; on the heap */
 	uint64_t deadline;	    /* of the login as a whole */
 	uint64_t wake;		    /* of the state; 0: none */
-	enum login_verdict verdict; /* CONNECTION_WRONG */
+	uint64_t asked;		    /* when directory was, last */
+	enum login_verdict verdict; /* CONNECTION_WRONG: for `answer` */
+	struct event *answer;	    /* NULL in other states */
 	char ticket[TICKET_SIZE];
 	char session[SESSION_ID_MAX];
 };

@@ -31,6 +31,9 @@ static void disarm(struct auth_query *q)
 	slots_take(&cookies, q->cookie);
 	q->cookie = 0;
 	TAILQ_REMOVE(&queries, q, link);
+	if (q->answer != NULL)
+		event_free(q->answer);
+	q->answer = NULL;
 }
 
 static void finish(struct auth_query *q, enum login_verdict verdict)
@@ -50,22 +53,28 @@ void auth_client_forget(struct auth_query *q)
 {
 	if (q->cookie == 0)
 		return;
-	if (!q->held)
+	if (q->answer == NULL)
 		abort_exchange(q);
 	disarm(q);
 }
 
-/* The core cannot be answered while it asks: the next tick does. */
+static void on_answer(void *ctx)
+{
+	struct auth_query *q = ctx;
+	finish(q, q->verdict);
+}
+
+/* Never at once: the core cannot be answered while it asks. */
 static void hold(struct auth_query *q, enum login_verdict verdict, uint64_t until_ms)
 {
-	q->held = true;
 	q->verdict = verdict;
-	q->until_ms = until_ms;
+	q->answer = loop_timer(on_answer, q);
+	loop_timer_at(q->answer, until_ms);
 }
 
 void auth_client_begin(struct auth_query *q, struct auth_start *start)
 {
-	*q = (struct auth_query){.until_ms = loop_now_ms() + AUTH_TIMEOUT_MS};
+	*q = (struct auth_query){.asked_ms = loop_now_ms()};
 	q->cookie = slots_put(&cookies, q);
 	if (q->cookie == 0)
 		log_fatal(EX_SOFTWARE, "no cookie for a login");
@@ -79,14 +88,15 @@ void auth_client_begin(struct auth_query *q, struct auth_start *start)
 void auth_client_respond(struct auth_query *q, struct str message)
 {
 	const struct msg_auth_response m = {.message = {.cookie = q->cookie, .octets = message}};
-	q->until_ms = loop_now_ms() + AUTH_TIMEOUT_MS;
+	q->asked_ms = loop_now_ms();
 	if (channel == NULL || !msg_auth_response_send(channel, &m, NULL))
 		hold(q, LOGIN_TEMPORARY, 0);
 }
 
-static bool is_due(const struct auth_query *q, uint64_t now_ms)
+/* For directory's answer. */
+static bool is_waiting(const struct auth_query *q)
 {
-	return q->held ? q->until_ms <= now_ms : q->until_ms != 0 && q->until_ms <= now_ms;
+	return q->answer == NULL && q->asked_ms != 0;
 }
 
 void auth_client_tick(uint64_t now_ms)
@@ -94,11 +104,10 @@ void auth_client_tick(uint64_t now_ms)
 	struct auth_query *q, *next;
 	for (q = TAILQ_FIRST(&queries); q != NULL; q = next) {
 		next = TAILQ_NEXT(q, link);
-		if (!is_due(q, now_ms))
+		if (!is_waiting(q) || now_ms < q->asked_ms + AUTH_TIMEOUT_MS)
 			continue;
-		if (!q->held)
-			abort_exchange(q);
-		finish(q, q->held ? q->verdict : LOGIN_TEMPORARY);
+		abort_exchange(q);
+		finish(q, LOGIN_TEMPORARY);
 	}
 }
 
@@ -107,9 +116,9 @@ bool auth_client_on_challenge(void *ctx, const struct msg_auth_challenge *m, int
 	struct auth_query *q = slots_get(&cookies, m->message.cookie);
 	(void)ctx;
 	(void)fds;
-	if (q == NULL || q->held)
+	if (q == NULL || q->answer != NULL)
 		return true;
-	q->until_ms = 0;
+	q->asked_ms = 0;
 	events->on_challenge(q, m->message.octets);
 	return true;
 }
@@ -122,14 +131,14 @@ bool auth_client_on_outcome(void *ctx, const struct msg_auth_outcome *m, int *fd
 	(void)fds;
 	if (r->verdict < LOGIN_OK || r->verdict > LOGIN_LIMITED)
 		return false;
-	if (q == NULL || q->held)
+	if (q == NULL || q->answer != NULL)
 		return true;
 	if (r->verdict == LOGIN_OK) {
 		disarm(q);
 		q->mark = r->mark;
 		events->on_result(q, LOGIN_OK, r->login, r->last);
 	} else {
-		hold(q, (enum login_verdict)r->verdict, loop_now_ms() + r->delay);
+		hold(q, (enum login_verdict)r->verdict, q->asked_ms + r->delay);
 	}
 	return true;
 }
@@ -149,6 +158,6 @@ void auth_client_use(struct channel *fresh)
 	struct auth_query *q;
 	channel = fresh;
 	TAILQ_FOREACH(q, &queries, link)
-	if (!q->held && q->until_ms != 0)
+	if (is_waiting(q))
 		hold(q, LOGIN_TEMPORARY, 0);
 }

@@ -2,7 +2,8 @@
  *
  * Logins by directory: a session's exchange, on directory-client.h's channel. When directory goes
  * away, or does not answer, the login fails for now. An answer that is to be held back, because a
- * password was wrong, waits here.
+ * password was wrong, waits here until so long after the question: how long it took to find out
+ * cannot be seen.
  */
 #ifndef POSTERN_SMTPD_AUTH_CLIENT_H
 #define POSTERN_SMTPD_AUTH_CLIENT_H
@@ -18,9 +19,9 @@ enum { AUTH_TIMEOUT_MS = 30 * 1000 };
 struct auth_query {
 	TAILQ_ENTRY(auth_query) link;
 	uint32_t cookie;   /* 0: none */
-	uint64_t until_ms; /* 0: it is the client's turn */
-	bool held;	   /* it is over: `verdict` at `until_ms` */
-	enum login_verdict verdict;
+	uint64_t asked_ms; /* 0: it is the client's turn */
+	enum login_verdict verdict; /* while it is held back: until `answer` */
+	struct event *answer;	    /* NULL: it is not over */
 	uint64_t mark; /* of the last LOGIN_OK, for directory to know it by */
 };
 
@@ -40,6 +41,7 @@ void auth_client_begin(struct auth_query *query, struct auth_start *start);
 void auth_client_respond(struct auth_query *query, struct str message);
 /* No more is wanted; nothing happens when there was no exchange. */
 void auth_client_forget(struct auth_query *query);
+/* For who is not answered in AUTH_TIMEOUT_MS, within a second or so. */
 void auth_client_tick(uint64_t now_ms);
 
 /* For directory-client.c: the channel, NULL when it is gone, and what comes by it. */

@@ -101,7 +101,7 @@ bool crowd_is_stopping(void)
 /* A login that has failed already is nothing that a client could lose. */
 static bool is_at_work(const struct session *s)
 {
-	return s->place == PLACE_NOWHERE && !s->auth.held;
+	return s->place == PLACE_NOWHERE && s->auth.answer == NULL;
 }
 
 void crowd_stop(bool all, void (*empty)(void))

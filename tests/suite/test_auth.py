@@ -86,6 +86,31 @@ def test_scram_is_offered_when_everybody_has_keys(server, scram):
     assert all(user["scram"] for user in users)
 
 
+@pytest.mark.parametrize("protocol", ["smtp", "pop3"])
+def test_a_failure_takes_as_long_whatever_it_was(server, protocol):
+    """So long after the question, and not until some tick: nothing of what it takes to find out is seen."""
+    def measure(user):
+        times = []
+        for _ in range(3):
+            if protocol == "smtp":
+                with smtp(server) as client:
+                    begun = time.monotonic()
+                    assert client.docmd("AUTH", "PLAIN " + plain(user, "wrong"))[0] == 535
+                    times.append(time.monotonic() - begun)
+            else:
+                box = poplib.POP3(*server.pop3_address)
+                box.user(user)
+                begun = time.monotonic()
+                with pytest.raises(poplib.error_proto, match="AUTH"):
+                    box.pass_("wrong")
+                times.append(time.monotonic() - begun)
+                box.quit()
+        return sorted(times)[1]
+
+    took = [measure(user) for user in (ANN, "nobody@example.test", "nobody@example.net")]
+    assert 0.99 < min(took) and max(took) < 1.5, took
+
+
 @pytest.mark.parametrize("mechanism", ["plain", "login"])
 def test_smtplib(server, mechanism):
     with smtp(server) as client:

@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -205,6 +206,16 @@ static void answer(enum login_verdict verdict)
 	unit_settle();
 }
 
+/* What is held back, and until when; it comes when the test says so. */
+static struct event *held;
+static uint64_t held_until;
+void __wrap_loop_timer_at(struct event *timer, uint64_t when_ms);
+void __wrap_loop_timer_at(struct event *timer, uint64_t when_ms)
+{
+	held = timer;
+	held_until = when_ms;
+}
+
 /* As if so many milliseconds had passed. */
 static uint64_t ahead;
 static void tick_one(struct connection *c)
@@ -252,16 +263,41 @@ START_TEST(wrong_passwords_are_slow)
 	int c = connect_client(&here);
 	heard(c);
 	for (int i = 0; i < 3; i++) {
+		uint64_t before = loop_now_ms();
 		say(c, "USER ann\r\nPASS x\r\n");
 		ck_assert_str_eq(heard(c), "+OK send the password\r\n");
+		uint64_t after = loop_now_ms();
+		poll(NULL, 0, 3);
 		answer(LOGIN_BAD);
 		ck_assert_str_eq(heard(c), "");
 		pass_ms(WRONG_MS + 1);
+		ck_assert_str_eq(heard(c), "");
+		/* From the question on. */
+		ck_assert_uint_ge(held_until, before + WRONG_MS);
+		ck_assert_uint_le(held_until, after + WRONG_MS);
+		event_active(held, EV_TIMEOUT, 1);
+		unit_settle();
 		ck_assert_str_eq(
 		    heard(c), i < 2 ? "-ERR [AUTH] wrong user name or password\r\n"
 				    : "-ERR [AUTH] wrong user name or password\r\n<closed>");
 	}
 	ck_assert_uint_eq(asked_count, 3);
+	ck_assert_uint_eq(admission_count(worker.admission), 0);
+}
+END_TEST
+
+/* Its timer goes with it. */
+START_TEST(an_answer_that_is_held_back_at_the_end_is_none)
+{
+	int c = connect_client(&here);
+	heard(c);
+	say(c, "USER ann\r\nPASS x\r\n");
+	heard(c);
+	answer(LOGIN_BAD);
+	ck_assert_ptr_nonnull(held);
+	connections_close_all();
+	unit_settle();
+	ck_assert_ptr_nonnull(strstr(heard(c), "[SYS/TEMP]"));
 	ck_assert_uint_eq(admission_count(worker.admission), 0);
 }
 END_TEST
@@ -465,6 +501,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, login_and_hand_over);
 	tcase_add_test(t, wrong_passwords_are_slow);
+	tcase_add_test(t, an_answer_that_is_held_back_at_the_end_is_none);
 	tcase_add_loop_test(t, directory_fails, 0, 3);
 	tcase_add_test(t, directory_is_away);
 	tcase_add_loop_test(t, session_is_away, 0, 2);

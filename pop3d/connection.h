@@ -19,18 +19,18 @@
 #include <sys/queue.h>
 
 enum {
-	CONNECTION_INPUT_MAX = 8192, /* what msg session_open can carry */
-	CONNECTION_CHECK_MS = 30000, /* how long directory may take */
-	CONNECTION_HAND_MS = 5000,   /* how long pop3d-session may be away */
+	CONNECTION_INPUT_MAX = 8192,	 /* what msg session_open can carry */
+	CONNECTION_CHECK_MS = 30000,	 /* how long directory may take */
+	CONNECTION_HAND_MS = 5000,	 /* how long pop3d-session may be away */
 	CONNECTION_HANDSHAKE_MS = 60000, /* a whole TLS handshake */
-	CONNECTION_LAST_MS = 30000,  /* how long a client may take for its last replies */
+	CONNECTION_LAST_MS = 30000,	 /* how long a client may take for its last replies */
 };
 
 enum connection_state {
 	CONNECTION_READING = 1,
 	CONNECTION_CHECKING = 2, /* directory is asked */
-	CONNECTION_WRONG = 4,	 /* the answer to a failed login is held back, until so long after the
-				  * question: how long it took to find out cannot be seen */
+	CONNECTION_WRONG = 4, /* the answer to a failed login is held back, until so long after the
+			       * question: how long it took to find out cannot be seen */
 	CONNECTION_HANDING = 8,	 /* waits for a channel to pop3d-session */
 	CONNECTION_HANDED = 16,	 /* the session has it */
 	CONNECTION_CLOSING = 32, /* the last reply is on its way */

@@ -18,19 +18,19 @@ enum { AUTH_TIMEOUT_MS = 30 * 1000 };
 /* One exchange; embedded in who logs in. All zero: none. */
 struct auth_query {
 	TAILQ_ENTRY(auth_query) link;
-	uint32_t cookie;   /* 0: none */
-	uint64_t asked_ms; /* 0: it is the client's turn */
+	uint32_t cookie;	    /* 0: none */
+	uint64_t asked_ms;	    /* 0: it is the client's turn */
 	enum login_verdict verdict; /* while it is held back: until `answer` */
 	struct event *answer;	    /* NULL: it is not over */
-	uint64_t mark; /* of the last LOGIN_OK, for directory to know it by */
+	uint64_t mark;		    /* of the last LOGIN_OK, for directory to know it by */
 };
 
 /* Called from the event loop. */
 struct auth_client_events {
 	void (*on_challenge)(struct auth_query *query, struct str message);
 	/* The query was disarmed before. */
-	void (*on_result)(
-	    struct auth_query *query, enum login_verdict verdict, struct str login, struct str last);
+	void (*on_result)(struct auth_query *query, enum login_verdict verdict, struct str login,
+	    struct str last);
 };
 
 void auth_client_init(const struct auth_client_events *events);

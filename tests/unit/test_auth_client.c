@@ -40,8 +40,7 @@ static void on_challenge(struct auth_query *q, struct str message)
 	challenges++;
 }
 
-static void on_result(
-    struct auth_query *q, enum login_verdict v, struct str login, struct str last)
+static void on_result(struct auth_query *q, enum login_verdict v, struct str login, struct str last)
 {
 	(void)login;
 	(void)last;

@@ -157,8 +157,8 @@ static void setup(void)
 	struct admission_table *table = admission_table_new(1, 100);
 	worker.admission = admission_new(0, 1);
 	for (unsigned page = 0; page <= 1; page++)
-		ck_assert(
-		    admission_map(worker.admission, page, dup(admission_table_page(table, page, 0))));
+		ck_assert(admission_map(
+		    worker.admission, page, dup(admission_table_page(table, page, 0))));
 	admission_table_free(table);
 	worker.mechanisms = AUTH_PLAIN | AUTH_LOGIN | AUTH_SCRAM_SHA_256;
 	connections_init(&worker);
@@ -487,9 +487,8 @@ START_TEST(addresses)
 	union client six = {.in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
 	ck_assert(str_eq(client_format(&here, text), STR("[127.0.0.1]")));
 	ck_assert(str_eq(client_format(&six, text), STR("[IPv6:::1]")));
-	ck_assert(
-	    loopback_is_address(&here.any) && loopback_is_address(&six.any) &&
-	    !loopback_is_address(&afar.any));
+	ck_assert(loopback_is_address(&here.any) && loopback_is_address(&six.any) &&
+		  !loopback_is_address(&afar.any));
 }
 END_TEST
 

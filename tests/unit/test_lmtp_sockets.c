@@ -65,7 +65,8 @@ static void begin(void)
 	name_socket(3, "long", long_name);
 	listener = listen_at(lmtps[0].socket, BACKLOG);
 	close(listen_at(lmtps[2].socket, 1));
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 	ck_assert_int_eq(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &(int){SMALL}, sizeof(int)), 0);
 	raw = ends[1];
 	channel = channel_new(ends[0], &supervision_server, &handlers, NULL, never_closed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "control/conf-file.h"
 #include "common/mem.h"
+#include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifdef HAVE_PAM
+static const bool pam_is_built = true;
+#else
+static const bool pam_is_built = false;
+#endif
 
 static bool complain(struct buf *faults, const char *path, const char *what)
 {
@@ -112,6 +119,15 @@ static struct conf *parse(const char *path, struct str text, struct buf *faults)
 	return conf;
 }
 
+static bool can_be_done(const char *path, const struct conf *conf, struct buf *faults)
+{
+	if (pam_is_built || !conf->system.pam || conf->system.domains.count == 0)
+		return true;
+	return complain(faults, path,
+	    "system-users: authentication = pam, but this Postern was built without PAM: install "
+	    "libpam0g-dev, configure and build it anew, or write authentication = none");
+}
+
 bool conf_file_load(const char *path, struct conf_file *out, struct buf *faults)
 {
 	struct buf text = BUF_INIT(CONF_FILE_MAX + 2 * 4096);
@@ -119,7 +135,9 @@ bool conf_file_load(const char *path, struct conf_file *out, struct buf *faults)
 	if (read_file(path, &text, faults)) {
 		struct str s = str_head(buf_str(&text), buf_len(&text) - 1);
 		out->conf = parse(path, s, faults);
-		if (out->conf != NULL && (out->fd = seal(s)) < 0) {
+		if (out->conf != NULL && !can_be_done(path, out->conf, faults)) {
+			conf_file_release(out);
+		} else if (out->conf != NULL && (out->fd = seal(s)) < 0) {
 			complain_errno(faults, path);
 			conf_file_release(out);
 		}

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import tempfile
 
-from instance import User
+import pytest
+
+from instance import PREFIX, User
 
 SYSTEM = tuple(f"postern-{name}" for name in
                ("smtpd", "pop3d", "queue", "mail", "dir", "dns", "remote", "users", "keys"))
@@ -28,6 +30,8 @@ class Inside(User):
 
 class Machine:
     def __init__(self):
+        if not (PREFIX / "libexec" / "postern" / "pam-check").exists():
+            pytest.skip("built without PAM")
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="postern-machine-"))
         self.directory.chmod(0o755)
         self.homes = self.directory / "homes"

@@ -6,12 +6,14 @@
 #include "control/conf-file.h"
 #include "control/notify.h"
 #include "control/reload.h"
+#include "config.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -87,6 +89,31 @@ START_TEST(faults_have_file_and_line)
 	ck_assert_int_eq(buf_data(&faults)[buf_len(&faults) - 1], '\n');
 	ck_assert_ptr_null(file.conf);
 	ck_assert_int_lt(file.fd, 0);
+	buf_release(&faults);
+}
+END_TEST
+
+START_TEST(pam_is_taken_where_it_is_built)
+{
+	static const char none[] = GOOD "system-users { domains = b.example }\n";
+	static const char pam[] =
+	    GOOD "system-users { domains = b.example authentication = pam }\n";
+	struct conf_file file;
+	struct buf faults = BUF_INIT(FAULTS_TEXT_MAX);
+	write_file(none);
+	ck_assert(conf_file_load(path, &file, &faults));
+	conf_file_release(&file);
+	write_file(pam);
+#ifdef HAVE_PAM
+	ck_assert(conf_file_load(path, &file, &faults));
+	ck_assert(file.conf->system.pam);
+#else
+	ck_assert(!conf_file_load(path, &file, &faults));
+	ck_assert_ptr_null(file.conf);
+	ck_assert_ptr_nonnull(
+	    memmem(buf_data(&faults), buf_len(&faults), "built without PAM", 17));
+#endif
+	conf_file_release(&file);
 	buf_release(&faults);
 }
 END_TEST
@@ -260,6 +287,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, make_dir, remove_dir);
 	tcase_add_test(tc, a_good_file_is_sealed);
 	tcase_add_loop_test(tc, faults_have_file_and_line, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(tc, pam_is_taken_where_it_is_built);
 	tcase_add_test(tc, what_is_no_file_is_refused);
 	tcase_add_test(tc, paths_become_absolute);
 	tcase_add_loop_test(tc, what_a_reload_may_change, 0, sizeof(changes) / sizeof(changes[0]));

@@ -10,7 +10,6 @@
 #include "tests/unit/unit-loop.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,28 +171,17 @@ START_TEST(why_there_is_none_is_told)
 }
 END_TEST
 
-static size_t descriptors(void)
-{
-	size_t n = 0;
-	DIR *d = opendir("/proc/self/fd");
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
 /* Some connections wait for it, then it is told to try again, then it is not believed any more. */
 START_TEST(who_does_not_read_holds_few_descriptors)
 {
 	enum { WAITING_MAX = 64 + 1 };
 	begin();
-	size_t before = descriptors();
+	size_t before = unit_descriptors();
 	uint32_t asked = 0, heard = 0, sockets = 0;
 	while (asked < ASKED_MAX && lmtp_connect(channel, &conf, asked, STR("local"))) {
 		asked++;
 		if (asked % 16 == 0)
-			ck_assert_uint_le(descriptors(), before + WAITING_MAX);
+			ck_assert_uint_le(unit_descriptors(), before + WAITING_MAX);
 	}
 	ck_assert_uint_lt(asked, ASKED_MAX);
 	ck_assert_uint_gt(channel_backlog(channel), 64 * 1024);
@@ -209,7 +197,7 @@ START_TEST(who_does_not_read_holds_few_descriptors)
 		}
 	ck_assert_uint_gt(sockets, 64);
 	ck_assert_uint_lt(sockets, asked);
-	ck_assert_uint_eq(descriptors(), before);
+	ck_assert_uint_eq(unit_descriptors(), before);
 	ck_assert_uint_eq(ask(asked, "local").id, ID_SOCKET);
 	end();
 }

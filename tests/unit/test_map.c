@@ -10,7 +10,6 @@
 #include "tests/unit/directory-fixture.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -216,29 +215,18 @@ static void write_octets(const char *name, const char *p, size_t n)
 	close(fd);
 }
 
-static int count_fds(void)
-{
-	int n = 0;
-	DIR *d = opendir("/proc/self/fd");
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
 START_TEST(cut_files_are_refused)
 {
 	size_t n;
 	map_set_image_max(_i == 0 ? MAP_IMAGE_MAX : 0);
 	build(TABLE_USERS, "u", RECORDS);
 	char *whole = fixture_read(dir, "users.db", &n);
-	int fds = count_fds();
+	size_t fds = unit_descriptors();
 	for (size_t cut = 0; cut < n; cut += cut % 4096 == 0 ? 100 : 3996) {
 		write_octets("users.db", whole, cut);
 		must_fail(TABLE_USERS);
 	}
-	ck_assert_int_eq(count_fds(), fds);
+	ck_assert_uint_eq(unit_descriptors(), fds);
 	write_octets("users.db", whole, n);
 	map_close(must_open(TABLE_USERS));
 	free(whole);
@@ -253,7 +241,7 @@ START_TEST(flipped_bits_are_noticed)
 	map_set_image_max(_i == 0 ? MAP_IMAGE_MAX : 0);
 	build(TABLE_USERS, "u", 300);
 	char *whole = fixture_read(dir, "users.db", &n);
-	int fds = count_fds();
+	size_t fds = unit_descriptors();
 	for (size_t page = 0; page < n; page += 4096)
 		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 			whole[page + places[i]] ^= 0x10;
@@ -261,7 +249,7 @@ START_TEST(flipped_bits_are_noticed)
 			must_fail(TABLE_USERS);
 			whole[page + places[i]] ^= 0x10;
 		}
-	ck_assert_int_eq(count_fds(), fds);
+	ck_assert_uint_eq(unit_descriptors(), fds);
 	free(whole);
 }
 END_TEST

@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 #include "common/mem.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 
 #undef _mark_point
@@ -19,6 +20,17 @@ void unit_mark_point(const char *file, int line)
 	seen[next].line = line;
 	next = (next + 1) % (sizeof(seen) / sizeof(seen[0]));
 	_mark_point(file, line);
+}
+
+size_t unit_descriptors(void)
+{
+	size_t n = 0;
+	DIR *d = opendir("/proc/self/fd");
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
 }
 
 int unit_run_suite(Suite *suite)

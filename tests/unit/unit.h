@@ -17,6 +17,9 @@
 void unit_mark_point(const char *file, int line);
 #define _mark_point unit_mark_point
 
+/* How many descriptors this process has, and a few more, always the same. */
+size_t unit_descriptors(void);
+
 /* Runs a suite, whose cases have more than one fixture; main returns what it returns. */
 int unit_run_suite(Suite *suite);
 /* The same for the only case of a suite of that name. */

@@ -219,15 +219,13 @@ static void arm(struct dial *d)
 {
 	if (!d->running)
 		return;
-	uint64_t now_ms = loop_now_ms(), due = due_of(d);
+	uint64_t due = due_of(d);
 	if (due == UINT64_MAX) {
 		dial_stop(d);
 		d->events->on_exhausted(d);
 		return;
 	}
-	uint64_t wait = due > now_ms ? due - now_ms : 0;
-	const struct timeval tv = {(time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000)};
-	event_add(&d->timer, &tv);
+	loop_timer_at(&d->timer, due);
 }
 
 /* ---- */
@@ -244,10 +242,9 @@ void dial_init(struct dial *d, const struct dial_events *events)
 /* With nothing left to try, on_exhausted is told from the loop like everything else. */
 void dial_next(struct dial *d)
 {
-	const struct timeval now = {0, 0};
 	d->running = true;
 	d->next_ms = loop_now_ms();
-	event_add(&d->timer, &now);
+	loop_timer_start(&d->timer, 0);
 }
 
 void dial_start(struct dial *d)

@@ -44,13 +44,11 @@ uint64_t session_due_at(const struct session *s)
  * forward, and looks again when it fires. */
 void session_arm(struct session *s)
 {
-	uint64_t due = session_due_at(s), now_ms = loop_now_ms();
+	uint64_t due = session_due_at(s);
 	if (due >= s->timer_ms)
 		return;
-	uint64_t wait = due > now_ms ? due - now_ms : 0;
-	const struct timeval tv = {(time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000)};
 	s->timer_ms = due;
-	event_add(&s->timer, &tv);
+	loop_timer_at(&s->timer, due);
 }
 
 /* What went ahead is answered together with the verdict before it, and says nothing of its own. */

@@ -151,9 +151,7 @@ void state_store_hurry(struct state_store *s)
 {
 	if (s == NULL)
 		return;
-	uint64_t now_ms = loop_now_ms(), then_ms = s->began_ms + HURRY_MS;
-	bool early = s->began_ms != 0 && now_ms < then_ms;
-	loop_timer_start(s->timer, early ? then_ms - now_ms : 0);
+	loop_timer_at(s->timer, s->began_ms == 0 ? 0 : s->began_ms + HURRY_MS);
 }
 
 /* ---- reading -------------------------------------------------------------------- */

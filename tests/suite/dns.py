@@ -25,7 +25,7 @@ import pytest
 
 import instance as instance_module
 from edge import versions
-from instance import TOP, conf_text, free_port, ordinary_user, reachable_prefix, wait_for
+from instance import TOP, Logged, conf_text, free_port, ordinary_user, reachable_prefix, wait_for
 
 OK, NO_NAME, NO_DATA, TEMPORARY, BOGUS = 1, 2, 3, 4, 5
 A, CNAME, SOA, PTR, MX, TXT, AAAA, TLSA = 1, 5, 6, 12, 15, 16, 28, 52
@@ -434,7 +434,7 @@ ELEMENTS = {
 }
 
 
-class Resolver:
+class Resolver(Logged):
     """`conf` is the section resolver. Runs as an ordinary user unless `user` is another."""
 
     def __init__(self, conf, user=None):
@@ -561,9 +561,6 @@ class Resolver:
 
     def log(self):
         return self.log_path.read_text() if self.log_path.exists() else ""
-
-    def wait_log(self, text, seconds=10):
-        wait_for(f"{text!r} in the log", seconds, lambda: text in self.log())
 
     def wait_for_end(self, seconds=20):
         return self.process.wait(seconds)

@@ -144,7 +144,17 @@ def reachable_prefix(user, fallback):
     return copy
 
 
-class Instance:
+class Logged:
+    """Who said something may have gone on before it stands in what log() gives: another program writes it."""
+
+    def wait_log(self, text, seconds=10, times=1):
+        wait_for(f"{text!r} in the log", seconds, lambda: self.log().count(text) >= times)
+
+    def wait_log_match(self, pattern, seconds=10):
+        return wait_for(f"{pattern!r} in the log", seconds, lambda: re.search(pattern, self.log()))
+
+
+class Instance(Logged):
     """`conf` adds to and replaces the options below; a None takes one away. `tables` are texts of
     tables beside users: {"routes": "example.net relay:inside\\n"}."""
 
@@ -385,10 +395,3 @@ class Instance:
             return self.log_path.read_text(errors="backslashreplace")
         except FileNotFoundError:
             return ""
-
-    def wait_log(self, text, seconds=10, times=1):
-        """Who said it may have gone on before it was written: another program writes the log."""
-        wait_for(f"{text!r} in the log", seconds, lambda: self.log().count(text) >= times)
-
-    def wait_log_match(self, pattern, seconds=10):
-        return wait_for(f"{pattern!r} in the log", seconds, lambda: re.search(pattern, self.log()))

@@ -621,6 +621,7 @@ def test_gsasl_binds_to_the_connection(protected, version):
                           capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
     protected.wait_log(line, times=before + 1)
+    assert protected.log().count(line) == before + 1
 
 
 def scram_plus(client, binding, octets):
